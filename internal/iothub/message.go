@@ -1,0 +1,174 @@
+package iothub
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Azure/go-amqp"
+)
+
+// Ack says which outcomes of a message its sender wants feedback on.
+type Ack string
+
+// The ack modes of IoT Hub. Source: Microsoft docs,
+// iot-hub-devguide-messages-c2d.
+const (
+	AckNone     Ack = "none"
+	AckPositive Ack = "positive" // when the device completes the message
+	AckNegative Ack = "negative" // when it never will
+	AckFull     Ack = "full"
+)
+
+// ackProperty is the application property that carries the ack mode.
+const ackProperty = "iothub-ack"
+
+// Message is a cloud-to-device message. Empty fields are not sent.
+type Message struct {
+	ID              string // 128 characters at most; feedback refers to it
+	CorrelationID   string
+	UserID          string
+	ContentType     string
+	ContentEncoding string
+	Body            []byte
+	Properties      map[string]string
+	Expiry          time.Time // zero: the hub's default, usually one hour
+	Ack             Ack       // empty: none
+}
+
+// encode returns m as it goes to the device.
+func (m *Message) encode(deviceID string) *amqp.Message {
+	out := amqp.NewMessage(m.Body)
+	out.Properties = &amqp.MessageProperties{
+		To:              new("/devices/" + escapeID(deviceID) + "/messages/devicebound"),
+		ContentType:     optional(m.ContentType),
+		ContentEncoding: optional(m.ContentEncoding),
+	}
+	p := out.Properties
+	if m.ID != "" {
+		p.MessageID = m.ID
+	}
+	if m.CorrelationID != "" {
+		p.CorrelationID = m.CorrelationID
+	}
+	if m.UserID != "" {
+		p.UserID = []byte(m.UserID)
+	}
+	if !m.Expiry.IsZero() {
+		p.AbsoluteExpiryTime = new(m.Expiry)
+	}
+	if m.Ack == "" && len(m.Properties) == 0 {
+		return out
+	}
+	out.ApplicationProperties = make(map[string]any)
+	for k, v := range m.Properties {
+		out.ApplicationProperties[k] = v
+	}
+	if m.Ack != "" {
+		out.ApplicationProperties[ackProperty] = string(m.Ack)
+	}
+	return out
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// escapeID encodes an id for a path. url.PathEscape leaves some characters
+// alone that IoT Hub allows in ids and its SDKs encode.
+func escapeID(id string) string {
+	return strings.ReplaceAll(url.QueryEscape(id), "+", "%20")
+}
+
+// Received is a message as it reached the device.
+type Received struct {
+	Message
+	To             string
+	SequenceNumber uint64    // of the device's queue
+	EnqueuedTime   time.Time // when the hub accepted it
+	DeliveryCount  uint32    // how often it was given back before
+}
+
+// decode reads a message from the hub. Ids may be of any AMQP id type, and
+// annotations of any integer type: hubs and senders differ.
+func decode(in *amqp.Message) Received {
+	r := Received{Message: Message{Body: body(in), Properties: make(map[string]string)}}
+	if p := in.Properties; p != nil {
+		r.ID = idString(p.MessageID)
+		r.CorrelationID = idString(p.CorrelationID)
+		r.UserID = string(p.UserID)
+		r.ContentType = deref(p.ContentType)
+		r.ContentEncoding = deref(p.ContentEncoding)
+		r.Expiry = deref(p.AbsoluteExpiryTime)
+		r.To = deref(p.To)
+	}
+	for k, v := range in.ApplicationProperties {
+		if k == ackProperty {
+			r.Ack = Ack(fmt.Sprint(v))
+			continue
+		}
+		r.Properties[k] = fmt.Sprint(v)
+	}
+	r.SequenceNumber = uint64(integer(in.Annotations["x-opt-sequence-number"]))
+	r.DeliveryCount = uint32(integer(in.Annotations["iothub-deliverycount"]))
+	r.EnqueuedTime, _ = in.Annotations["iothub-enqueuedtime"].(time.Time)
+	return r
+}
+
+// body returns the content of a message: its data, or the text of a single
+// value, which some senders use instead.
+func body(in *amqp.Message) []byte {
+	if len(in.Data) > 0 {
+		return slices.Concat(in.Data...)
+	}
+	switch v := in.Value.(type) {
+	case nil:
+		return nil
+	case []byte:
+		return v
+	default:
+		return fmt.Append(nil, v)
+	}
+}
+
+func idString(id any) string {
+	switch id := id.(type) {
+	case nil:
+		return ""
+	case []byte:
+		return string(id)
+	}
+	return fmt.Sprint(id)
+}
+
+func deref[T any](p *T) (zero T) {
+	if p == nil {
+		return zero
+	}
+	return *p
+}
+
+func integer(v any) int64 {
+	switch v := v.(type) {
+	case uint8:
+		return int64(v)
+	case uint32:
+		return int64(v)
+	case uint64:
+		return int64(v)
+	case int32:
+		return int64(v)
+	case int64:
+		return v
+	}
+	return 0
+}
+
+// PropertyNames returns the names of the application properties in order.
+func (m *Message) PropertyNames() []string { return slices.Sorted(maps.Keys(m.Properties)) }

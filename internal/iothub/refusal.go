@@ -1,0 +1,112 @@
+package iothub
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/Azure/go-amqp"
+)
+
+// Refusals that callers act upon. A [*HubError] is one of them, in the sense of
+// errors.Is, by its condition. Source of the conditions: the error tables of
+// the Node, C# and Java SDKs.
+var (
+	ErrUnauthorized   = errors.New("authentication refused")
+	ErrNotFound       = errors.New("not found")
+	ErrQueueFull      = errors.New("queue full")
+	ErrTooLarge       = errors.New("message too large")
+	ErrLockLost       = errors.New("message lock lost")
+	ErrDisplaced      = errors.New("displaced by another receiver")
+	ErrInvalidMessage = errors.New("invalid message")
+)
+
+var conditions = map[string]error{
+	"amqp:unauthorized-access":             ErrUnauthorized,
+	"amqp:not-found":                       ErrNotFound,
+	"amqp:resource-limit-exceeded":         ErrQueueFull,
+	"amqp:link:message-size-exceeded":      ErrTooLarge,
+	"com.microsoft:message-lock-lost":      ErrLockLost,
+	"amqp:link:stolen":                     ErrDisplaced,
+	"com.microsoft:link-creation-conflict": ErrDisplaced,
+	"amqp:not-allowed":                     ErrInvalidMessage,
+	"amqp:decode-error":                    ErrInvalidMessage,
+	"amqp:invalid-field":                   ErrInvalidMessage,
+	"com.microsoft:argument-error":         ErrInvalidMessage,
+	"com.microsoft:argument-out-of-range":  ErrInvalidMessage,
+}
+
+// HubError is the hub's reason for saying no.
+type HubError struct {
+	Op         string // what was refused, empty if the context says it
+	Condition  string // AMQP's, such as amqp:not-found
+	Code       int    // IoT Hub's own, such as 404001; 0 if it gave none
+	Message    string // for people
+	TrackingID string // for Microsoft's support; may be empty
+}
+
+// Error says what the hub said.
+func (e *HubError) Error() string {
+	var b strings.Builder
+	if e.Op != "" {
+		fmt.Fprintf(&b, "%s: ", e.Op)
+	}
+	fmt.Fprintf(&b, "the hub answered %s", e.Condition)
+	if e.Code != 0 {
+		fmt.Fprintf(&b, " (%d)", e.Code)
+	}
+	if e.Message != "" {
+		fmt.Fprintf(&b, ": %s", e.Message)
+	}
+	return b.String()
+}
+
+// Is makes errors.Is find the sentinel of the condition.
+func (e *HubError) Is(target error) bool {
+	return target != nil && conditions[e.Condition] == target
+}
+
+// refine replaces the error that the hub sent, wherever go-amqp put it, by a
+// [*HubError]; others it returns as they are.
+func refine(err error) error {
+	remote := remoteError(err)
+	if remote == nil {
+		return err
+	}
+	refined := &HubError{Condition: string(remote.Condition), Message: remote.Description}
+	refined.TrackingID, _ = remote.Info["com.microsoft:tracking-id"].(string)
+	// IoT Hub's descriptions are JSON objects; other AMQP peers' are plain text.
+	var d struct {
+		ErrorCode  int    `json:"errorCode"`
+		TrackingID string `json:"trackingId"`
+		Message    string `json:"message"`
+	}
+	if json.Unmarshal([]byte(remote.Description), &d) == nil && d.Message != "" {
+		refined.Code, refined.Message = d.ErrorCode, d.Message
+		if refined.TrackingID == "" {
+			refined.TrackingID = d.TrackingID
+		}
+	}
+	return refined
+}
+
+// remoteError finds what the hub said in an error of go-amqp, which keeps it
+// in a different place for each extent of the damage.
+func remoteError(err error) *amqp.Error {
+	var link *amqp.LinkError
+	var session *amqp.SessionError
+	var conn *amqp.ConnError
+	var remote *amqp.Error
+	switch {
+	case errors.As(err, &link) && link.RemoteErr != nil:
+		return link.RemoteErr
+	case errors.As(err, &session) && session.RemoteErr != nil:
+		return session.RemoteErr
+	case errors.As(err, &conn) && conn.RemoteErr != nil:
+		return conn.RemoteErr
+	case errors.As(err, &remote):
+		return remote
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package iothub
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"iothub-c2d/internal/iothub/auth"
+)
+
+// Token is what a client shows the hub to be let in.
+type Token struct {
+	Value   string // a secret
+	Type    string // of the CBS put-token request
+	Expires time.Time
+}
+
+// String hides the secret.
+func (t Token) String() string { return "token until " + t.Expires.UTC().Format(time.RFC3339) }
+
+// GoString hides the secret from %#v.
+func (t Token) GoString() string { return t.String() }
+
+// TokenSource makes tokens, a new one for each renewal. Another kind of
+// credential, such as Entra ID, is another TokenSource.
+type TokenSource func(ctx context.Context) (Token, error)
+
+// sasTokenType is the token type of shared access signatures that all IoT Hub
+// SDKs but C#'s send, and every hub takes.
+const sasTokenType = "servicebus.windows.net:sastoken"
+
+// DefaultSASTTL is how long a token made from a key is valid.
+const DefaultSASTTL = time.Hour
+
+// signingSource returns a source of tokens signed with a key, or of the one
+// ready-made token that the connection string holds.
+func signingSource(cs auth.ConnectionString, ttl time.Duration) TokenSource {
+	if ttl <= 0 {
+		ttl = DefaultSASTTL
+	}
+	return func(context.Context) (Token, error) {
+		token := cs.Token
+		if token.IsZero() {
+			token = auth.NewToken(cs.Key, cs.Resource(), cs.KeyName, time.Now().Add(ttl))
+		}
+		if !time.Now().Before(token.Expiry()) {
+			return Token{}, fmt.Errorf("the SharedAccessSignature expired at %s", token.Expiry().UTC().Format(time.RFC3339))
+		}
+		return Token{Value: token.Reveal(), Type: sasTokenType, Expires: token.Expiry()}, nil
+	}
+}

@@ -1,0 +1,138 @@
+package localhub
+
+import (
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/iothub/auth"
+)
+
+// Permission is what a shared access policy allows. Source: Microsoft docs,
+// iot-hub-dev-guide-sas.
+type Permission int
+
+// The permissions that matter to messaging.
+const (
+	ServiceConnect Permission = 1 << iota // send to devices, read feedback
+	DeviceConnect                         // act as a device
+)
+
+// Policy is a shared access policy of the hub.
+type Policy struct {
+	Name        string
+	Key         auth.Key
+	Permissions Permission
+}
+
+// clockSkew is how far the clock of a token's maker may be behind. Source: the
+// C# SDK's MaxClockSkew, and Microsoft's troubleshooting page on error 401003.
+const clockSkew = 5 * time.Minute
+
+// grant is what a connection may do on the strength of one token.
+type grant struct {
+	token       auth.Token
+	host        string // as the token spells it
+	permissions Permission
+}
+
+func (g grant) expires() time.Time { return g.token.Expiry().Add(clockSkew) }
+
+// grants are all that a connection has been granted. A renewed token takes the
+// place of the old one.
+type grants []grant
+
+// maxGrants bounds the tokens of one connection. IoT Hub has such a limit too
+// (error 403005); its size is not published.
+const maxGrants = 1000
+
+func (g *grants) add(n grant) *amqpwire.Error {
+	*g = slices.DeleteFunc(*g, func(old grant) bool {
+		return old.token.Resource() == n.token.Resource() && old.token.Policy() == n.token.Policy() ||
+			!time.Now().Before(old.expires())
+	})
+	if len(*g) >= maxGrants {
+		return refusal(condLimitExceeded, 403005, "The connection holds %d tokens already.", maxGrants)
+	}
+	*g = append(*g, n)
+	return nil
+}
+
+// until returns when the permission for a path on this hub ends: the zero time
+// if there is none.
+func (g grants) until(p Permission, path string) (end time.Time) {
+	for _, grant := range g {
+		if grant.permissions&p == 0 || !grant.token.Covers(grant.host+path) {
+			continue
+		}
+		if grant.expires().After(end) {
+			end = grant.expires()
+		}
+	}
+	if !time.Now().Before(end) {
+		return time.Time{}
+	}
+	return end
+}
+
+// verify turns the text of a token into a grant, or says why it will not.
+func (h *Hub) verify(text string) (grant, *amqpwire.Error) {
+	token, err := auth.ParseToken(text)
+	if err != nil {
+		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token is malformed: %v.", err)
+	}
+	host, path, _ := strings.Cut(token.Resource(), "/")
+	if !h.isHost(host) {
+		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token is for host %q, this is %q.", host, h.options.HostName)
+	}
+	g, key, refused := h.signer(token, path)
+	g.host = host
+	switch {
+	case refused != nil:
+		return grant{}, refused
+	case !token.VerifiedBy(key):
+		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token for %q is signed with another key.", token.Resource())
+	case !time.Now().Before(g.expires()):
+		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token for %q expired at %s.", token.Resource(), token.Expiry().UTC().Format(time.RFC3339))
+	}
+	return g, nil
+}
+
+// signer finds who must have signed the token: the policy that it names, else
+// the device whose path it carries.
+func (h *Hub) signer(token auth.Token, path string) (grant, auth.Key, *amqpwire.Error) {
+	if name := token.Policy(); name != "" {
+		policy, ok := h.policies[name]
+		if !ok {
+			return grant{}, auth.Key{}, refusal(condUnauthorized, codeUnauthorized, "There is no shared access policy %q.", name)
+		}
+		return grant{token: token, permissions: policy.Permissions}, policy.Key, nil
+	}
+	id, rest, ok := segments(strings.Split(path, "/")).identity()
+	if !ok || len(rest) > 0 {
+		return grant{}, auth.Key{}, refusal(condUnauthorized, codeUnauthorized, "The token for %q names neither a policy nor a device.", token.Resource())
+	}
+	key, ok := h.keys[id.device]
+	if !ok {
+		return grant{}, auth.Key{}, h.noDevice(id.device)
+	}
+	return grant{token: token, permissions: DeviceConnect}, key, nil
+}
+
+func (h *Hub) noDevice(id string) *amqpwire.Error {
+	return refusal(condNotFound, codeDeviceNotFound, "Device %s at IotHub %s not registered.", id, h.options.HostName)
+}
+
+// isHost reports whether a token's host names this hub: its own name, or any
+// name of this machine's own interface, since clients reach it by all of them.
+func (h *Hub) isHost(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.Trim(strings.ToLower(host), "[]")
+	ip := net.ParseIP(host)
+	return host == strings.ToLower(h.options.HostName) || host == "localhost" ||
+		strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}

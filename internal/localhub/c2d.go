@@ -1,0 +1,138 @@
+package localhub
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+)
+
+// ackProperty is the application property that holds a message's [ackMode].
+const ackProperty = "iothub-ack"
+
+// c2dSink takes the back end's messages to devices.
+type c2dSink struct {
+	hub *Hub
+	log *slog.Logger
+}
+
+func (c *c2dSink) accept(in incoming) amqpwire.DeliveryState {
+	if refused := c.enqueue(in); refused != nil {
+		c.log.Info("message refused", "condition", string(refused.Condition), "reason", explain(refused))
+		return &amqpwire.Rejected{Error: refused}
+	}
+	return &amqpwire.Accepted{}
+}
+
+func (c *c2dSink) enqueue(in incoming) *amqpwire.Error {
+	m, err := amqpwire.DecodeMessage(in.bytes)
+	if err != nil {
+		return protocolError(condDecodeError, "%v", err)
+	}
+	if m.Properties == nil {
+		m.Properties = new(amqpwire.Properties)
+	}
+	if refused := checkMessage(m); refused != nil {
+		return refused
+	}
+	to, ok := parseRecipient(m.Properties.To)
+	if !ok {
+		return refusal(condArgument, codeBadArgument, "The to property '%s' does not name a device.", m.Properties.To)
+	}
+	box, ok := c.hub.mailbox(to)
+	if !ok {
+		return c.hub.noDevice(to.device)
+	}
+	m.Header = nil // its facts are about the link that the message came on
+	if err := box.queue.put(m, expiry(m)); err != nil {
+		return c.notQueued(err, to)
+	}
+	c.log.Debug("message enqueued", "device", to.String(), "id", messageID(m))
+	return nil
+}
+
+func (c *c2dSink) notQueued(err error, to identity) *amqpwire.Error {
+	if errors.Is(err, errQueueFull) {
+		return refusal(condLimitExceeded, codeQueueFull,
+			"Cloud-to-device messages enqueued for device %s exceeded the queue limit of %d.", to, c.hub.options.MaxQueue)
+	}
+	return refusal(condInternalError, codeInternal, "%v", err)
+}
+
+// What IoT Hub accepts in a message. Source: Microsoft docs,
+// iot-hub-devguide-messages-construct and iot-hub-devguide-quotas-throttling.
+const maxContent = 64 << 10 // bytes
+
+var (
+	messageIDs    = regexp.MustCompile(`^[A-Za-z0-9\-:.+%_#*?!(),=@;$']{0,128}$`)
+	propertyNames = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+\\-.^_`|~]+$")
+)
+
+// checkMessage returns why IoT Hub would not take the message, nil if it would.
+func checkMessage(m *amqpwire.Message) *amqpwire.Error {
+	if size := contentSize(m); size > maxContent {
+		return refusal(condTooLarge, codeTooLarge, "The message has %d bytes, the limit is %d.", size, maxContent)
+	}
+	if id, ok := m.Properties.MessageID.(string); ok && !messageIDs.MatchString(id) {
+		return refusal(condArgument, codeBadArgument, "The message id is longer than 128 characters or has illegal ones.")
+	}
+	if e := expiry(m); !e.IsZero() && !e.After(time.Now()) {
+		return refusal(condNotAllowed, codeExpired, "The message expired at %s.", e.Format(time.RFC3339))
+	}
+	for _, p := range m.ApplicationProperties {
+		if name, ok := p.Key.(string); !ok || !propertyNames.MatchString(name) {
+			return refusal(condArgument, codeBadArgument, "The property name '%v' has illegal characters.", p.Key)
+		}
+	}
+	switch mode := ackMode(m.ApplicationProperties.String(ackProperty)); mode {
+	case "", ackNone, ackPositive, ackNegative, ackFull:
+		return nil
+	default:
+		return refusal(condArgument, codeBadArgument, "The value '%s' of iothub-ack is not one of none, positive, negative, full.", mode)
+	}
+}
+
+// contentSize counts a message as IoT Hub does, whatever the protocol: the
+// body, the values of system properties, names and values of the others.
+func contentSize(m *amqpwire.Message) (n int) {
+	for _, d := range m.Data {
+		n += len(d)
+	}
+	if m.Data == nil {
+		body, _ := (&amqpwire.Message{Sequences: m.Sequences, Value: m.Value}).Append(nil)
+		n += len(body)
+	}
+	p := m.Properties
+	n += len(p.UserID) + len(p.ContentType) + len(p.ContentEncoding) + len(p.GroupID)
+	n += len(idString(p.MessageID)) + len(idString(p.CorrelationID))
+	for _, p := range m.ApplicationProperties {
+		n += len(fmt.Sprint(p.Key)) + len(fmt.Sprint(p.Value))
+	}
+	return n
+}
+
+// expiry returns when a message wants to expire, the zero time if it does not
+// say. Clients that always send the field send year 1 for none.
+func expiry(m *amqpwire.Message) time.Time {
+	t := m.Properties.AbsoluteExpiryTime
+	if t == nil || *t <= 0 {
+		return time.Time{}
+	}
+	return t.Time()
+}
+
+// messageID returns a message's id as feedback spells it.
+func messageID(m *amqpwire.Message) string { return idString(m.Properties.MessageID) }
+
+func idString(id any) string {
+	switch id := id.(type) {
+	case nil:
+		return ""
+	case []byte:
+		return string(id)
+	}
+	return fmt.Sprint(id)
+}

@@ -1,0 +1,126 @@
+package localhub
+
+import (
+	"strings"
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+)
+
+// tokenSink takes the put-token requests of claims-based security (AMQP CBS
+// 1.0 working draft), in the dialects of IoT Hub's SDKs.
+type tokenSink struct{ session *session }
+
+// accept carries out one request. The reply goes out on the session's $cbs
+// receiver when the owner comes round to it, hence after the disposition:
+// there is a client that fails if the reply overtakes it.
+func (t *tokenSink) accept(in incoming) amqpwire.DeliveryState {
+	request, err := amqpwire.DecodeMessage(in.bytes)
+	if err != nil {
+		return &amqpwire.Rejected{Error: protocolError(condDecodeError, "%v", err)}
+	}
+	status, description := t.putToken(request)
+	t.session.replies = append(t.session.replies, newReply(request, status, description))
+	t.session.conn.nudge()
+	return &amqpwire.Accepted{}
+}
+
+// putToken returns the status of the reply, as HTTP would have it.
+func (t *tokenSink) putToken(request *amqpwire.Message) (status int32, description string) {
+	c := t.session.conn
+	if op := request.ApplicationProperties.String("operation"); op != "put-token" {
+		return 400, "Unknown operation " + op + "."
+	}
+	if kind := request.ApplicationProperties.String("type"); !strings.HasSuffix(kind, ":sastoken") {
+		return 400, "Unknown token type " + kind + "."
+	}
+	text, ok := request.Value.(string)
+	if !ok {
+		return 400, "The token is not a string."
+	}
+	g, refused := c.hub.verify(text)
+	if refused == nil {
+		refused = c.grants.add(g)
+	}
+	if refused != nil {
+		c.log.Info("token refused", "reason", explain(refused))
+		return statusOf(refused), explain(refused)
+	}
+	c.log.Debug("token accepted", "resource", g.token.Resource(), "policy", g.token.Policy(), "expires", g.token.Expiry().Format(time.RFC3339))
+	c.schedulePermissions()
+	return 200, "OK"
+}
+
+func statusOf(refused *amqpwire.Error) int32 {
+	switch refused.Condition {
+	case condNotFound:
+		return 404
+	case condLimitExceeded:
+		return 403
+	}
+	return 401
+}
+
+// newReply answers request. The correlation id has the very type of the
+// message id, since SDKs compare it by type as well.
+func newReply(request *amqpwire.Message, status int32, description string) *amqpwire.Message {
+	reply := &amqpwire.Message{
+		Properties: &amqpwire.Properties{},
+		ApplicationProperties: amqpwire.Map{
+			{Key: "status-code", Value: status},
+			{Key: "status-description", Value: description},
+		},
+		Value: amqpwire.Null{},
+	}
+	if request.Properties != nil {
+		reply.Properties.CorrelationID = request.Properties.MessageID
+	}
+	return reply
+}
+
+// replySource sends the replies to the requests of its session.
+type replySource struct{ session *session }
+
+func (r *replySource) next() (*amqpwire.Message, lockToken, bool) {
+	if len(r.session.replies) == 0 {
+		return nil, lockToken{}, false
+	}
+	m := r.session.replies[0]
+	r.session.replies = r.session.replies[1:]
+	return m, newLockToken(), true
+}
+
+func (*replySource) settle(lockToken, settlement) error { return nil }
+
+// login checks the credentials of SASL PLAIN, and adds what they permit to the
+// connection's grants. The user is {policy}@sas.root.{hub} or
+// {device}@sas.{hub}, the password a token. Source: Microsoft docs,
+// iot-hub-amqp-support.
+func (c *conn) login(init *amqpwire.SASLInit) *amqpwire.Error {
+	if init.Mechanism != "PLAIN" {
+		return c.mechanism(init.Mechanism)
+	}
+	parts := strings.Split(string(init.InitialResponse), "\x00")
+	if len(parts) != 3 {
+		return refusal(condUnauthorized, codeUnauthorized, "The PLAIN response is malformed.")
+	}
+	g, refused := c.hub.verify(parts[2])
+	if refused != nil {
+		return refused
+	}
+	name, _, _ := strings.Cut(parts[1], "@sas.")
+	policy := strings.Contains(parts[1], "@sas.root.")
+	if policy != (g.token.Policy() != "") || policy && name != g.token.Policy() ||
+		!policy && !g.token.Covers(g.host+identity{device: name}.path()) {
+		return refusal(condUnauthorized, codeUnauthorized, "The token is not for user %q.", parts[1])
+	}
+	return c.grants.add(g)
+}
+
+func (c *conn) mechanism(m amqpwire.Symbol) *amqpwire.Error {
+	switch m {
+	case "ANONYMOUS", "EXTERNAL", "MSSBCBS":
+		return nil
+	}
+	return protocolError(condNotImplemented, "SASL mechanism %q is not offered.", m)
+}

@@ -1,0 +1,204 @@
+package localhub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"iothub-c2d/internal/iothub/auth"
+)
+
+// Options configure a hub. The zero value of each field means its default,
+// which is IoT Hub's own unless the field says otherwise.
+type Options struct {
+	// HostName is the hub's name in connection strings and tokens: localhost.
+	HostName string
+	// Devices are the registered devices; none means no device.
+	Devices []Device
+	// Policies are the shared access policies: the five that every hub has, all
+	// with [DefaultKey].
+	Policies []Policy
+	// Gateway is the generation of front end to imitate: [GatewayV2].
+	Gateway Gateway
+	// LockTimeout is how long a device may hold a message: 60 s.
+	LockTimeout time.Duration
+	// DefaultTTL is the life of a message that names no expiry: 1 h.
+	DefaultTTL time.Duration
+	// MaxDeliveryCount is how often a message may be abandoned: 10.
+	MaxDeliveryCount int
+	// CountLostLocks makes a lock that runs out count as an abandon. IoT Hub's
+	// documents have said both; the current ones say that it does not.
+	CountLostLocks bool
+	// MaxQueue is how many messages may wait for one device: 50.
+	MaxQueue int
+	// FeedbackInterval is the time between two feedback messages that are not
+	// full. IoT Hub takes 15 s; here the default is 0, at once.
+	FeedbackInterval time.Duration
+	// Logger hears of refused and odd clients: nobody.
+	Logger *slog.Logger
+}
+
+// Device is a registered device.
+type Device struct {
+	ID  string
+	Key auth.Key
+}
+
+// Limits that protect the hub from its clients.
+const (
+	maxConnections = 2000
+	// handshakeTimeout is how long a client may take to get to an open
+	// connection.
+	handshakeTimeout = 30 * time.Second
+)
+
+func (o *Options) withDefaults() Options {
+	var d Options
+	if o != nil {
+		d = *o
+	}
+	setDefault(&d.HostName, "localhost")
+	setDefault(&d.Gateway, GatewayV2)
+	setDefault(&d.LockTimeout, time.Minute)
+	setDefault(&d.DefaultTTL, time.Hour)
+	setDefault(&d.MaxDeliveryCount, 10)
+	setDefault(&d.MaxQueue, 50)
+	setDefault(&d.Logger, slog.New(slog.DiscardHandler))
+	if d.Policies == nil {
+		d.Policies = DefaultPolicies()
+	}
+	return d
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Hub is a local IoT Hub. It serves connections until it is closed.
+type Hub struct {
+	options   Options
+	log       *slog.Logger
+	policies  map[string]Policy
+	keys      map[string]auth.Key // of devices, by id
+	feedback  *feedback
+	telemetry telemetry
+
+	ctx    context.Context // ends when the hub is closed
+	cancel context.CancelFunc
+	served sync.WaitGroup // connections and listeners
+
+	mu        sync.Mutex
+	mailboxes map[identity]*mailbox
+	open      int // connections
+}
+
+// New returns a hub with empty queues.
+func New(options *Options) (*Hub, error) {
+	o := options.withDefaults()
+	h := &Hub{
+		options:   o,
+		log:       o.Logger,
+		policies:  make(map[string]Policy),
+		keys:      make(map[string]auth.Key),
+		mailboxes: make(map[identity]*mailbox),
+	}
+	for _, p := range o.Policies {
+		h.policies[p.Name] = p
+	}
+	for _, d := range o.Devices {
+		if _, double := h.keys[d.ID]; double {
+			return nil, fmt.Errorf("device %q is registered twice", d.ID)
+		}
+		h.keys[d.ID] = d.Key
+	}
+	h.feedback = h.newFeedback()
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	return h, nil
+}
+
+func (h *Hub) newFeedback() *feedback {
+	// The feedback queue's own limits are IoT Hub's defaults: 60 s, 1 h, 10.
+	limits := queueLimits{lock: time.Minute, ttl: time.Hour, deliveries: 10}
+	name, _, _ := strings.Cut(h.options.HostName, ".")
+	return &feedback{
+		queue: newQueue(limits, func(e *entry, s status) {
+			if s != statusSuccess {
+				h.log.Warn("feedback message not read", "status", string(s), "sequence", e.sequence)
+			}
+		}),
+		hubName:  name,
+		interval: h.options.FeedbackInterval,
+		log:      h.log,
+		lastSent: time.Now(),
+	}
+}
+
+// Serve accepts connections until the hub is closed or the listener fails. It
+// closes the listener.
+func (h *Hub) Serve(l net.Listener) error {
+	h.served.Add(1)
+	defer h.served.Done()
+	stop := context.AfterFunc(h.ctx, func() { _ = l.Close() })
+	defer stop()
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			if h.ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("accept on %s: %w", l.Addr(), errors.Join(err, l.Close()))
+		}
+		h.served.Go(func() { h.ServeConn(c) })
+	}
+}
+
+// ServeConn speaks with one client until either side closes the connection.
+func (h *Hub) ServeConn(c net.Conn) {
+	log := h.log.With("client", c.RemoteAddr().String())
+	if !h.admit() {
+		log.Warn("refused: too many connections", "limit", maxConnections)
+		_ = c.Close()
+		return
+	}
+	defer h.leave()
+	if err := newConn(h, c, log).serve(h.ctx); err != nil {
+		log.Info("connection ended", "reason", err.Error())
+	}
+}
+
+func (h *Hub) admit() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.open >= maxConnections || h.ctx.Err() != nil {
+		return false
+	}
+	h.open++
+	return true
+}
+
+func (h *Hub) leave() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open--
+}
+
+// Close tells every client that the hub goes away, and waits until all
+// connections that [Hub.Serve] accepted are gone.
+func (h *Hub) Close() {
+	h.cancel()
+	h.served.Wait()
+	h.feedback.close()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, m := range h.mailboxes {
+		m.queue.close()
+	}
+}

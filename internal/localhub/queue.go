@@ -1,0 +1,311 @@
+package localhub
+
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+)
+
+// status is the final state of a message, spelled as in delivery feedback.
+type status string
+
+const (
+	statusSuccess               status = "Success"
+	statusExpired               status = "Expired"
+	statusDeliveryCountExceeded status = "DeliveryCountExceeded"
+	statusRejected              status = "Rejected"
+	statusPurged                status = "Purged"
+)
+
+// settlement is what a receiver does with a message that it holds.
+type settlement int
+
+const (
+	complete settlement = iota
+	abandon             // give it back; this counts as a delivery
+	reject              // dead-letter it
+	release             // give it back as if it had not been delivered
+)
+
+var (
+	errQueueFull = errors.New("queue is full")
+	errLockLost  = errors.New("message lock lost")
+)
+
+// lockToken names one delivery of a message, and is its AMQP delivery tag.
+type lockToken [16]byte
+
+func newLockToken() (t lockToken) {
+	_, _ = rand.Read(t[:]) // documented never to fail
+	return t
+}
+
+// entry is a message in a queue. Its fields belong to the queue's lock, except
+// those that never change.
+type entry struct {
+	message       *amqpwire.Message // never changes
+	sequence      uint64            // never changes
+	enqueued      time.Time         // never changes
+	expires       time.Time         // never changes
+	deliveryCount int               // abandons so far (and lost locks, if they count)
+	lockedUntil   time.Time         // while it is delivered
+}
+
+// queueLimits are the rules of one queue.
+type queueLimits struct {
+	pending        int           // messages at most, delivered ones included; 0: no limit
+	lock           time.Duration // how long a receiver may hold a message
+	ttl            time.Duration // of a message that names no expiry itself
+	deliveries     int           // abandons after which a message is dead-lettered
+	countLostLocks bool          // a lock that runs out counts as an abandon
+}
+
+// queue holds messages for one receiver, or for several that compete: first in
+// first out, each message locked while it is delivered, a returned one back at
+// its old place. It knows nothing of the network.
+type queue struct {
+	limits queueLimits
+	// finished is told, with no lock held, the one status in which a message
+	// ends.
+	finished func(*entry, status)
+
+	mu       sync.Mutex
+	sequence uint64
+	ready    []*entry // by sequence number
+	locked   map[lockToken]*entry
+	ended    []ending // to be reported when mu is free again
+	arrived  bool     // a message has become ready
+	deadline time.Time
+	timer    *time.Timer // fires at deadline
+	wakes    map[*func()]struct{}
+	closed   bool
+}
+
+type ending struct {
+	entry  *entry
+	status status
+}
+
+func newQueue(limits queueLimits, finished func(*entry, status)) *queue {
+	return &queue{
+		limits:   limits,
+		finished: finished,
+		locked:   make(map[lockToken]*entry),
+		wakes:    make(map[*func()]struct{}),
+	}
+}
+
+// update runs f on a queue in which everything that is due has happened, then
+// reports the messages that ended and wakes receivers if one became ready.
+func (q *queue) update(f func(now time.Time)) {
+	q.mu.Lock()
+	now := time.Now()
+	q.expire(now)
+	f(now)
+	q.schedule(now)
+	ended := q.ended
+	q.ended = nil
+	var wakes []*func()
+	if q.arrived {
+		q.arrived = false
+		wakes = slices.Collect(maps.Keys(q.wakes))
+	}
+	q.mu.Unlock()
+
+	for _, e := range ended {
+		q.finished(e.entry, e.status)
+	}
+	for _, wake := range wakes {
+		(*wake)()
+	}
+}
+
+// subscribe has wake called, from any goroutine, when a message may be ready.
+// wake must not block.
+func (q *queue) subscribe(wake func()) (cancel func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.wakes[&wake] = struct{}{}
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		delete(q.wakes, &wake)
+	}
+}
+
+// put enqueues m. A zero expires means the queue's own time to live.
+func (q *queue) put(m *amqpwire.Message, expires time.Time) (err error) {
+	q.update(func(now time.Time) {
+		if q.limits.pending > 0 && len(q.ready)+len(q.locked) >= q.limits.pending {
+			err = errQueueFull
+			return
+		}
+		if expires.IsZero() {
+			expires = now.Add(q.limits.ttl)
+		}
+		q.sequence++
+		e := &entry{message: m, sequence: q.sequence, enqueued: now, expires: expires}
+		q.ready = append(q.ready, e)
+		q.arrived = true
+		q.due(e.expires)
+	})
+	return err
+}
+
+// take locks the first message that is ready and returns it as it is now, with
+// the token that settles it.
+func (q *queue) take() (e entry, token lockToken, ok bool) {
+	q.update(func(now time.Time) {
+		if len(q.ready) == 0 || q.closed {
+			return
+		}
+		first := q.ready[0]
+		q.ready = q.ready[1:]
+		token = newLockToken()
+		first.lockedUntil = now.Add(q.limits.lock)
+		q.locked[token] = first
+		q.due(first.lockedUntil)
+		e, ok = *first, true
+	})
+	return e, token, ok
+}
+
+// settle carries out what the receiver wants done with the delivery that token
+// names. It fails with errLockLost if the lock has run out meanwhile.
+func (q *queue) settle(token lockToken, s settlement) (err error) {
+	q.update(func(now time.Time) {
+		e := q.locked[token]
+		if e == nil {
+			err = errLockLost
+			return
+		}
+		delete(q.locked, token)
+		// A message that expired in its receiver's hands can only be dead-lettered.
+		if s == complete && !now.Before(e.expires) {
+			err = errLockLost
+			s = release
+		}
+		switch s {
+		case complete:
+			q.end(e, statusSuccess)
+		case reject:
+			q.end(e, statusRejected)
+		case abandon:
+			e.deliveryCount++
+			q.giveBack(e, now)
+		case release:
+			q.giveBack(e, now)
+		}
+	})
+	return err
+}
+
+// purge ends all messages and returns how many there were.
+func (q *queue) purge() (n int) {
+	q.update(func(time.Time) {
+		n = len(q.ready) + len(q.locked)
+		for _, e := range q.ready {
+			q.end(e, statusPurged)
+		}
+		for _, e := range q.locked {
+			q.end(e, statusPurged)
+		}
+		q.ready = nil
+		clear(q.locked)
+	})
+	return n
+}
+
+// pending returns the number of messages that are not final.
+func (q *queue) pending() (n int) {
+	q.update(func(time.Time) { n = len(q.ready) + len(q.locked) })
+	return n
+}
+
+// close stops the clock of the queue: nothing expires any more, nothing is
+// delivered.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	if q.timer != nil {
+		q.timer.Stop()
+	}
+}
+
+// The methods below are called with mu held.
+
+// giveBack makes a message ready again, at its old place, unless it has
+// reached one of its limits.
+func (q *queue) giveBack(e *entry, now time.Time) {
+	e.lockedUntil = time.Time{}
+	switch {
+	case !now.Before(e.expires):
+		q.end(e, statusExpired)
+	case e.deliveryCount >= q.limits.deliveries:
+		q.end(e, statusDeliveryCountExceeded)
+	default:
+		i, _ := slices.BinarySearchFunc(q.ready, e, bySequence)
+		q.ready = slices.Insert(q.ready, i, e)
+		q.arrived = true
+	}
+}
+
+func bySequence(a, b *entry) int { return cmp.Compare(a.sequence, b.sequence) }
+
+func (q *queue) end(e *entry, s status) {
+	q.ended = append(q.ended, ending{e, s})
+}
+
+// expire carries out the locks and lifetimes that have run out.
+func (q *queue) expire(now time.Time) {
+	if q.closed || q.deadline.IsZero() || now.Before(q.deadline) {
+		return
+	}
+	q.deadline = time.Time{}
+	for token, e := range q.locked {
+		if now.Before(e.lockedUntil) {
+			q.due(e.lockedUntil)
+			continue
+		}
+		delete(q.locked, token)
+		if q.limits.countLostLocks {
+			e.deliveryCount++
+		}
+		q.giveBack(e, now)
+	}
+	q.ready = slices.DeleteFunc(q.ready, func(e *entry) bool {
+		if now.Before(e.expires) {
+			q.due(e.expires)
+			return false
+		}
+		q.end(e, statusExpired)
+		return true
+	})
+}
+
+// due moves the next deadline forward to t if it is later.
+func (q *queue) due(t time.Time) {
+	if q.deadline.IsZero() || t.Before(q.deadline) {
+		q.deadline = t
+	}
+}
+
+// schedule sets the timer to the next deadline. A deadline that has become
+// pointless costs one idle tick.
+func (q *queue) schedule(now time.Time) {
+	if q.closed || q.deadline.IsZero() {
+		return
+	}
+	if q.timer == nil {
+		q.timer = time.AfterFunc(q.deadline.Sub(now), func() { q.update(func(time.Time) {}) })
+		return
+	}
+	q.timer.Reset(q.deadline.Sub(now))
+}

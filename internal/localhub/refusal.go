@@ -1,0 +1,106 @@
+package localhub
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+)
+
+// The error conditions that the hub uses (AMQP 1.0 part 2 §2.8.15 to §2.8.18,
+// and Microsoft's own), as the SDKs know them.
+const (
+	condDecodeError      amqpwire.Symbol = "amqp:decode-error"
+	condInternalError    amqpwire.Symbol = "amqp:internal-error"
+	condNotAllowed       amqpwire.Symbol = "amqp:not-allowed"
+	condNotFound         amqpwire.Symbol = "amqp:not-found"
+	condNotImplemented   amqpwire.Symbol = "amqp:not-implemented"
+	condLimitExceeded    amqpwire.Symbol = "amqp:resource-limit-exceeded"
+	condUnauthorized     amqpwire.Symbol = "amqp:unauthorized-access"
+	condConnectionForced amqpwire.Symbol = "amqp:connection:forced"
+	condFramingError     amqpwire.Symbol = "amqp:connection:framing-error"
+	condErrantLink       amqpwire.Symbol = "amqp:session:errant-link"
+	condUnattachedHandle amqpwire.Symbol = "amqp:session:unattached-handle"
+	condHandleInUse      amqpwire.Symbol = "amqp:session:handle-in-use"
+	condWindowViolation  amqpwire.Symbol = "amqp:session:window-violation"
+	condDetachForced     amqpwire.Symbol = "amqp:link:detach-forced"
+	condStolen           amqpwire.Symbol = "amqp:link:stolen"
+	condTooLarge         amqpwire.Symbol = "amqp:link:message-size-exceeded"
+	condTransferLimit    amqpwire.Symbol = "amqp:link:transfer-limit-exceeded"
+	condArgument         amqpwire.Symbol = "com.microsoft:argument-error"
+	condLockLost         amqpwire.Symbol = "com.microsoft:message-lock-lost"
+)
+
+// IoT Hub's own error codes. Source: Microsoft docs, troubleshoot-error-codes,
+// and the code tables of the SDKs.
+const (
+	codeBadArgument     = 400004
+	codeUnauthorized    = 401002
+	codeQueueFull       = 403004
+	codeExpired         = 403009
+	codeDeviceNotFound  = 404001
+	codeAddressNotFound = 404006
+	codeLinkConflict    = 409002
+	codeLockLost        = 412002
+	codeTooLarge        = 413001
+	codeInternal        = 500001
+	codeNotImplemented  = 501001
+)
+
+// refusal makes an error as IoT Hub words it: the description is a JSON object
+// with the hub's own code and a tracking id, which is also in info.
+func refusal(condition amqpwire.Symbol, code int, format string, args ...any) *amqpwire.Error {
+	now := time.Now().UTC()
+	token := newLockToken()
+	trackingID := fmt.Sprintf("%X-G:0-TimeStamp:%s", token[:], now.Format("01/02/2006 15:04:05"))
+	description, err := json.Marshal(struct {
+		ErrorCode    int    `json:"errorCode"`
+		TrackingID   string `json:"trackingId"`
+		Message      string `json:"message"`
+		TimestampUTC string `json:"timestampUtc"`
+	}{code, trackingID, fmt.Sprintf(format, args...), now.Format(timestampLayout)})
+	if err != nil { // strings and a number: cannot happen
+		description = nil
+	}
+	return &amqpwire.Error{
+		Condition:   condition,
+		Description: string(description),
+		Info: amqpwire.Map{
+			{Key: amqpwire.Symbol("com.microsoft:tracking-id"), Value: trackingID},
+		},
+	}
+}
+
+// protocolError is a breach of AMQP itself; it has no code of the hub's.
+func protocolError(condition amqpwire.Symbol, format string, args ...any) *amqpwire.Error {
+	return &amqpwire.Error{Condition: condition, Description: fmt.Sprintf(format, args...)}
+}
+
+// asProtocolError finds what to tell the peer about err, which came out of
+// reading a frame. It returns nil if there is nobody left to tell.
+func asProtocolError(err error) *amqpwire.Error {
+	var told *amqpwire.Error
+	switch {
+	case errors.As(err, &told):
+		return told
+	case errors.Is(err, amqpwire.ErrDecode):
+		return protocolError(condDecodeError, "%v", err)
+	case errors.Is(err, amqpwire.ErrFraming):
+		return protocolError(condFramingError, "%v", err)
+	}
+	return nil
+}
+
+// explain returns the human part of an error, for the log.
+func explain(e *amqpwire.Error) string {
+	var d struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal([]byte(e.Description), &d) == nil && d.Message != "" {
+		return d.Message
+	}
+	return strings.TrimSpace(e.Description)
+}
