@@ -51,7 +51,7 @@ func authenticate(ctx context.Context, conn *amqp.Conn, cs auth.ConnectionString
 	}
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
-	c.renewal.Go(func() { c.renew(background, expires) })
+	c.renewal.Go(func() { c.renew(background, conn.Done(), expires) })
 	return c, nil
 }
 
@@ -150,11 +150,13 @@ func renewAfter(expires, now time.Time) time.Duration {
 
 // renew is the goroutine that replaces tokens before they expire. It ends with
 // ctx, or with the connection.
-func (c *cbs) renew(ctx context.Context, expires time.Time) {
+func (c *cbs) renew(ctx context.Context, closed <-chan struct{}, expires time.Time) {
 	wait := renewAfter(expires, time.Now())
 	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-closed:
 			return
 		case <-time.After(wait):
 		}

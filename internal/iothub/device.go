@@ -65,7 +65,7 @@ func (d *Device) Receive(ctx context.Context) (*Delivery, error) {
 	if err != nil {
 		return nil, fmt.Errorf("receive for %s: %w", d.id, refine(err))
 	}
-	return &Delivery{Received: decode(m), receiver: d.receiver, message: m}, nil
+	return &Delivery{DeviceID: d.id, Received: decode(m), receiver: d.receiver, message: m}, nil
 }
 
 // Close ends the connection. Messages that are not settled go back to the hub.
@@ -77,6 +77,7 @@ func (d *Device) Close(ctx context.Context) error {
 // Delivery is a message in the device's hands.
 type Delivery struct {
 	Received
+	DeviceID string
 	receiver *amqp.Receiver
 	message  *amqp.Message
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	"github.com/Azure/go-amqp"
@@ -68,12 +69,26 @@ func dial(ctx context.Context, cs auth.ConnectionString, o Options) (net.Conn, e
 	dialer := &net.Dialer{KeepAlive: 30 * time.Second}
 	stream, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", address, err)
+		return nil, fmt.Errorf("connect to %s: %w", address, dialReason(err))
 	}
 	if plain(cs, o) {
 		return checkLoopback(stream)
 	}
 	return secure(ctx, stream, cs, o)
+}
+
+// dialReason takes off err what the caller says itself: the address, and that
+// this was about connecting.
+func dialReason(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	return err
 }
 
 // plain reports whether to do without TLS.

@@ -26,7 +26,11 @@ func (c *conn) permitted(n need) time.Time {
 	if n.permission == 0 {
 		return forever
 	}
-	return c.grants.until(n.permission, n.path)
+	end := c.grants.until(n.permission, n.path)
+	if n.permission == DeviceConnect {
+		end = later(end, c.credential.until(n.path))
+	}
+	return end
 }
 
 // refuse returns why the connection must not have the link, nil if it may.
@@ -38,7 +42,7 @@ func (c *conn) refuse(a *amqpwire.Attach, ep endpoint) *amqpwire.Error {
 	case ep.kind == unknownEndpoint, !ep.serves(clientSends):
 		return refusal(condNotFound, codeAddressNotFound, "The link address '%s' did not match any of the expected formats.", address(a))
 	case c.permitted(ep.need()).IsZero():
-		return refusal(condUnauthorized, codeUnauthorized, "No token on this connection permits %q.", address(a))
+		return refusal(condUnauthorized, codeUnauthorized, "No token or certificate on this connection permits %q.%s", address(a), c.credential.remark)
 	}
 	if ep.target != (identity{}) {
 		if _, ok := c.hub.mailbox(ep.target); !ok {

@@ -27,7 +27,8 @@ type conn struct {
 	br      *bufio.Reader // until the reader takes it over
 	log     *slog.Logger
 	manners manners
-	id      identity // whom SASL PLAIN or a certificate vouched for, if anyone
+
+	credential credential // the client's certificate; never changes
 
 	in      chan amqpwire.Frame
 	out     chan amqpwire.Frame
@@ -116,7 +117,7 @@ func (c *conn) handshake(ctx context.Context) error {
 		return err
 	}
 	if header != amqpwire.HeaderAMQP {
-		return fmt.Errorf("not AMQP 1.0: it began with %q", header[:])
+		return errors.New(otherAMQP(header))
 	}
 	if err := c.open(); err != nil {
 		return err

@@ -31,3 +31,15 @@ func DefaultPolicies() []Policy {
 		{"registryReadWrite", key, 0},
 	}
 }
+
+// DeviceString returns the connection string of a device of the hub that
+// listens at address without TLS.
+func DeviceString(address string, d Device) auth.ConnectionString {
+	return auth.ConnectionString{HostName: address, DeviceID: d.ID, Key: d.Key, UseDevelopmentEmulator: true}
+}
+
+// ServiceString returns the back end's connection string of the hub that
+// listens at address without TLS.
+func ServiceString(address string) auth.ConnectionString {
+	return auth.ConnectionString{HostName: address, KeyName: "iothubowner", Key: DefaultKey(), UseDevelopmentEmulator: true}
+}

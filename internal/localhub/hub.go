@@ -2,6 +2,8 @@ package localhub
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +25,9 @@ type Options struct {
 	// Policies are the shared access policies: the five that every hub has, all
 	// with [DefaultKey].
 	Policies []Policy
+	// ClientCAs are the authorities whose certificates devices may log in with:
+	// none.
+	ClientCAs *x509.CertPool
 	// Gateway is the generation of front end to imitate: [GatewayV2].
 	Gateway Gateway
 	// LockTimeout is how long a device may hold a message: 60 s.
@@ -46,14 +51,17 @@ type Options struct {
 // Device is a registered device.
 type Device struct {
 	ID  string
-	Key auth.Key
+	Key auth.Key // the zero key signs nothing
+	// Thumbprints are the hashes, in hex, of the certificates that the device may
+	// log in with, SHA-1 or SHA-256. IoT Hub has room for two.
+	Thumbprints []string
 }
 
 // Limits that protect the hub from its clients.
 const (
 	maxConnections = 2000
-	// handshakeTimeout is how long a client may take to get to an open
-	// connection.
+	// handshakeTimeout is how long a client may take for TLS and WebSocket, and
+	// again to get to an open connection.
 	handshakeTimeout = 30 * time.Second
 )
 
@@ -91,6 +99,10 @@ type Hub struct {
 	feedback  *feedback
 	telemetry telemetry
 
+	thumbprints map[string][]string         // ids of devices, by the hash of a certificate
+	authority   func() (*authority, error)  // made at the first call, as is
+	tlsConfig   func() (*tls.Config, error) // this
+
 	ctx    context.Context // ends when the hub is closed
 	cancel context.CancelFunc
 	served sync.WaitGroup // connections and listeners
@@ -109,7 +121,11 @@ func New(options *Options) (*Hub, error) {
 		policies:  make(map[string]Policy),
 		keys:      make(map[string]auth.Key),
 		mailboxes: make(map[identity]*mailbox),
+
+		thumbprints: make(map[string][]string),
+		authority:   sync.OnceValues(newAuthority),
 	}
+	h.tlsConfig = sync.OnceValues(h.newTLSConfig)
 	for _, p := range o.Policies {
 		h.policies[p.Name] = p
 	}
@@ -118,6 +134,9 @@ func New(options *Options) (*Hub, error) {
 			return nil, fmt.Errorf("device %q is registered twice", d.ID)
 		}
 		h.keys[d.ID] = d.Key
+		if err := h.addThumbprints(d); err != nil {
+			return nil, err
+		}
 	}
 	h.feedback = h.newFeedback()
 	h.ctx, h.cancel = context.WithCancel(context.Background())
@@ -160,7 +179,8 @@ func (h *Hub) Serve(l net.Listener) error {
 	}
 }
 
-// ServeConn speaks with one client until either side closes the connection.
+// ServeConn speaks with one client until either side closes the connection. The
+// client may begin with AMQP, with TLS, or with the HTTP request of a WebSocket.
 func (h *Hub) ServeConn(c net.Conn) {
 	log := h.log.With("client", c.RemoteAddr().String())
 	if !h.admit() {
@@ -169,7 +189,15 @@ func (h *Hub) ServeConn(c net.Conn) {
 		return
 	}
 	defer h.leave()
-	if err := newConn(h, c, log).serve(h.ctx); err != nil {
+	s, err := h.unwrap(c)
+	if err != nil {
+		log.Info("connection refused", "reason", err.Error())
+		_ = s.Close()
+		return
+	}
+	conn := newConn(h, s.Conn, log.With("transport", s.transport()))
+	conn.credential = h.examine(s.certificates)
+	if err := conn.serve(h.ctx); err != nil {
 		log.Info("connection ended", "reason", err.Error())
 	}
 }

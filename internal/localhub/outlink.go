@@ -233,7 +233,7 @@ func (l *outLink) end(clean bool) {
 
 // peerFrameSize returns the largest frame that the client takes, in bytes.
 func (c *conn) peerFrameSize() int {
-	size := uint32(c.manners.maxFrameSize)
+	size := c.manners.maxFrameSize
 	if c.peer.MaxFrameSize != nil {
 		size = min(size, max(*c.peer.MaxFrameSize, amqpwire.MinMaxFrameSize))
 	}

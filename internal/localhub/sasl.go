@@ -32,5 +32,8 @@ func (c *conn) sasl() error {
 	if err := c.writeFrame(amqpwire.Frame{SASL: true, Body: outcome}); err != nil {
 		return err
 	}
-	return refused
+	if refused != nil {
+		return refused // not returned when nil: an error that holds a nil pointer is none
+	}
+	return nil
 }

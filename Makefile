@@ -1,0 +1,29 @@
+# The commands of this project; CI runs the same ones.
+LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 30s
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+build: ## build bin/simulated-device and bin/send-c2d
+	go build -trimpath -o bin/ ./cmd/...
+
+test: ## run all tests, under the race detector
+	go test -race -shuffle=on ./...
+
+demo: build ## see a message go round: device, sender, feedback
+	.ci/demo bin
+
+lint: ## check the code's form
+	$(LINT) run
+
+fuzz: ## fuzz every target for FUZZTIME (30s) each
+	.ci/fuzz $(FUZZTIME)
+
+bench: ## measure against bare go-amqp on the same hub
+	go test -run '^$$' -bench . -benchmem ./internal/...
+
+clean: ## remove what was built
+	rm -rf bin
+
+.PHONY: help build test demo lint fuzz bench clean

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"time"
+
+	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub"
+)
+
+// The objects that --output json prints, one a line.
+type (
+	sentEvent struct {
+		Event     string `json:"event"`
+		N         int    `json:"n"`
+		DeviceID  string `json:"deviceId"`
+		MessageID string `json:"messageId"`
+		Size      int    `json:"size"`
+		SentAt    string `json:"sentAt"`
+	}
+	dryRunEvent struct {
+		Event           string            `json:"event"`
+		N               int               `json:"n"`
+		DeviceID        string            `json:"deviceId"`
+		MessageID       string            `json:"messageId"`
+		CorrelationID   string            `json:"correlationId"`
+		UserID          string            `json:"userId"`
+		ContentType     string            `json:"contentType"`
+		ContentEncoding string            `json:"contentEncoding"`
+		Payload         string            `json:"payload"`
+		PayloadEncoding string            `json:"payloadEncoding"` // utf8 or base64
+		Properties      map[string]string `json:"properties"`
+		Ack             iothub.Ack        `json:"ack"`
+		ExpiryTimeUTC   string            `json:"expiryTimeUtc"`
+	}
+	feedbackEvent struct {
+		Event              string        `json:"event"`
+		MessageID          string        `json:"messageId"`
+		Status             iothub.Status `json:"status"`
+		Description        string        `json:"description"`
+		DeviceID           string        `json:"deviceId"`
+		DeviceGenerationID string        `json:"deviceGenerationId"`
+		EnqueuedTimeUTC    string        `json:"enqueuedTimeUtc"`
+		LatencyMS          *float64      `json:"latencyMs,omitempty"`
+	}
+	summaryEvent struct {
+		Event                 string     `json:"event"`
+		Sent                  int        `json:"sent"`
+		Success               int        `json:"success"`
+		Rejected              int        `json:"rejected"`
+		Expired               int        `json:"expired"`
+		DeliveryCountExceeded int        `json:"deliveryCountExceeded"`
+		Purged                int        `json:"purged"`
+		Unanswered            int        `json:"unanswered"`
+		LatencyMS             *latencyMS `json:"latencyMs,omitempty"`
+	}
+	latencyMS struct {
+		P50 float64 `json:"p50"`
+		P95 float64 `json:"p95"`
+		Max float64 `json:"max"`
+	}
+)
+
+func newFeedbackEvent(f iothub.Feedback) feedbackEvent {
+	return feedbackEvent{
+		Event: "feedback", MessageID: f.MessageID, Status: f.Status, Description: f.Description,
+		DeviceID: f.DeviceID, DeviceGenerationID: f.DeviceGenerationID, EnqueuedTimeUTC: console.Timestamp(f.Time),
+	}
+}
+
+func (r *report) summaryEvent(unanswered int) summaryEvent {
+	event := summaryEvent{
+		Event: "summary", Sent: r.total, Unanswered: unanswered,
+		Success: r.statuses[iothub.Success], Rejected: r.statuses[iothub.Rejected],
+		Expired: r.statuses[iothub.Expired], Purged: r.statuses[iothub.Purged],
+		DeliveryCountExceeded: r.statuses[iothub.DeliveryCountExceeded],
+	}
+	if len(r.latencies) > 0 {
+		event.LatencyMS = &latencyMS{
+			milliseconds(r.percentile(50)), milliseconds(r.percentile(95)), milliseconds(r.percentile(100)),
+		}
+	}
+	return event
+}
+
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub"
+)
+
+// monitor is the feedback subcommand: it prints feedback as it comes.
+type monitor struct {
+	console  *console.Console
+	settings *console.Settings
+	devices  []string
+	ids      []string
+	count    int
+	peek     bool
+	report   report
+	shown    int
+}
+
+func newFeedbackCommand(c *console.Console, s *console.Settings) *cobra.Command {
+	m := &monitor{console: c, settings: s}
+	cmd := &cobra.Command{
+		Use:   "feedback",
+		Short: "Print delivery feedback as it comes",
+		Long: `feedback prints the hub's delivery feedback as it comes, until Ctrl-C.
+
+All back ends of a hub share one queue of feedback. What is printed here is
+taken off it, and no other program sees it; --peek leaves it there.`,
+		Example: `  send-c2d feedback --peek
+  send-c2d feedback --device-id myFirstDevice --count 1`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return m.run(cmd.Context()) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringArrayVarP(&m.devices, "device-id", "d", nil, "only records of this device (repeat)")
+	f.StringArrayVar(&m.ids, "message-id", nil, "only the record of this message (repeat)")
+	f.IntVarP(&m.count, "count", "C", 0, "stop after `N` records")
+	f.BoolVar(&m.peek, "peek", false, "leave all records for others")
+	return cmd
+}
+
+func (m *monitor) run(ctx context.Context) error {
+	ctx, cancel := m.settings.WithTimeout(ctx)
+	defer cancel()
+	if m.count < 0 {
+		return console.Usagef("--count takes a positive number")
+	}
+	if err := m.settings.Load(); err != nil {
+		return err
+	}
+	m.report.prepare(m.console, m.settings)
+	service, err := connect(ctx, m.console, m.settings)
+	if err != nil {
+		return cause(ctx, err)
+	}
+	defer service.Close() //nolint:errcheck // all that matters has been confirmed
+	receiver, err := service.ReceiveFeedback(ctx)
+	if err != nil {
+		return cause(ctx, err)
+	}
+	defer m.leave(receiver)
+	if !m.peek && !m.settings.Quiet {
+		m.console.Say("Note: records that are printed here are gone for other programs; --peek leaves them.")
+	}
+	return cause(ctx, m.watch(ctx, receiver))
+}
+
+// leave gives back what was not completed.
+func (m *monitor) leave(receiver *iothub.FeedbackReceiver) {
+	const timeout = time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	_ = receiver.Close(ctx) // if this fails, the hub takes it back later
+}
+
+func (m *monitor) watch(ctx context.Context, receiver *iothub.FeedbackReceiver) error {
+	for m.count == 0 || m.shown < m.count {
+		batch, err := receiver.Receive(ctx)
+		if err != nil {
+			return err
+		}
+		all, err := m.show(batch)
+		if err != nil {
+			return err
+		}
+		if all && !m.peek {
+			if err := batch.Complete(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// show prints the records that are asked for, and reports whether that was
+// all of the batch.
+func (m *monitor) show(batch *iothub.FeedbackBatch) (all bool, err error) {
+	all = true
+	for _, f := range batch.Records {
+		if !wanted(m.devices, f.DeviceID) || !wanted(m.ids, f.MessageID) {
+			all = false
+			continue
+		}
+		m.shown++
+		if err := m.report.record(f); err != nil {
+			return false, err
+		}
+	}
+	return all, nil
+}
+
+// wanted reports whether a filter lets v through.
+func wanted(filter []string, v string) bool {
+	return len(filter) == 0 || slices.Contains(filter, v)
+}

@@ -1,0 +1,44 @@
+// Command send-c2d connects to Azure IoT Hub as a back end, sends
+// cloud-to-device messages and reports what became of them.
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"iothub-c2d/internal/console"
+)
+
+func main() {
+	os.Exit(console.Run("send-c2d", newCommand))
+}
+
+func newCommand(c *console.Console) *cobra.Command {
+	s := &sender{console: c}
+	cmd := &cobra.Command{
+		Use:   "send-c2d [MESSAGE]",
+		Short: "Send cloud-to-device messages through Azure IoT Hub",
+		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback
+that tells what became of each.
+
+Give it the service connection string of the hub in IOTHUB_CONNECTION_STRING or
+in a .env file. Without one it looks for a local hub on 127.0.0.1:5672, such as
+simulated-device brings.`,
+		Example: `  send-c2d "hello"                              # wait until the device has it
+  send-c2d                                      # the tutorial's message
+  send-c2d -p color=red --ttl 10m "hello"       # a property, and ten minutes to live
+  tail -n 3 /etc/hosts | send-c2d --lines       # a message for each line
+  send-c2d --count 5 'number {{.N}}'            # several at once`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s.source.arguments = args
+			s.flags = cmd.Flags()
+			return s.run(cmd.Context())
+		},
+	}
+	s.settings.AddFlags(cmd)
+	s.addFlags(cmd)
+	cmd.AddCommand(newFeedbackCommand(c, &s.settings))
+	return cmd
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub"
+)
+
+// report shows what happens to the messages and keeps the totals. It may be
+// used by several goroutines.
+type report struct {
+	console  *console.Console
+	settings *console.Settings
+
+	mu        sync.Mutex
+	total     int // messages that the hub accepted
+	statuses  map[iothub.Status]int
+	latencies []time.Duration
+}
+
+func (r *report) prepare(c *console.Console, s *console.Settings) {
+	r.console, r.settings, r.statuses = c, s, make(map[iothub.Status]int)
+}
+
+// sent shows that the hub has accepted a message.
+func (r *report) sent(out outgoing) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.total++
+	m := &out.message
+	if r.settings.Output == console.OutputJSON {
+		return r.json(sentEvent{"sent", out.n, out.device, m.ID, len(m.Body), console.Timestamp(time.Now())})
+	}
+	return r.line("Sent %s to %s (%d bytes)", m.ID, out.device, len(m.Body))
+}
+
+// dryRun shows a message that would be sent.
+func (r *report) dryRun(out outgoing) error {
+	m := &out.message
+	payload, encoding := console.Payload(m.Body)
+	if r.settings.Output == console.OutputJSON {
+		return r.json(dryRunEvent{
+			Event: "dry-run", N: out.n, DeviceID: out.device, MessageID: m.ID,
+			CorrelationID: m.CorrelationID, UserID: m.UserID,
+			ContentType: m.ContentType, ContentEncoding: m.ContentEncoding,
+			Payload: payload, PayloadEncoding: encoding, Properties: m.Properties,
+			Ack: m.Ack, ExpiryTimeUTC: console.Timestamp(m.Expiry),
+		})
+	}
+	if err := r.line("Would send %s to %s (%d bytes): %s", m.ID, out.device, len(m.Body), payload); err != nil {
+		return err
+	}
+	for _, name := range m.PropertyNames() {
+		if err := r.line("    %s=%s", name, m.Properties[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// feedback shows what became of a message, and how long that took.
+func (r *report) feedback(f iothub.Feedback, latency time.Duration) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.statuses[f.Status]++
+	r.latencies = append(r.latencies, latency)
+	if r.settings.Output == console.OutputJSON {
+		event := newFeedbackEvent(f)
+		event.LatencyMS = new(milliseconds(latency))
+		return r.json(event)
+	}
+	return r.line("%s: %s after %s", f.Status, f.MessageID, latency.Round(time.Millisecond))
+}
+
+// summary prints the totals. t is nil if no feedback was waited for.
+func (r *report) summary(t *tracker) {
+	unanswered := 0
+	if t != nil {
+		unanswered = t.outstanding()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.settings.Output == console.OutputJSON {
+		_ = r.json(r.summaryEvent(unanswered))
+	}
+	if r.settings.Quiet {
+		return
+	}
+	parts := []string{fmt.Sprintf("%d sent", r.total)}
+	for status, n := range r.statuses {
+		parts = append(parts, fmt.Sprintf("%d %s", n, status))
+	}
+	slices.Sort(parts[1:])
+	if unanswered > 0 {
+		parts = append(parts, fmt.Sprintf("%d without feedback", unanswered))
+	}
+	text := strings.Join(parts, ", ")
+	if len(r.latencies) > 1 {
+		text += fmt.Sprintf("; feedback after %s (half), %s (95 %%), %s (all)",
+			r.percentile(50).Round(time.Millisecond), r.percentile(95).Round(time.Millisecond), r.percentile(100).Round(time.Millisecond))
+	}
+	r.console.Say("%s.", console.Printable(text))
+}
+
+// percentile returns the latency that p per cent of the feedback kept to.
+func (r *report) percentile(p int) time.Duration {
+	sorted := slices.Sorted(slices.Values(r.latencies))
+	return sorted[max((len(sorted)*p+99)/100, 1)-1]
+}
+
+// verdict returns the exit code that the feedback calls for, as an error.
+func (r *report) verdict() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for status, n := range r.statuses {
+		if n > 0 && status != iothub.Success {
+			return console.Exit(console.ExitNegative)
+		}
+	}
+	return nil
+}
+
+func (r *report) json(v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode output: %w", err)
+	}
+	return r.write(string(b))
+}
+
+func (r *report) line(format string, args ...any) error {
+	return r.write(console.Printable(fmt.Sprintf(format, args...)))
+}
+
+func (r *report) write(line string) error {
+	if _, err := io.WriteString(r.console.Out, line+"\n"); err != nil {
+		return fmt.Errorf("write output: %w", err)
+	}
+	return nil
+}
+
+// record shows a feedback record of whatever sender.
+func (r *report) record(f iothub.Feedback) error {
+	if r.settings.Output == console.OutputJSON {
+		return r.json(newFeedbackEvent(f))
+	}
+	return r.line("%s %s: %s for %s", console.Timestamp(f.Time), f.Status, f.MessageID, f.DeviceID)
+}

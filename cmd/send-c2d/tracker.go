@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"iothub-c2d/internal/iothub"
+)
+
+// tracker waits for the feedback of the messages that were sent.
+type tracker struct {
+	report   *report
+	receiver *iothub.FeedbackReceiver
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
+
+	mu      sync.Mutex
+	pending map[key][]*awaited // oldest first; a message id may be used again
+	changed chan struct{}      // closed and replaced when pending shrinks
+	failure error
+}
+
+// key is what a feedback record says of the message that it is about.
+type key struct{ device, message string }
+
+// awaited is a message that feedback is awaited for.
+type awaited struct {
+	since    time.Time
+	accepted bool             // by the hub, and reported as sent
+	early    *iothub.Feedback // what came before that
+	latency  time.Duration    // of early
+}
+
+// track starts to receive feedback, for the messages that expect announces.
+func track(ctx context.Context, service *iothub.Service, report *report) (*tracker, error) {
+	receiver, err := service.ReceiveFeedback(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	t := &tracker{
+		report:   report,
+		receiver: receiver,
+		cancel:   cancel,
+		pending:  make(map[key][]*awaited),
+		changed:  make(chan struct{}),
+	}
+	t.done.Go(func() { t.receive(ctx) })
+	return t, nil
+}
+
+// stop ends the receiver. The feedback of others goes back to the hub.
+func (t *tracker) stop() {
+	t.cancel()
+	t.done.Wait()
+	const timeout = time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	_ = t.receiver.Close(ctx) // if this fails, the hub gives it back later
+}
+
+// expect announces a message before it is sent.
+func (t *tracker) expect(out outgoing) *awaited {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a := &awaited{since: time.Now()}
+	k := key{out.device, out.message.ID}
+	t.pending[k] = append(t.pending[k], a)
+	return a
+}
+
+// accepted says that the hub has taken the message. Feedback can be faster
+// than that; it is reported now, so that the output tells things in order.
+func (t *tracker) accepted(a *awaited) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a.accepted = true
+	if a.early == nil {
+		return nil
+	}
+	return t.report.feedback(*a.early, a.latency)
+}
+
+// forget takes back an announcement: the message was not sent.
+func (t *tracker) forget(out outgoing, a *awaited) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := key{out.device, out.message.ID}
+	t.remove(k, slices.Index(t.pending[k], a))
+}
+
+// resolve reports f if it is about a message of ours.
+func (t *tracker) resolve(f iothub.Feedback) (ours bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := key{f.DeviceID, f.MessageID}
+	if len(t.pending[k]) == 0 {
+		return false, nil
+	}
+	a := t.pending[k][0]
+	t.remove(k, 0)
+	latency := time.Since(a.since)
+	if !a.accepted {
+		a.early, a.latency = &f, latency
+		return true, nil
+	}
+	return true, t.report.feedback(f, latency)
+}
+
+// remove takes a message off the list. Called with mu held.
+func (t *tracker) remove(k key, i int) {
+	if i < 0 {
+		return
+	}
+	if t.pending[k] = slices.Delete(t.pending[k], i, i+1); len(t.pending[k]) == 0 {
+		delete(t.pending, k)
+	}
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+// outstanding returns how many messages have no feedback yet.
+func (t *tracker) outstanding() (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, list := range t.pending {
+		n += len(list)
+	}
+	return n
+}
+
+// wait returns when there is feedback on every message, or never will be.
+func (t *tracker) wait(ctx context.Context) error {
+	for {
+		t.mu.Lock()
+		empty, changed, failure := len(t.pending) == 0, t.changed, t.failure
+		t.mu.Unlock()
+		if empty || failure != nil {
+			return failure
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// receive is the goroutine that takes the feedback in.
+func (t *tracker) receive(ctx context.Context) {
+	for {
+		batch, err := t.receiver.Receive(ctx)
+		if err == nil {
+			err = t.take(ctx, batch)
+		}
+		if err != nil {
+			t.fail(err)
+			return
+		}
+	}
+}
+
+// take reports our records of a batch. The batch is completed only if all are
+// ours: completing it removes it for everyone.
+func (t *tracker) take(ctx context.Context, batch *iothub.FeedbackBatch) error {
+	ours := 0
+	for _, f := range batch.Records {
+		ok, err := t.resolve(f)
+		if err != nil {
+			return err
+		}
+		if ok {
+			ours++
+		}
+	}
+	if ours < len(batch.Records) {
+		return nil
+	}
+	return batch.Complete(ctx)
+}
+
+func (t *tracker) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failure = err
+	close(t.changed)
+	t.changed = make(chan struct{})
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/localhub"
+)
+
+// receiver is the program's main job: the tutorial's SimulatedDevice.py.
+type receiver struct {
+	console  *console.Console
+	settings console.Settings
+	deviceID string
+	count    int
+	idle     console.Duration
+	prefetch int
+	settle   settler
+	print    printer
+}
+
+func (r *receiver) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVarP(&r.deviceID, "device-id", "d", "", "device to be, on the local hub (default "+localhub.DefaultDeviceID+")")
+	f.IntVarP(&r.count, "count", "C", 0, "stop after `N` messages")
+	f.Var(&r.idle, "exit-when-idle", "stop after this long without a message")
+	f.IntVar(&r.prefetch, "prefetch", 10, "messages to hold at once; the lock of each is running")
+	r.settle.addFlags(f)
+	r.print.addFlags(f)
+}
+
+// run connects, receives and settles until there is a reason to stop.
+func (r *receiver) run(ctx context.Context) error {
+	ctx, cancel := r.settings.WithTimeout(ctx)
+	defer cancel()
+	if err := r.prepare(); err != nil {
+		return err
+	}
+	cs, stop, err := r.target(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	device, err := r.connect(ctx, cs)
+	if err != nil {
+		return err
+	}
+	if !r.settings.Quiet {
+		r.console.Say("Waiting for messages for device %s; Ctrl-C stops.", cs.DeviceID)
+	}
+	err = r.receive(ctx, device)
+	r.print.summary()
+	return errors.Join(err, r.leave(device))
+}
+
+// prepare checks everything that needs no hub.
+func (r *receiver) prepare() error {
+	if r.count < 0 || r.prefetch < 1 {
+		return console.Usagef("--count and --prefetch take a positive number")
+	}
+	if err := r.settings.Load(); err != nil {
+		return err
+	}
+	if err := r.settle.prepare(r.console); err != nil {
+		return err
+	}
+	return r.print.prepare(r.console, &r.settings)
+}
+
+// target returns the device's connection string and, if it is a local hub's,
+// how to end the hub.
+func (r *receiver) target(ctx context.Context) (auth.ConnectionString, func(), error) {
+	text := cmp.Or(r.settings.ConnectionString, r.settings.Get(console.EnvDevice))
+	local, asked := r.settings.LocalAddress(localhub.DefaultAddress)
+	if asked || text == "" {
+		return r.local(ctx, local, asked)
+	}
+	cs, err := auth.ParseDevice(text)
+	switch {
+	case errors.Is(err, auth.ErrServiceString):
+		return cs, nil, console.Usage(err, "this is what send-c2d needs; a device's own string has DeviceId=")
+	case err != nil:
+		return cs, nil, console.Usage(err, "it looks like HostName=...;DeviceId=...;SharedAccessKey=...")
+	case r.deviceID != "" && r.deviceID != cs.DeviceID:
+		return cs, nil, console.Usagef("--device-id is %s, the connection string is for device %s", r.deviceID, cs.DeviceID)
+	}
+	return cs, func() {}, nil
+}
+
+func (r *receiver) connect(ctx context.Context, cs auth.ConnectionString) (*iothub.Device, error) {
+	tls, err := r.settings.TLS()
+	if err != nil {
+		return nil, err
+	}
+	return iothub.DialDevice(ctx, cs, &iothub.Options{
+		SASTTL:   time.Duration(r.settings.SASTTL),
+		TLS:      tls,
+		Prefetch: r.prefetch,
+		Logger:   r.console.Logger(&r.settings),
+	})
+}
+
+// receive takes one message after the other. It returns nil when there have
+// been enough.
+func (r *receiver) receive(ctx context.Context, device *iothub.Device) error {
+	for r.count == 0 || r.print.total < r.count {
+		d, err := r.next(ctx, device)
+		if errors.Is(err, errIdle) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := r.handle(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errIdle = errors.New("no message for a while")
+
+// next waits for a message, as long as --exit-when-idle and --timeout allow.
+func (r *receiver) next(ctx context.Context, device *iothub.Device) (*iothub.Delivery, error) {
+	waiting := ctx
+	if r.idle > 0 {
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeoutCause(ctx, time.Duration(r.idle), errIdle)
+		defer cancel()
+	}
+	d, err := device.Receive(waiting)
+	if err != nil && waiting.Err() != nil {
+		return nil, context.Cause(waiting)
+	}
+	return d, err
+}
+
+// handle prints one message, decides what becomes of it and tells the hub.
+func (r *receiver) handle(ctx context.Context, d *iothub.Delivery) error {
+	if err := r.print.received(d); err != nil {
+		return err
+	}
+	outcome, err := r.settle.decide(ctx, d)
+	if err != nil {
+		return err
+	}
+	if err := r.print.decided(d, outcome); err != nil {
+		return err
+	}
+	if err := r.settle.wait(ctx); err != nil {
+		return err
+	}
+	// What has been printed is settled, also when it is time to go.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	defer cancel()
+	switch err := outcome.apply(ctx, d); {
+	case errors.Is(err, iothub.ErrLockLost):
+		r.print.lockLost(d)
+		return nil
+	case err != nil:
+		return fmt.Errorf("message %q: %w", d.ID, err)
+	}
+	r.print.settled(outcome)
+	return nil
+}
+
+// leaveTimeout bounds how long the hub may take to let the device go.
+const leaveTimeout = 1500 * time.Millisecond
+
+func (r *receiver) leave(device *iothub.Device) error {
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+	if err := device.Close(ctx); err != nil && r.settings.Verbose {
+		r.console.Say("disconnect: %v", err)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"iothub-c2d/internal/iothub"
+)
+
+// ExitCode is what a program tells its caller. README lists them.
+type ExitCode int
+
+// The exit codes of both binaries; after a signal it is 128 and its number.
+const (
+	ExitFailed   ExitCode = 1   // a run-time failure
+	ExitUsage    ExitCode = 2   // wrong arguments or settings
+	ExitAuth     ExitCode = 3   // the hub refused the credentials
+	ExitRefused  ExitCode = 4   // the hub refused the message, or knows no such device
+	ExitNegative ExitCode = 5   // a message was rejected, or expired, ...
+	ExitTimeout  ExitCode = 124 // time was up before the work was done
+)
+
+// failure is an error with what the terminal needs beside its text.
+type failure struct {
+	err  error
+	code ExitCode
+	hint string
+	told bool // the user knows already
+}
+
+func (f *failure) Error() string { return f.err.Error() }
+func (f *failure) Unwrap() error { return f.err }
+
+// Usage marks err as the user's mistake.
+func Usage(err error, hint string) error {
+	return &failure{err: err, code: ExitUsage, hint: hint}
+}
+
+// Usagef is [Usage] for an error of its own, without a hint.
+func Usagef(format string, args ...any) error {
+	return Usage(fmt.Errorf(format, args...), "")
+}
+
+// Exit returns an error that ends the program with the code and prints
+// nothing, for what the output has told already.
+func Exit(code ExitCode) error {
+	return &failure{err: fmt.Errorf("exit code %d", code), code: code, told: true}
+}
+
+// Fail marks err with the exit code and the hint to give with it.
+func Fail(err error, code ExitCode, hint string) error {
+	return &failure{err: err, code: code, hint: hint}
+}
+
+// codeOf returns the exit code for an error.
+func codeOf(err error) ExitCode {
+	var f *failure
+	var refused *iothub.HubError
+	switch {
+	case errors.As(err, &f):
+		return f.code
+	case errors.Is(err, iothub.ErrUnauthorized):
+		return ExitAuth
+	case errors.As(err, &refused) && !errors.Is(err, iothub.ErrDisplaced):
+		return ExitRefused
+	}
+	return ExitFailed
+}
+
+// report prints an error in one line, and a hint in another if there is one.
+func (c *Console) report(err error) {
+	var f *failure
+	if errors.As(err, &f) && f.told {
+		return
+	}
+	c.Say("%s: %s", c.Name, oneLine(err.Error()))
+	if hint := hintFor(err); hint != "" {
+		c.Say("hint: %s", hint)
+	}
+}
+
+func oneLine(s string) string {
+	return Printable(strings.Join(strings.Fields(s), " "))
+}
+
+// hints are what to do about an error that the user can do something about.
+var hints = []struct {
+	err  error
+	hint string
+}{
+	{iothub.ErrUnauthorized, "check the key, and that it belongs to this hub; a clock that is minutes off also invalidates tokens"},
+	{iothub.ErrQueueFull, "IoT Hub holds 50 messages per device: start the device, or wait with --retry-queue-full 1m"},
+	{iothub.ErrNotFound, "check the device id (it is case-sensitive), and that the device is registered with this hub"},
+	{iothub.ErrTooLarge, "a message holds 64 KB at most, properties included"},
+	{iothub.ErrDisplaced, "a hub keeps one receiver per device: stop the other, or use another device"},
+	{syscall.ECONNREFUSED, "nothing listens there: start `simulated-device`, which brings a local hub, or check the address"},
+	{context.DeadlineExceeded, "if this is Azure, a firewall may block the port: AMQP over TLS needs 5671"},
+}
+
+func hintFor(err error) string {
+	var f *failure
+	if errors.As(err, &f) && f.hint != "" {
+		return f.hint
+	}
+	for _, h := range hints {
+		if errors.Is(err, h.err) {
+			return h.hint
+		}
+	}
+	return ""
+}
