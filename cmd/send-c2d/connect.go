@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"time"
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
@@ -22,11 +21,7 @@ func connect(ctx context.Context, c *console.Console, s *console.Settings) (*iot
 	if err != nil {
 		return nil, err
 	}
-	return iothub.DialService(ctx, cs, &iothub.Options{
-		SASTTL: time.Duration(s.SASTTL),
-		TLS:    tls,
-		Logger: c.Logger(s),
-	})
+	return iothub.DialService(ctx, cs, c.ClientOptions(s, tls))
 }
 
 // target returns the connection string: from the settings, or the local hub's.

@@ -77,7 +77,7 @@ func (m *monitor) leave(receiver *iothub.FeedbackReceiver) {
 	const timeout = time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	_ = receiver.Close(ctx) // if this fails, the hub takes it back later
+	_ = receiver.Yield(ctx) // if this fails, the hub takes it back later
 }
 
 func (m *monitor) watch(ctx context.Context, receiver *iothub.FeedbackReceiver) error {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -15,9 +17,11 @@ type tracker struct {
 	receiver *iothub.FeedbackReceiver
 	cancel   context.CancelFunc
 	done     sync.WaitGroup
+	quiet    time.Duration // after this long without a batch there are no more
 
 	mu      sync.Mutex
 	pending map[key][]*awaited // oldest first; a message id may be used again
+	seen    map[key]bool       // what there was feedback on: a batch may come twice
 	changed chan struct{}      // closed and replaced when pending shrinks
 	failure error
 }
@@ -33,19 +37,27 @@ type awaited struct {
 	latency  time.Duration    // of early
 }
 
+// shortestQuiet bounds quiet from below: a hub on the same machine answers at
+// once, but has other work as well.
+const shortestQuiet = 20 * time.Millisecond
+
 // track starts to receive feedback, for the messages that expect announces.
 func track(ctx context.Context, service *iothub.Service, report *report) (*tracker, error) {
+	began := time.Now()
 	receiver, err := service.ReceiveFeedback(ctx)
 	if err != nil {
 		return nil, err
 	}
+	roundTrip := time.Since(began)
 	ctx, cancel := context.WithCancel(ctx)
 	t := &tracker{
 		report:   report,
 		receiver: receiver,
 		cancel:   cancel,
 		pending:  make(map[key][]*awaited),
+		seen:     make(map[key]bool),
 		changed:  make(chan struct{}),
+		quiet:    max(2*roundTrip, shortestQuiet),
 	}
 	t.done.Go(func() { t.receive(ctx) })
 	return t, nil
@@ -58,7 +70,7 @@ func (t *tracker) stop() {
 	const timeout = time.Second
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	_ = t.receiver.Close(ctx) // if this fails, the hub gives it back later
+	_ = t.receiver.Yield(ctx) // if this fails, the hub takes it back later
 }
 
 // expect announces a message before it is sent.
@@ -91,14 +103,15 @@ func (t *tracker) forget(out outgoing, a *awaited) {
 	t.remove(k, slices.Index(t.pending[k], a))
 }
 
-// resolve reports f if it is about a message of ours.
+// resolve reports f if it is about a message of ours, and not the second time.
 func (t *tracker) resolve(f iothub.Feedback) (ours bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k := key{f.DeviceID, f.MessageID}
 	if len(t.pending[k]) == 0 {
-		return false, nil
+		return t.seen[k], nil
 	}
+	t.seen[k] = true
 	a := t.pending[k][0]
 	t.remove(k, 0)
 	latency := time.Since(a.since)
@@ -149,11 +162,19 @@ func (t *tracker) wait(ctx context.Context) error {
 }
 
 // receive is the goroutine that takes the feedback in.
+//
+// All senders of a hub read from one queue, and get each other's records. A
+// batch that holds any is neither completed, which would take it from its
+// owner, nor kept, which would hide it: it goes back, and since it would come
+// straight here again, this reader stays away for a moment. First it looks
+// through all that is there, for its own may be behind the others'.
 func (t *tracker) receive(ctx context.Context) {
+	var turns int // that ended with others' batches in hand
 	for {
-		batch, err := t.receiver.Receive(ctx)
-		if err == nil {
-			err = t.take(ctx, batch)
+		foreign, err := t.look(ctx)
+		if err == nil && foreign {
+			turns++
+			err = t.makeWay(ctx, turns)
 		}
 		if err != nil {
 			t.fail(err)
@@ -162,23 +183,70 @@ func (t *tracker) receive(ctx context.Context) {
 	}
 }
 
-// take reports our records of a batch. The batch is completed only if all are
-// ours: completing it removes it for everyone.
-func (t *tracker) take(ctx context.Context, batch *iothub.FeedbackBatch) error {
-	ours := 0
-	for _, f := range batch.Records {
-		ok, err := t.resolve(f)
+// look takes in batches until one is not all ours and no more follow it.
+func (t *tracker) look(ctx context.Context) (foreign bool, err error) {
+	for {
+		waiting, cancel := ctx, context.CancelFunc(func() {})
+		if foreign {
+			waiting, cancel = context.WithTimeout(ctx, t.quiet)
+		}
+		batch, err := t.receiver.Receive(waiting)
+		ended := waiting.Err() != nil
+		cancel()
+		switch {
+		case err != nil && foreign && ended && ctx.Err() == nil:
+			return true, nil
+		case err != nil:
+			return foreign, err
+		}
+		ours, err := t.take(ctx, batch)
 		if err != nil {
-			return err
+			return foreign, err
 		}
-		if ok {
-			ours++
+		foreign = foreign || !ours
+	}
+}
+
+// The time that a reader stays away doubles with each turn: the more senders
+// there are, the more turns it takes until each has seen all batches alone.
+const (
+	shortestLeave = 50 * time.Millisecond
+	longestLeave  = 2 * time.Second
+)
+
+// makeWay gives others' batches back, and stays away for them to be found.
+func (t *tracker) makeWay(ctx context.Context, turns int) error {
+	if err := t.receiver.Yield(ctx); err != nil {
+		return err
+	}
+	leave := min(shortestLeave<<min(turns-1, 10), longestLeave)
+	pause(ctx, leave/2+rand.N(leave)) //nolint:gosec // it only keeps readers out of step
+	return ctx.Err()
+}
+
+// take reports our records of a batch, and completes the batch if it has no
+// others: completing it removes it for everyone.
+func (t *tracker) take(ctx context.Context, batch *iothub.FeedbackBatch) (ours bool, err error) {
+	ours = true
+	for _, f := range batch.Records {
+		known, err := t.resolve(f)
+		if err != nil {
+			return false, err
 		}
+		ours = ours && known
 	}
-	if ours < len(batch.Records) {
-		return nil
+	if !ours {
+		return false, nil
 	}
-	return batch.Complete(ctx)
+	// Also when the work is done meanwhile: else the next reader finds it.
+	const patience = time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	err = batch.Complete(ctx)
+	if errors.Is(err, iothub.ErrLockLost) {
+		err = nil // it comes again, and is known then
+	}
+	return true, err
 }
 
 func (t *tracker) fail(err error) {

@@ -101,12 +101,9 @@ func (r *receiver) connect(ctx context.Context, cs auth.ConnectionString) (*ioth
 	if err != nil {
 		return nil, err
 	}
-	return iothub.DialDevice(ctx, cs, &iothub.Options{
-		SASTTL:   time.Duration(r.settings.SASTTL),
-		TLS:      tls,
-		Prefetch: r.prefetch,
-		Logger:   r.console.Logger(&r.settings),
-	})
+	options := r.console.ClientOptions(&r.settings, tls)
+	options.Prefetch = r.prefetch
+	return iothub.DialDevice(ctx, cs, options)
 }
 
 // receive takes one message after the other. It returns nil when there have

@@ -14,6 +14,8 @@ import (
 
 	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
+
+	"iothub-c2d/internal/iothub"
 )
 
 // The environment variables, which are also the ones of Microsoft's samples.
@@ -36,6 +38,7 @@ type Settings struct {
 	Quiet            bool
 	Verbose          bool
 	Timeout          Duration
+	NoReconnect      bool
 
 	env map[string]string // of the .env file
 }
@@ -66,6 +69,7 @@ func (s *Settings) AddFlags(cmd *cobra.Command) {
 	f.VarP(Choice(&s.Output, OutputText, OutputJSON), "output", "o", "form of the output: text or json")
 	f.BoolVarP(&s.Quiet, "quiet", "q", false, "print data and errors only")
 	f.BoolVarP(&s.Verbose, "verbose", "v", false, "print more, on standard error")
+	f.BoolVar(&s.NoReconnect, "no-reconnect", false, "fail when the connection breaks")
 	f.VarP(&s.Timeout, "timeout", "W", "give up after this long, with exit code 124")
 }
 
@@ -132,6 +136,21 @@ func (s *Settings) WithTimeout(ctx context.Context) (context.Context, context.Ca
 
 // ErrTimeout is the cause of a context that --timeout has ended.
 var ErrTimeout = Fail(errors.New("time is up"), ExitTimeout, "")
+
+// ClientOptions returns how to connect to a hub.
+func (c *Console) ClientOptions(s *Settings, tls *tls.Config) *iothub.Options {
+	o := &iothub.Options{
+		SASTTL:      time.Duration(s.SASTTL),
+		TLS:         tls,
+		NoReconnect: s.NoReconnect,
+		Logger:      c.Logger(s),
+	}
+	if !s.Quiet {
+		o.Lost = func(err error) { c.Say("connection lost: %s; reconnecting", oneLine(err.Error())) }
+		o.Restored = func(after time.Duration) { c.Say("connection restored after %s", after.Round(time.Millisecond)) }
+	}
+	return o
+}
 
 // Logger returns where to log to: standard error with -v, else nowhere.
 func (c *Console) Logger(s *Settings) *slog.Logger {

@@ -118,10 +118,11 @@ func status(reply *amqp.Message) error {
 		Code:      code,
 		Message:   fmt.Sprint(reply.ApplicationProperties["status-description"]),
 	}
-	if refused.Condition == "" {
+	if refused.Condition == "" { // a fault of the hub's, that may pass
 		refused.Condition = string(amqp.ErrCondInternalError)
+		return refused
 	}
-	return refused
+	return finalError{refused}
 }
 
 // conditionOfStatus gives put-token's statuses the meaning that errors of links

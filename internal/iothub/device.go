@@ -20,58 +20,61 @@ func receiveAddress(cs auth.ConnectionString) string {
 	return address + "/messages/devicebound"
 }
 
-// Device is a device's connection to a hub.
+// Device is a device's connection to a hub. It reconnects by itself.
 type Device struct {
-	conn     *connection
-	receiver *amqp.Receiver
+	client   *client
+	receiver attachment[*amqp.Receiver]
 	id       string
 }
 
-// DialDevice connects to the hub with a device connection string. A second
-// connection for the same device displaces the first.
+// DialDevice connects to the hub with a device connection string. The first
+// connection is tried once only. A second connection for the same device
+// displaces the first.
 func DialDevice(ctx context.Context, cs auth.ConnectionString, options *Options) (*Device, error) {
-	o := options.withDefaults()
-	conn, err := connect(ctx, cs, o)
-	if err != nil {
-		return nil, err
-	}
-	d := &Device{conn: conn, id: cs.DeviceID}
-	if err := d.attach(ctx, receiveAddress(cs), o.Prefetch); err != nil {
-		return nil, errors.Join(err, conn.close())
+	d := &Device{client: newClient(cs, options), id: cs.DeviceID}
+	d.receiver = attachment[*amqp.Receiver]{client: d.client, attach: func(ctx context.Context, session *amqp.Session) (*amqp.Receiver, error) {
+		return attachReceiver(ctx, session, receiveAddress(cs), d.client.options.Prefetch)
+	}}
+	if _, _, err := d.receiver.get(ctx); err != nil {
+		return nil, errors.Join(err, d.client.close())
 	}
 	return d, nil
 }
 
-func (d *Device) attach(ctx context.Context, address string, prefetch int) error {
-	session, err := d.conn.amqp.NewSession(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin session: %w", refine(err))
-	}
-	d.receiver, err = session.NewReceiver(ctx, address, &amqp.ReceiverOptions{
-		Credit: int32(prefetch),
+// attachReceiver attaches a link that holds up to credit messages unsettled.
+func attachReceiver(ctx context.Context, session *amqp.Session, address string, credit int) (*amqp.Receiver, error) {
+	receiver, err := session.NewReceiver(ctx, address, &amqp.ReceiverOptions{
+		Credit: int32(credit),
 		// Second: the hub confirms each settlement, so a lost lock is told.
 		SettlementMode: amqp.ReceiverSettleModeSecond.Ptr(),
 	})
 	if err != nil {
-		return fmt.Errorf("attach %s: %w", address, refine(err))
+		return nil, fmt.Errorf("attach %s: %w", address, refine(err))
 	}
-	return nil
+	return receiver, nil
 }
 
-// Receive waits for the next message. It must be settled before its lock runs
-// out, a minute later, or the hub delivers it again.
-func (d *Device) Receive(ctx context.Context) (*Delivery, error) {
-	m, err := d.receiver.Receive(ctx, nil)
+// Receive waits for the next message, however often the connection breaks
+// meanwhile. The message must be settled before its lock runs out, a minute
+// later, or the hub delivers it again.
+func (d *Device) Receive(ctx context.Context) (delivery *Delivery, err error) {
+	err = d.receiver.do(ctx, func(ctx context.Context, receiver *amqp.Receiver) error {
+		m, err := receiver.Receive(ctx, nil)
+		if err != nil {
+			return err
+		}
+		delivery = &Delivery{DeviceID: d.id, Received: decode(m), receiver: receiver, message: m}
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("receive for %s: %w", d.id, refine(err))
+		return nil, fmt.Errorf("receive for %s: %w", d.id, err)
 	}
-	return &Delivery{DeviceID: d.id, Received: decode(m), receiver: d.receiver, message: m}, nil
+	return delivery, nil
 }
 
 // Close ends the connection. Messages that are not settled go back to the hub.
 func (d *Device) Close(ctx context.Context) error {
-	err := d.receiver.Close(ctx)
-	return errors.Join(refine(err), d.conn.close())
+	return errors.Join(d.receiver.close(ctx), d.client.close())
 }
 
 // Delivery is a message in the device's hands.
@@ -82,25 +85,34 @@ type Delivery struct {
 	message  *amqp.Message
 }
 
-// Complete tells the hub that the message has been processed.
+// Complete tells the hub that the message has been processed. It fails with
+// [ErrLockLost] if the hub delivers the message again nevertheless: because the
+// lock had run out, or because the connection broke and with it the answer.
 func (d *Delivery) Complete(ctx context.Context) error {
 	return settled("complete", d.receiver.AcceptMessage(ctx, d.message))
 }
 
-// Abandon gives the message back, to be delivered again, ten times at most.
+// Abandon gives the message back, to be delivered again, ten times at most. It
+// fails as [Delivery.Complete] does.
 func (d *Delivery) Abandon(ctx context.Context) error {
 	return settled("abandon", d.receiver.ReleaseMessage(ctx, d.message))
 }
 
-// Reject gives the message up: the hub dead-letters it.
+// Reject gives the message up: the hub dead-letters it. It fails as
+// [Delivery.Complete] does.
 func (d *Delivery) Reject(ctx context.Context) error {
 	// No error goes with it: real hubs have detached the link over one.
 	return settled("reject", d.receiver.RejectMessage(ctx, d.message, nil))
 }
 
+// settled names a settlement that failed. A delivery cannot be settled on any
+// link but its own, so without that link its lock is lost.
 func settled(verb string, err error) error {
-	if err != nil {
-		return fmt.Errorf("%s message: %w", verb, refine(err))
+	switch {
+	case err == nil:
+		return nil
+	case connectionLost(err):
+		return fmt.Errorf("%s message: %w: %w", verb, ErrLockLost, refine(err))
 	}
-	return nil
+	return fmt.Errorf("%s message: %w", verb, refine(err))
 }

@@ -46,7 +46,8 @@ func connect(ctx context.Context, cs auth.ConnectionString, o Options) (*connect
 	}
 	c := &connection{amqp: conn}
 	if c.cbs, err = authenticate(ctx, conn, cs, o); err != nil {
-		return nil, errors.Join(err, conn.Close())
+		_ = conn.Close() // what went wrong before is what matters
+		return nil, err
 	}
 	o.Logger.Info("connected", "hub", endpoint(cs, o), "tls", !plain(cs, o))
 	return c, nil

@@ -28,6 +28,12 @@ type Options struct {
 	Prefetch int
 	// ConnectTimeout is the time to get to an authenticated connection: 30 s.
 	ConnectTimeout time.Duration
+	// NoReconnect makes the first broken connection an error.
+	NoReconnect bool
+	// Lost is told when the connection breaks, Restored when it is back after
+	// that long; each once. They must not block.
+	Lost     func(err error)
+	Restored func(after time.Duration)
 	// Logger hears of the connection's life: nobody.
 	Logger *slog.Logger
 }

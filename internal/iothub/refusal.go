@@ -44,7 +44,11 @@ type HubError struct {
 	Code       int    // IoT Hub's own, such as 404001; 0 if it gave none
 	Message    string // for people
 	TrackingID string // for Microsoft's support; may be empty
+	cause      error  // go-amqp's error, which tells the extent of the damage
 }
+
+// Unwrap returns the error of the AMQP library, if there is one.
+func (e *HubError) Unwrap() error { return e.cause }
 
 // Error says what the hub said.
 func (e *HubError) Error() string {
@@ -67,14 +71,15 @@ func (e *HubError) Is(target error) bool {
 	return target != nil && conditions[e.Condition] == target
 }
 
-// refine replaces the error that the hub sent, wherever go-amqp put it, by a
+// refine wraps the error that the hub sent, wherever go-amqp put it, in a
 // [*HubError]; others it returns as they are.
 func refine(err error) error {
 	remote := remoteError(err)
-	if remote == nil {
+	var done *HubError
+	if remote == nil || errors.As(err, &done) {
 		return err
 	}
-	refined := &HubError{Condition: string(remote.Condition), Message: remote.Description}
+	refined := &HubError{Condition: string(remote.Condition), Message: remote.Description, cause: err}
 	refined.TrackingID, _ = remote.Info["com.microsoft:tracking-id"].(string)
 	// IoT Hub's descriptions are JSON objects; other AMQP peers' are plain text.
 	var d struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/Azure/go-amqp"
 
@@ -16,103 +17,68 @@ const (
 	feedbackAddress = "/messages/serviceBound/feedback"
 )
 
-// Service is a back end's connection to a hub. Its methods may be called from
-// several goroutines.
+// Service is a back end's connection to a hub. It reconnects by itself. Its
+// methods may be called from several goroutines.
 type Service struct {
-	conn    *connection
-	session *amqp.Session
-	sender  *amqp.Sender
+	client *client
+	sender attachment[*amqp.Sender]
+	resent atomic.Int64
 }
 
-// DialService connects to the hub with a service connection string.
+// DialService connects to the hub with a service connection string. The first
+// connection is tried once only.
 func DialService(ctx context.Context, cs auth.ConnectionString, options *Options) (*Service, error) {
-	conn, err := connect(ctx, cs, options.withDefaults())
-	if err != nil {
-		return nil, err
-	}
-	s := &Service{conn: conn}
-	if err := s.attach(ctx); err != nil {
-		return nil, errors.Join(err, conn.close())
+	s := &Service{client: newClient(cs, options)}
+	s.sender = attachment[*amqp.Sender]{client: s.client, attach: attachSender}
+	if _, _, err := s.sender.get(ctx); err != nil {
+		return nil, errors.Join(err, s.client.close())
 	}
 	return s, nil
 }
 
-func (s *Service) attach(ctx context.Context) (err error) {
-	if s.session, err = s.conn.amqp.NewSession(ctx, nil); err != nil {
-		return fmt.Errorf("begin session: %w", refine(err))
+func attachSender(ctx context.Context, session *amqp.Session) (*amqp.Sender, error) {
+	sender, err := session.NewSender(ctx, sendAddress, nil)
+	if err != nil {
+		return nil, fmt.Errorf("attach %s: %w", sendAddress, refine(err))
 	}
-	if s.sender, err = s.session.NewSender(ctx, sendAddress, nil); err != nil {
-		return fmt.Errorf("attach %s: %w", sendAddress, refine(err))
-	}
-	return nil
+	return sender, nil
 }
 
-// Send sends m to a device and returns when the hub has accepted it. A refusal
-// is a [*HubError]; any other error leaves open whether the hub has it.
+// Send sends m to a device and returns when the hub has accepted it. If the
+// connection breaks before the hub's answer, nobody knows whether it has the
+// message: Send sends it again under the same id, so the device may see it
+// twice. A refusal is a [*HubError].
 func (s *Service) Send(ctx context.Context, deviceID string, m *Message) error {
-	if err := s.sender.Send(ctx, m.encode(deviceID), nil); err != nil {
-		return fmt.Errorf("send to %s: %w", deviceID, refine(err))
-	}
-	return nil
-}
-
-// feedbackCredit is how many feedback messages a receiver holds at most. They
-// may all be other senders', so it must be able to look past some.
-const feedbackCredit = 100
-
-// ReceiveFeedback starts to receive delivery feedback. All back ends of a hub
-// share one queue of it: what one takes, no other sees.
-func (s *Service) ReceiveFeedback(ctx context.Context) (*FeedbackReceiver, error) {
-	receiver, err := s.session.NewReceiver(ctx, feedbackAddress, &amqp.ReceiverOptions{
-		Credit:         feedbackCredit,
-		SettlementMode: amqp.ReceiverSettleModeSecond.Ptr(),
+	message := m.encode(deviceID)
+	doubtful := false // the last attempt may have reached the hub
+	err := s.sender.do(ctx, func(ctx context.Context, sender *amqp.Sender) error {
+		if doubtful {
+			s.resent.Add(1)
+		}
+		err := sender.Send(ctx, message, nil)
+		doubtful = err != nil && remoteRejection(err) == nil
+		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("attach %s: %w", feedbackAddress, refine(err))
+		return fmt.Errorf("send to %s: %w", deviceID, err)
 	}
-	return &FeedbackReceiver{receiver}, nil
+	return nil
 }
+
+// remoteRejection returns the hub's reason for refusing a delivery, nil if err
+// is about anything else.
+func remoteRejection(err error) *amqp.Error {
+	var rejected *amqp.Error
+	var link *amqp.LinkError
+	if errors.As(err, &rejected) && !errors.As(err, &link) {
+		return rejected
+	}
+	return nil
+}
+
+// Resent returns how many messages were sent again because nobody knew whether
+// the hub had them.
+func (s *Service) Resent() int { return int(s.resent.Load()) }
 
 // Close ends the connection.
-func (s *Service) Close() error { return s.conn.close() }
-
-// FeedbackReceiver receives feedback messages.
-type FeedbackReceiver struct{ receiver *amqp.Receiver }
-
-// Receive waits for the next feedback message.
-func (f *FeedbackReceiver) Receive(ctx context.Context) (*FeedbackBatch, error) {
-	m, err := f.receiver.Receive(ctx, nil)
-	if err != nil {
-		return nil, fmt.Errorf("receive feedback: %w", refine(err))
-	}
-	records, err := decodeFeedback(body(m))
-	if err != nil {
-		return nil, err
-	}
-	return &FeedbackBatch{Records: records, receiver: f.receiver, message: m}, nil
-}
-
-// Close stops receiving. Batches that were not completed go back to the hub,
-// for others to read, and this does not count against them.
-func (f *FeedbackReceiver) Close(ctx context.Context) error {
-	if err := f.receiver.Close(ctx); err != nil {
-		return fmt.Errorf("detach %s: %w", feedbackAddress, refine(err))
-	}
-	return nil
-}
-
-// FeedbackBatch is one feedback message: the records that the hub had when it
-// sent it, for whatever devices and senders.
-type FeedbackBatch struct {
-	Records  []Feedback
-	receiver *amqp.Receiver
-	message  *amqp.Message
-}
-
-// Complete removes the batch from the hub.
-func (b *FeedbackBatch) Complete(ctx context.Context) error {
-	if err := b.receiver.AcceptMessage(ctx, b.message); err != nil {
-		return fmt.Errorf("complete feedback: %w", refine(err))
-	}
-	return nil
-}
+func (s *Service) Close() error { return s.client.close() }

@@ -1,0 +1,73 @@
+package iothub
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/Azure/go-amqp"
+)
+
+// feedbackCredit is how many feedback messages a receiver holds at most. They
+// may all be other senders', so it must be able to look past some.
+const feedbackCredit = 100
+
+// FeedbackReceiver receives feedback messages. It reconnects by itself.
+type FeedbackReceiver struct {
+	receiver attachment[*amqp.Receiver]
+}
+
+// ReceiveFeedback starts to receive delivery feedback. All back ends of a hub
+// share one queue of it: what one completes, no other sees.
+func (s *Service) ReceiveFeedback(ctx context.Context) (*FeedbackReceiver, error) {
+	f := &FeedbackReceiver{attachment[*amqp.Receiver]{client: s.client, attach: attachFeedback}}
+	if _, _, err := f.receiver.get(ctx); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func attachFeedback(ctx context.Context, session *amqp.Session) (*amqp.Receiver, error) {
+	return attachReceiver(ctx, session, feedbackAddress, feedbackCredit)
+}
+
+// Receive waits for the next feedback message.
+func (f *FeedbackReceiver) Receive(ctx context.Context) (batch *FeedbackBatch, err error) {
+	err = f.receiver.do(ctx, func(ctx context.Context, receiver *amqp.Receiver) error {
+		m, err := receiver.Receive(ctx, nil)
+		if err != nil {
+			return err
+		}
+		batch = &FeedbackBatch{receiver: receiver, message: m}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("receive feedback: %w", err)
+	}
+	batch.Records, err = decodeFeedback(body(batch.message))
+	return batch, err
+}
+
+// Yield gives all batches back that were not completed, for others to read,
+// and this does not count against them. The next Receive takes up again.
+//
+// A hub gives a message that is released outright no more than ten chances. A
+// link that is detached gives back what it holds without using one up.
+func (f *FeedbackReceiver) Yield(ctx context.Context) error {
+	if err := f.receiver.close(ctx); err != nil {
+		return fmt.Errorf("detach %s: %w", feedbackAddress, err)
+	}
+	return nil
+}
+
+// FeedbackBatch is one feedback message: the records that the hub had when it
+// sent it, for whatever devices and senders.
+type FeedbackBatch struct {
+	Records  []Feedback
+	receiver *amqp.Receiver
+	message  *amqp.Message
+}
+
+// Complete removes the batch from the hub.
+func (b *FeedbackBatch) Complete(ctx context.Context) error {
+	return settled("complete feedback", b.receiver.AcceptMessage(ctx, b.message))
+}

@@ -1,0 +1,103 @@
+package iothub
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/Azure/go-amqp"
+)
+
+// remedy is what an error calls for.
+type remedy int
+
+const (
+	again     remedy = iota // the same again on the same link
+	relink                  // on a new link
+	reconnect               // on a new connection
+	stop                    // not at all: it would fail again
+)
+
+// remedies are the conditions that have a remedy other than the one that the
+// extent of the damage suggests. Sources: AMQP 1.0 part 2 §2.8.15 to §2.8.18,
+// and the retry tables of Microsoft's C# and Java SDKs.
+var remedies = map[amqp.ErrCond]remedy{
+	amqp.ErrCondInternalError:                  again,     // a fault of the hub's, that passes
+	"com.microsoft:timeout":                    again,     // the hub was too slow
+	"com.microsoft:device-container-throttled": again,     // the hub is busy; back-off helps
+	"com.microsoft:server-busy":                again,     // likewise
+	amqp.ErrCondDetachForced:                   relink,    // the hub moves things around
+	amqp.ErrCondTransferLimitExceeded:          relink,    // the two ends disagree on the credit
+	amqp.ErrCondResourceLocked:                 relink,    // somebody else holds it for a moment
+	amqp.ErrCondConnectionForced:               reconnect, // the hub restarts
+	amqp.ErrCondConnectionRedirect:             reconnect, // the same name leads elsewhere now
+	amqp.ErrCondFramingError:                   reconnect, // bytes were lost on the way
+	amqp.ErrCondUnauthorizedAccess:             reconnect, // the token died; a new connection brings a new one
+	amqp.ErrCondStolen:                         stop,      // another receiver took the device over: do not fight
+	"com.microsoft:link-creation-conflict":     stop,      // likewise
+	amqp.ErrCondNotFound:                       stop,      // no such device or address
+	amqp.ErrCondResourceLimitExceeded:          stop,      // the queue is full: for the caller to decide
+	amqp.ErrCondMessageSizeExceeded:            stop,      // it will not shrink
+	amqp.ErrCondNotAllowed:                     stop,      // the request is wrong
+	amqp.ErrCondNotImplemented:                 stop,      // likewise
+	amqp.ErrCondInvalidField:                   stop,      // likewise
+	amqp.ErrCondDecodeError:                    stop,      // likewise
+	amqp.ErrCondPreconditionFailed:             stop,      // likewise
+	"com.microsoft:argument-error":             stop,      // likewise
+	"com.microsoft:argument-out-of-range":      stop,      // likewise
+	"com.microsoft:quota-exceeded":             stop,      // for today
+	"com.microsoft:iot-hub-suspended":          stop,      // until somebody pays
+	"com.microsoft:iot-hub-not-found-error":    stop,      // it was deleted
+	"com.microsoft:message-lock-lost":          stop,      // the message is the next receiver's
+}
+
+// finalError is an error that no other attempt can mend, whatever it says.
+type finalError struct{ error }
+
+func (f finalError) Unwrap() error { return f.error }
+
+// remedyFor returns what to do about err. What is not known is treated as the
+// worst that a new connection can heal.
+func remedyFor(err error) remedy {
+	var final finalError
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &final) || errors.As(err, &certificate) || errors.Is(err, context.Canceled) {
+		return stop
+	}
+	if remote := remoteError(err); remote != nil {
+		if r, ok := remedies[remote.Condition]; ok {
+			return r
+		}
+	}
+	var link *amqp.LinkError
+	var rejected *amqp.Error
+	switch {
+	case errors.As(err, &link):
+		return relink
+	case errors.As(err, &rejected): // the delivery only
+		return again
+	}
+	return reconnect
+}
+
+// The bounds of the time between two attempts. Source: the exponential back-off
+// of the C# and Java SDKs, 100 ms to 10 s.
+const (
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 10 * time.Second
+)
+
+// backoff returns how long to wait before attempt number n, counting from 1.
+// The first is made at once, since most faults are over by then; later ones
+// wait twice as long each time, varied by random (0 to 1) so that many clients
+// do not come back in step.
+func backoff(n int, random float64) time.Duration {
+	if n <= 1 {
+		return 0
+	}
+	wait := float64(minBackoff) * math.Pow(2, float64(n-2))
+	wait *= 0.75 + random/2
+	return time.Duration(min(wait, float64(maxBackoff)))
+}
