@@ -49,6 +49,7 @@ func authenticate(ctx context.Context, conn *amqp.Conn, cs auth.ConnectionString
 	if err != nil {
 		return nil, err
 	}
+	o.Logger.Info("authenticated", "by", "token", "for", cs.Resource(), "expires", expires.UTC().Format(time.RFC3339))
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
 	c.renewal.Go(func() { c.renew(background, conn.Done(), expires) })

@@ -17,8 +17,9 @@ import (
 
 // Ports of AMQP. Source: the IANA registry.
 const (
-	portAMQP  = "5672" // plain
+	portAMQP  = "5672" // plain; a local hub has WebSocket there as well
 	portAMQPS = "5671"
+	portHTTPS = "443" // of AMQP over WebSocket
 )
 
 // connection is an AMQP connection to a hub that has let us in, and keeps
@@ -32,24 +33,32 @@ type connection struct {
 func connect(ctx context.Context, cs auth.ConnectionString, o Options) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
 	defer cancel()
-	stream, err := dial(ctx, cs, o)
+	r := route{cs, o}
+	stream, err := r.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := amqp.NewConn(ctx, newTap(stream), &amqp.ConnOptions{
-		HostName: cs.Host(),
+	host, _ := cs.Endpoint()
+	tap := newTap(traced(stream, o.Trace))
+	conn, err := amqp.NewConn(ctx, tap, &amqp.ConnOptions{
+		HostName: host,
 		// No SASL layer: the token goes over $cbs, as in the Node and C# SDKs.
 		SASLType: nil,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open AMQP connection to %s: %w", endpoint(cs, o), errors.Join(refine(err), stream.Close()))
+		_ = stream.Close() // what went wrong before is what matters
+		return nil, fmt.Errorf("open AMQP connection to %s: %w", r.address(), refine(err))
 	}
 	c := &connection{amqp: conn}
+	o.Logger.Info("connected", "hub", r.address(), "transport", r.transport(), "tls", tlsVersion(stream), "container", tap.container())
+	if cs.X509 {
+		o.Logger.Info("authenticated", "by", "certificate")
+		return c, nil
+	}
 	if c.cbs, err = authenticate(ctx, conn, cs, o); err != nil {
 		_ = conn.Close() // what went wrong before is what matters
 		return nil, err
 	}
-	o.Logger.Info("connected", "hub", endpoint(cs, o), "tls", !plain(cs, o))
 	return c, nil
 }
 
@@ -61,21 +70,72 @@ func (c *connection) close() error {
 	return c.amqp.Close()
 }
 
-// dial opens the byte stream that AMQP runs over.
-func dial(ctx context.Context, cs auth.ConnectionString, o Options) (net.Conn, error) {
-	if o.Dial != nil {
-		return o.Dial(ctx)
+// route is the way to a hub.
+type route struct {
+	cs      auth.ConnectionString
+	options Options
+}
+
+// plain reports whether to do without TLS.
+func (r route) plain() bool { return r.options.Plain || r.cs.UseDevelopmentEmulator }
+
+// address returns the host and port to dial.
+func (r route) address() string {
+	host, port := r.cs.Endpoint()
+	usual := portAMQPS
+	switch {
+	case r.plain():
+		usual = portAMQP
+	case r.options.Protocol == AMQPWS:
+		usual = portHTTPS
 	}
-	address := endpoint(cs, o)
+	return net.JoinHostPort(host, cmp.Or(port, usual))
+}
+
+// transport names the route for the log.
+func (r route) transport() string {
+	transport := string(cmp.Or(r.options.Protocol, AMQP))
+	if r.options.Proxy != nil {
+		transport += " by proxy " + r.options.Proxy.Host
+	}
+	return transport
+}
+
+// dial opens the byte stream that AMQP runs over.
+func (r route) dial(ctx context.Context) (net.Conn, error) {
+	switch {
+	case r.options.Dial != nil:
+		return r.options.Dial(ctx)
+	case r.options.Protocol == AMQPWS:
+		return r.dialWebSocket(ctx)
+	}
+	stream, err := r.dialTCP(ctx, r.address())
+	if err != nil || r.plain() {
+		return stream, err
+	}
+	secured := tls.Client(stream, r.tls())
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = stream.Close() // what went wrong before is what matters
+		return nil, fmt.Errorf("TLS with %s: %w", r.address(), err)
+	}
+	return secured, nil
+}
+
+// dialTCP connects to address, by way of the proxy if there is one.
+func (r route) dialTCP(ctx context.Context, address string) (net.Conn, error) {
+	if r.options.Proxy != nil {
+		return dialProxy(ctx, r.options.Proxy, address)
+	}
 	dialer := &net.Dialer{KeepAlive: 30 * time.Second}
 	stream, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", address, dialReason(err))
 	}
-	if plain(cs, o) {
-		return checkLoopback(stream)
+	// Whatever its name resolved to: without TLS, only to this machine.
+	if a, ok := stream.RemoteAddr().(*net.TCPAddr); ok && r.plain() && !a.IP.IsLoopback() {
+		return nil, errors.Join(fmt.Errorf("%s is not a loopback address: refusing to connect without TLS", a), stream.Close())
 	}
-	return secure(ctx, stream, cs, o)
+	return stream, nil
 }
 
 // dialReason takes off err what the caller says itself: the address, and that
@@ -92,38 +152,20 @@ func dialReason(err error) error {
 	return err
 }
 
-// plain reports whether to do without TLS.
-func plain(cs auth.ConnectionString, o Options) bool { return o.Plain || cs.UseDevelopmentEmulator }
-
-// endpoint returns the address to dial.
-func endpoint(cs auth.ConnectionString, o Options) string {
-	host, port := cs.Endpoint()
-	if plain(cs, o) {
-		return net.JoinHostPort(host, cmp.Or(port, portAMQP))
-	}
-	return net.JoinHostPort(host, cmp.Or(port, portAMQPS))
-}
-
-// checkLoopback refuses to speak without TLS to anything but this machine,
-// whatever its name resolved to.
-func checkLoopback(stream net.Conn) (net.Conn, error) {
-	if a, ok := stream.RemoteAddr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-		return nil, errors.Join(fmt.Errorf("%s is not a loopback address: refusing to connect without TLS", a), stream.Close())
-	}
-	return stream, nil
-}
-
-// secure does the TLS handshake.
-func secure(ctx context.Context, stream net.Conn, cs auth.ConnectionString, o Options) (net.Conn, error) {
+// tls returns the TLS configuration for the hub.
+func (r route) tls() *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if o.TLS != nil {
-		config = o.TLS.Clone()
+	if r.options.TLS != nil {
+		config = r.options.TLS.Clone()
 	}
-	host, _ := cs.Endpoint()
-	config.ServerName = host
-	secured := tls.Client(stream, config)
-	if err := secured.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("TLS with %s: %w", endpoint(cs, o), errors.Join(err, stream.Close()))
+	config.ServerName, _ = r.cs.Endpoint()
+	return config
+}
+
+// tlsVersion names the version in use, for the log.
+func tlsVersion(stream net.Conn) string {
+	if s, ok := stream.(interface{ ConnectionState() tls.ConnectionState }); ok {
+		return tls.VersionName(s.ConnectionState().Version)
 	}
-	return secured, nil
+	return "none"
 }

@@ -3,9 +3,20 @@ package iothub
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"time"
+)
+
+// Protocol is a way to carry AMQP.
+type Protocol string
+
+// The protocols of Microsoft's tutorial.
+const (
+	AMQP   Protocol = "amqp"    // over TLS, port 5671
+	AMQPWS Protocol = "amqp-ws" // over WebSocket and TLS, port 443
 )
 
 // Options configure a [Service] or a [Device]. Nil, or the zero value of a
@@ -16,7 +27,15 @@ type Options struct {
 	SASTTL time.Duration
 	// Tokens replaces the tokens made from the connection string.
 	Tokens TokenSource
-	// TLS is the base of the TLS configuration: the system's trust.
+	// Protocol is the transport: [AMQP].
+	Protocol Protocol
+	// Proxy is an HTTP proxy to go by: none; over WebSocket, the one that the
+	// environment names (HTTPS_PROXY, NO_PROXY).
+	Proxy *url.URL
+	// Trace is where every frame is written as text, without tokens: nowhere.
+	Trace io.Writer
+	// TLS is the base of the TLS configuration: the system's trust. It holds the
+	// certificate of an X.509 device.
 	TLS *tls.Config
 	// Plain turns TLS off. It is meant for a local hub, and implied by
 	// UseDevelopmentEmulator=true.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 
 	"iothub-c2d/internal/amqpwire"
@@ -32,6 +33,7 @@ type tap struct {
 	mended  []byte // a frame that was rewritten, or what is left of it
 
 	mu       sync.Mutex
+	peer     string            // the hub's container id
 	sent     map[uint16]uint32 // our next-outgoing-id, by our channel
 	channels map[uint16]uint16 // our channel, by the hub's
 }
@@ -49,6 +51,7 @@ func newTap(c net.Conn) *tap {
 
 // Performative codes that the tap looks for (AMQP 1.0 part 2 §2.7).
 const (
+	codeOpen     = 0x10
 	codeBegin    = 0x11
 	codeFlow     = 0x13
 	codeTransfer = 0x14
@@ -93,6 +96,9 @@ func (t *tap) next() error {
 		return err
 	}
 	if !t.header {
+		if string(start[:4]) != "AMQP" || start[5] == 0 {
+			return &notAMQPError{string(start)}
+		}
 		t.passing = len(amqpwire.ProtocolHeader{})
 		// A SASL header is followed by another.
 		t.header = [8]byte(start) != amqpwire.HeaderSASL
@@ -103,7 +109,7 @@ func (t *tap) next() error {
 		return err
 	}
 	switch performativeOf(start) {
-	case codeBegin, codeFlow:
+	case codeOpen, codeBegin, codeFlow:
 		return t.mend(size)
 	}
 	// A size below the header's is go-amqp's to refuse.
@@ -111,12 +117,22 @@ func (t *tap) next() error {
 	return nil
 }
 
-// maxMended bounds the frames that are held back to be rewritten, in bytes.
-// Begin and flow frames have a few dozen.
+// notAMQPError says that the server is something else.
+type notAMQPError struct{ began string }
+
+func (n *notAMQPError) Error() string {
+	if strings.HasPrefix(n.began, "AMQP") {
+		return "the server does not speak AMQP 1.0 but another version"
+	}
+	return fmt.Sprintf("the server does not speak AMQP: it began with %q", n.began)
+}
+
+// maxMended bounds the frames that are held back to be looked at, in bytes.
+// They have a few dozen.
 const maxMended = 64 << 10
 
-// mend reads a begin or flow frame whole, learns from the one and completes
-// the other.
+// mend reads an open, begin or flow frame whole, learns from the first two and
+// completes the last.
 func (t *tap) mend(size int) error {
 	if size > maxMended {
 		t.passing = size
@@ -132,6 +148,8 @@ func (t *tap) mend(size int) error {
 		return nil // go-amqp's to refuse
 	}
 	switch body := f.Body.(type) {
+	case *amqpwire.Open:
+		t.opened(body)
 	case *amqpwire.Begin:
 		t.begun(f.Channel, body)
 	case *amqpwire.Flow:
@@ -140,6 +158,20 @@ func (t *tap) mend(size int) error {
 		}
 	}
 	return nil
+}
+
+// opened notes who the hub says it is.
+func (t *tap) opened(o *amqpwire.Open) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.peer = o.ContainerID
+}
+
+// container returns the hub's container id, once it has opened the connection.
+func (t *tap) container() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.peer
 }
 
 // begun notes which of our channels the hub's channel answers.

@@ -267,7 +267,7 @@ func (c *conn) checkPermissions() {
 		for _, l := range s.links {
 			if b := l.base(); !b.gone && c.permitted(b.need).IsZero() {
 				l.end(true)
-				b.detach(refusal(condUnauthorized, codeUnauthorized, "The token has expired."))
+				b.detach(refusal(condUnauthorized, codeUnauthorized, "The token or certificate has expired."))
 			}
 		}
 	}

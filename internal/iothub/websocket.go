@@ -1,0 +1,85 @@
+package iothub
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/coder/websocket"
+)
+
+// What IoT Hub's SDKs use for AMQP over WebSocket.
+const (
+	websocketPath        = "/$iothub/websocket"
+	websocketSubprotocol = "AMQPWSB10"
+)
+
+// dialWebSocket opens a WebSocket and returns it as a byte stream.
+func (r route) dialWebSocket(ctx context.Context) (net.Conn, error) {
+	target := url.URL{Scheme: "wss", Host: r.address(), Path: websocketPath}
+	if r.plain() {
+		target.Scheme = "ws"
+	}
+	transport := &http.Transport{TLSClientConfig: r.tls(), DisableKeepAlives: true}
+	if r.options.Proxy != nil || r.plain() {
+		transport.DialContext = func(ctx context.Context, _, address string) (net.Conn, error) {
+			return r.dialTCP(ctx, address)
+		}
+	} else {
+		transport.Proxy = http.ProxyFromEnvironment
+	}
+	socket, response, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{
+		HTTPClient:   &http.Client{Transport: transport},
+		Subprotocols: []string{websocketSubprotocol},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("WebSocket to %s: %w", r.address(), upgradeError(response, err))
+	}
+	if socket.Subprotocol() != websocketSubprotocol {
+		_ = socket.CloseNow() // it is of no use
+		return nil, fmt.Errorf("WebSocket to %s: the server does not speak %s", r.address(), websocketSubprotocol)
+	}
+	socket.SetReadLimit(-1) // AMQP has its own limits, and the bytes are streamed
+	stream := &socketStream{
+		Conn:   websocket.NetConn(context.WithoutCancel(ctx), socket, websocket.MessageBinary),
+		socket: socket,
+	}
+	if response.TLS != nil {
+		return &securedSocket{stream, *response.TLS}, nil
+	}
+	return stream, nil
+}
+
+// upgradeError returns why there is no WebSocket, in fewer words than the
+// libraries between here and the socket use.
+func upgradeError(response *http.Response, err error) error {
+	if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
+		return fmt.Errorf("the server answered %s", response.Status)
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Err
+	}
+	return err
+}
+
+// socketStream is a WebSocket as a byte stream. AMQP has said goodbye by the
+// time it is closed, so it does not wait for the other side to do so again.
+type socketStream struct {
+	net.Conn
+	socket *websocket.Conn
+}
+
+func (s *socketStream) Close() error { return s.socket.CloseNow() }
+
+// securedSocket also knows how the TLS below it came out.
+type securedSocket struct {
+	*socketStream
+	state tls.ConnectionState
+}
+
+func (s *securedSocket) ConnectionState() tls.ConnectionState { return s.state }

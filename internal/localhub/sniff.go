@@ -1,0 +1,157 @@
+package localhub
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+)
+
+// stream is a client's connection with TLS and WebSocket taken off: what is
+// read from it is AMQP.
+type stream struct {
+	net.Conn
+	tls          bool
+	websocket    bool
+	certificates []*x509.Certificate // the client's, its own first; none if it has shown none
+}
+
+// transport names what AMQP runs over, as in the clients' settings.
+func (s *stream) transport() string {
+	switch {
+	case s.tls && s.websocket:
+		return "wss"
+	case s.websocket:
+		return "ws"
+	case s.tls:
+		return "amqps"
+	}
+	return "amqp"
+}
+
+// unwrap finds out by its first bytes what a client speaks, and takes off what
+// is around AMQP. The stream is valid, and to be closed, also if it fails.
+func (h *Hub) unwrap(c net.Conn) (*stream, error) {
+	s := &stream{Conn: c}
+	abort := context.AfterFunc(h.ctx, func() { _ = c.Close() })
+	defer abort()
+	if err := c.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
+		return s, err
+	}
+	start, err := s.look()
+	if err == nil && isTLS(start) {
+		if err = h.secure(s); err == nil {
+			start, err = s.look()
+		}
+	}
+	switch {
+	case err != nil:
+		return s, err
+	case isAMQP(start):
+		return s, nil
+	case isHTTP(start):
+		return s, s.upgrade(h.options.HostName)
+	}
+	return s, errors.New(foreign(start))
+}
+
+// startLen is how many bytes tell all protocols apart. Every protocol that the
+// hub speaks begins with at least as many.
+const startLen = 8
+
+// peeked is a connection of which the first bytes have been read ahead.
+type peeked struct {
+	net.Conn
+	ahead *bufio.Reader
+}
+
+func (p *peeked) Read(b []byte) (int, error) { return p.ahead.Read(b) }
+
+// look returns the next bytes and leaves them to be read.
+func (s *stream) look() ([]byte, error) {
+	// The buffer is too small to be in the way later: longer reads pass it by.
+	p := &peeked{Conn: s.Conn, ahead: bufio.NewReaderSize(s.Conn, 2*startLen)}
+	start, err := p.ahead.Peek(startLen)
+	if err != nil {
+		return nil, fmt.Errorf("the client sent %q and no more: %w", start, err)
+	}
+	s.Conn = p
+	return bytes.Clone(start), nil
+}
+
+// secure does the TLS handshake.
+func (h *Hub) secure(s *stream) error {
+	config, err := h.tlsConfig()
+	if err != nil {
+		return fmt.Errorf("make the server certificate: %w", err)
+	}
+	secured := tls.Server(s.Conn, config)
+	if err := secured.HandshakeContext(h.ctx); err != nil {
+		return fmt.Errorf("TLS handshake: %w%s", err, tlsHint(err))
+	}
+	s.Conn, s.tls = secured, true
+	s.certificates = secured.ConnectionState().PeerCertificates
+	return nil
+}
+
+// tlsHint explains the failure that everybody meets first. Some clients send an
+// alert, others just hang up.
+func tlsHint(err error) string {
+	var alert *net.OpError
+	told := errors.As(err, &alert) && alert.Op == "remote error" && strings.Contains(err.Error(), "certificate")
+	if told || errors.Is(err, io.EOF) {
+		return " (perhaps the client does not trust the hub's CA certificate, which is new at each start, or knows the hub by a name that is not in the certificate)"
+	}
+	return ""
+}
+
+func isAMQP(start []byte) bool { return bytes.HasPrefix(start, []byte("AMQP")) }
+
+// isTLS recognises a record of type handshake, version 3.x (RFC 8446 §5.1).
+func isTLS(start []byte) bool { return start[0] == 0x16 && start[1] == 3 }
+
+func isHTTP(start []byte) bool {
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"} {
+		if bytes.HasPrefix(start, []byte(method+" ")) {
+			return true
+		}
+	}
+	return false
+}
+
+// foreign tells the user what a client seems to speak, of which the hub knows
+// nothing.
+func foreign(start []byte) string {
+	const speaks = "the local hub speaks AMQP 1.0, plain, over TLS or over WebSocket"
+	switch {
+	case isTLS(start):
+		return "this is TLS inside TLS; " + speaks
+	case bytes.Contains(start, []byte("MQ")) && start[0] == 0x10: // a CONNECT packet
+		return "this is MQTT; " + speaks
+	case bytes.HasPrefix(start, []byte("PRI * ")):
+		return "this is HTTP/2 without TLS; " + speaks
+	}
+	return fmt.Sprintf("this is neither AMQP, TLS nor HTTP: it began with %q; %s", start, speaks)
+}
+
+// otherAMQP tells the user what a client wants whose header begins like AMQP's
+// but is not that of AMQP 1.0 (part 2 §2.2).
+func otherAMQP(header amqpwire.ProtocolHeader) string {
+	version := fmt.Sprintf("%d-%d-%d", header[5], header[6], header[7])
+	switch {
+	case version == "0-9-1" || header[4] == 1: // protocol id 1: AMQP 0-8 to 0-10
+		return "this is AMQP " + version + ", as RabbitMQ's clients speak it; the local hub speaks AMQP 1.0"
+	case header[4] == 2:
+		return "the client asks for TLS within AMQP; the local hub offers TLS from the first byte"
+	}
+	return fmt.Sprintf("not AMQP 1.0: it began with %q", header[:])
+}
