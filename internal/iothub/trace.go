@@ -40,9 +40,8 @@ func (t *tracedConn) Read(p []byte) (int, error) {
 }
 
 func (t *tracedConn) Write(p []byte) (int, error) {
-	n, err := t.Conn.Write(p)
-	t.out.add(p[:n])
-	return n, err
+	t.out.add(p) // first, or the answer could be traced before the question
+	return t.Conn.Write(p)
 }
 
 // assembler puts the pieces of a stream together to frames. A protocol header

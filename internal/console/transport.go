@@ -1,0 +1,136 @@
+package console
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"iothub-c2d/internal/iothub"
+)
+
+// Transport are the flags about the way to the hub.
+type Transport struct {
+	Protocol    iothub.Protocol
+	CAFile      string
+	ProxyURL    string
+	SASTTL      Duration
+	NoReconnect bool
+	TraceTo     string // a file, or traceStderr; empty: no trace
+}
+
+const traceStderr = "-"
+
+// addFlags registers the flags.
+func (t *Transport) addFlags(cmd *cobra.Command) {
+	f := cmd.PersistentFlags()
+	t.Protocol = iothub.AMQP
+	f.Var((*protocolValue)(&t.Protocol), "protocol", "amqp (port 5671) or amqp-ws (WebSocket, port 443)")
+	f.StringVar(&t.ProxyURL, "proxy", "", "go by the HTTP proxy at `URL` (amqp-ws also heeds HTTPS_PROXY and NO_PROXY)")
+	f.StringVar(&t.CAFile, "ca-file", "", "trust the CA certificates in `FILE` (PEM) instead of the system's")
+	f.Var(&t.SASTTL, "sas-ttl", "lifetime of the tokens made from a key (default 1h)")
+	f.BoolVar(&t.NoReconnect, "no-reconnect", false, "fail when the connection breaks")
+	f.StringVar(&t.TraceTo, "trace", "", "write every AMQP frame as text to `FILE`, or standard error; tokens are masked")
+	f.Lookup("trace").NoOptDefVal = traceStderr
+}
+
+// protocolValue takes the names that other tools have for the protocols.
+type protocolValue iothub.Protocol
+
+// Set stores the protocol that s names.
+func (p *protocolValue) Set(s string) error {
+	switch s {
+	case "amqp", "amqps":
+		*p = protocolValue(iothub.AMQP)
+	case "amqp-ws", "amqp_ws", "amqps_ws":
+		*p = protocolValue(iothub.AMQPWS)
+	default:
+		return fmt.Errorf("%q is not one of amqp, amqp-ws", s)
+	}
+	return nil
+}
+
+func (p *protocolValue) String() string { return string(*p) }
+
+// Type names the value in help texts.
+func (*protocolValue) Type() string { return "word" }
+
+// ClientOptions returns how to connect to a hub.
+func (c *Console) ClientOptions(s *Settings) (*iothub.Options, error) {
+	t := &s.Transport
+	roots, err := t.roots()
+	if err != nil {
+		return nil, err
+	}
+	proxy, err := t.proxy()
+	if err != nil {
+		return nil, err
+	}
+	trace, err := t.openTrace(c.Err)
+	if err != nil {
+		return nil, err
+	}
+	o := &iothub.Options{
+		Protocol:    t.Protocol,
+		Proxy:       proxy,
+		SASTTL:      time.Duration(t.SASTTL),
+		TLS:         &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		NoReconnect: t.NoReconnect,
+		Trace:       trace,
+		Logger:      c.Logger(s),
+	}
+	if !s.Quiet {
+		o.Lost = func(err error) { c.Say("connection lost: %s; reconnecting", oneLine(err.Error())) }
+		o.Restored = func(after time.Duration) { c.Say("connection restored after %s", after.Round(time.Millisecond)) }
+	}
+	return o, nil
+}
+
+// roots returns the CAs to trust, nil for the system's.
+func (t *Transport) roots() (*x509.CertPool, error) {
+	if t.CAFile == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(t.CAFile)
+	if err != nil {
+		return nil, Usage(fmt.Errorf("read %s: %w", t.CAFile, pathReason(err)), "")
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, Usagef("%s holds no PEM certificate", t.CAFile)
+	}
+	return pool, nil
+}
+
+// proxy reads --proxy. Its errors do not quote it: it may hold a password.
+func (t *Transport) proxy() (*url.URL, error) {
+	if t.ProxyURL == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(t.ProxyURL)
+	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
+		return nil, Usage(errors.New("--proxy is not the URL of an HTTP proxy"), "it looks like http://user:password@proxy.example:8080")
+	}
+	return u, nil
+}
+
+// openTrace returns where to trace to, nil for nowhere.
+func (t *Transport) openTrace(stderr io.Writer) (io.Writer, error) {
+	switch t.TraceTo {
+	case "":
+		return nil, nil
+	case traceStderr:
+		return stderr, nil
+	}
+	f, err := os.OpenFile(t.TraceTo, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, Usage(fmt.Errorf("trace to %s: %w", t.TraceTo, pathReason(err)), "")
+	}
+	return f, nil // open until the process ends
+}
