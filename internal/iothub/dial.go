@@ -25,8 +25,9 @@ const (
 // connection is an AMQP connection to a hub that has let us in, and keeps
 // doing so: the token is renewed until close.
 type connection struct {
-	amqp *amqp.Conn
-	cbs  *cbs // nil where a certificate does its work
+	stream net.Conn
+	amqp   *amqp.Conn
+	cbs    *cbs // nil where a certificate does its work
 }
 
 // connect dials the hub of the connection string and authenticates.
@@ -49,21 +50,26 @@ func connect(ctx context.Context, cs auth.ConnectionString, o Options) (*connect
 		_ = stream.Close() // what went wrong before is what matters
 		return nil, fmt.Errorf("open AMQP connection to %s: %w", r.address(), refine(err))
 	}
-	c := &connection{amqp: conn}
+	c := &connection{stream: stream, amqp: conn}
 	o.Logger.Info("connected", "hub", r.address(), "transport", r.transport(), "tls", tlsVersion(stream), "container", tap.container())
 	if cs.X509 {
 		o.Logger.Info("authenticated", "by", "certificate")
 		return c, nil
 	}
 	if c.cbs, err = authenticate(ctx, conn, cs, o); err != nil {
-		_ = conn.Close() // what went wrong before is what matters
+		_ = c.close() // what went wrong before is what matters
 		return nil, err
 	}
 	return c, nil
 }
 
+// closeGrace is how long a hub may take to take our good-bye.
+const closeGrace = 2 * time.Second
+
 // close ends the renewal and the connection.
 func (c *connection) close() error {
+	hangUp := time.AfterFunc(closeGrace, func() { _ = c.stream.Close() })
+	defer hangUp.Stop()
 	if c.cbs != nil {
 		c.cbs.stop()
 	}
@@ -131,11 +137,21 @@ func (r route) dialTCP(ctx context.Context, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", address, dialReason(err))
 	}
-	// Whatever its name resolved to: without TLS, only to this machine.
-	if a, ok := stream.RemoteAddr().(*net.TCPAddr); ok && r.plain() && !a.IP.IsLoopback() {
-		return nil, errors.Join(fmt.Errorf("%s is not a loopback address: refusing to connect without TLS", a), stream.Close())
+	if r.plain() {
+		if err := checkLoopback(stream.RemoteAddr()); err != nil {
+			return nil, errors.Join(err, stream.Close())
+		}
 	}
 	return stream, nil
+}
+
+// checkLoopback makes sure that no token leaves this machine without TLS,
+// whatever a name resolved to.
+func checkLoopback(a net.Addr) error {
+	if tcp, ok := a.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		return fmt.Errorf("%s is not a loopback address: refusing to connect without TLS", a)
+	}
+	return nil
 }
 
 // dialReason takes off err what the caller says itself: the address, and that

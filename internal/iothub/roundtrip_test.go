@@ -104,3 +104,7 @@ func TestRoundTrip(t *testing.T) {
 		})
 	}
 }
+
+func newServiceToken() auth.Token {
+	return auth.NewToken(localhub.DefaultKey(), "localhost", "service", time.Now().Add(time.Hour))
+}

@@ -28,7 +28,7 @@ type tap struct {
 	out outScanner
 
 	// Owned by the reading goroutine.
-	header  bool   // the protocol header has passed
+	started bool   // something has come
 	passing int    // bytes of the current frame still to pass on
 	mended  []byte // a frame that was rewritten, or what is left of it
 
@@ -95,14 +95,13 @@ func (t *tap) next() error {
 	if err != nil {
 		return err
 	}
-	if !t.header {
-		if string(start[:4]) != "AMQP" || start[5] == 0 {
-			return &notAMQPError{string(start)}
-		}
-		t.passing = len(amqpwire.ProtocolHeader{})
-		// A SASL header is followed by another.
-		t.header = [8]byte(start) != amqpwire.HeaderSASL
+	if isHeader(start) && start[5] == 1 {
+		t.started = true
+		t.passing = len(start)
 		return nil
+	}
+	if !t.started {
+		return &notAMQPError{string(start)}
 	}
 	size := int(binary.BigEndian.Uint32(start))
 	if start, err = t.in.Peek(min(max(size, 8), frameStart)); err != nil {
@@ -116,6 +115,10 @@ func (t *tap) next() error {
 	t.passing = max(size, 8)
 	return nil
 }
+
+// isHeader reports whether b begins a protocol header. No frame begins like
+// that: it would be larger than any peer allows.
+func isHeader(b []byte) bool { return string(b[:4]) == "AMQP" }
 
 // notAMQPError says that the server is something else.
 type notAMQPError struct{ began string }
@@ -221,10 +224,9 @@ func (t *tap) outgoing(performative byte, channel uint16, whole []byte) {
 
 // outScanner finds the frames in a stream of writes, however it is cut.
 type outScanner struct {
-	frame  func(performative byte, channel uint16, whole []byte)
-	header bool   // the protocol header has passed
-	start  []byte // what is held of the current frame
-	skip   int    // bytes to pass over to the next frame
+	frame func(performative byte, channel uint16, whole []byte)
+	start []byte // what is held of the current frame
+	skip  int    // bytes to pass over to the next frame
 }
 
 func (s *outScanner) scan(p []byte) {
@@ -244,7 +246,7 @@ func (s *outScanner) scan(p []byte) {
 
 // want returns how many bytes to hold before look can tell more.
 func (s *outScanner) want() int {
-	if len(s.start) < 8 || !s.header {
+	if len(s.start) < 8 || isHeader(s.start) {
 		return 8
 	}
 	size := int(binary.BigEndian.Uint32(s.start))
@@ -259,8 +261,7 @@ func (s *outScanner) look() {
 	switch {
 	case len(s.start) < s.want():
 		return
-	case !s.header:
-		s.header = [8]byte(s.start) != amqpwire.HeaderSASL
+	case isHeader(s.start):
 		s.start = s.start[:0]
 		return
 	}

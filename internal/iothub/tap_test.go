@@ -1,0 +1,139 @@
+package iothub
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"slices"
+	"testing"
+	"testing/iotest"
+
+	"iothub-c2d/internal/amqpwire"
+)
+
+// script is what the two ends of a connection say, in frames.
+type script []amqpwire.Frame
+
+func (s script) bytes(t testing.TB) []byte {
+	b := amqpwire.HeaderAMQP[:]
+	b = slices.Clone(b)
+	for _, f := range s {
+		var err error
+		if b, err = amqpwire.AppendFrame(b, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// fakeConn reads from one buffer and writes to another.
+type fakeConn struct {
+	net.Conn
+	io.Reader
+	written bytes.Buffer
+}
+
+func (f *fakeConn) Read(p []byte) (int, error)  { return f.Reader.Read(p) }
+func (f *fakeConn) Write(p []byte) (int, error) { return f.written.Write(p) }
+
+// ours is the client's side: two sessions, with three transfers on channel 4
+// and one on channel 7.
+func ours() script {
+	transfer := func(channel uint16, id uint32) amqpwire.Frame {
+		return amqpwire.Frame{Channel: channel, Body: &amqpwire.Transfer{DeliveryID: new(id), DeliveryTag: []byte{1}}, Payload: make([]byte, 30)}
+	}
+	return script{
+		{Body: &amqpwire.Open{ContainerID: "c"}},
+		{},
+		{Channel: 4, Body: &amqpwire.Begin{NextOutgoingID: 10}},
+		{Channel: 7, Body: &amqpwire.Begin{NextOutgoingID: 4294967295}},
+		transfer(4, 0), transfer(4, 1), transfer(7, 0), transfer(4, 2),
+	}
+}
+
+// theirs is the hub's side; complete says whether flows have the field that v2
+// gateways leave out.
+func theirs(complete bool) script {
+	id := func(v uint32) *uint32 {
+		if complete {
+			return &v
+		}
+		return nil
+	}
+	return script{
+		{Body: &amqpwire.Open{ContainerID: "hub"}},
+		{},
+		{Channel: 1, Body: &amqpwire.Begin{RemoteChannel: new(uint16(4))}},
+		{Channel: 2, Body: &amqpwire.Begin{RemoteChannel: new(uint16(7))}},
+		{Channel: 1, Body: &amqpwire.Flow{NextIncomingID: id(13), IncomingWindow: 5000, Handle: new(uint32(3)), LinkCredit: new(uint32(100))}},
+		{Channel: 2, Body: &amqpwire.Flow{NextIncomingID: id(0), IncomingWindow: 5000}},
+		{Channel: 2, Body: &amqpwire.Flow{NextIncomingID: new(uint32(77)), IncomingWindow: 5000}}, // not to be touched
+		{Channel: 1, Body: &amqpwire.Transfer{DeliveryID: new(uint32)}, Payload: bytes.Repeat([]byte("payload"), 50)},
+	}
+}
+
+// TestTapCompletesFlows sends both sides through a tap in pieces of every size
+// and expects our bytes unchanged, theirs with next-incoming-id filled in.
+func TestTapCompletesFlows(t *testing.T) {
+	t.Parallel()
+	out, in, want := ours().bytes(t), theirs(false).bytes(t), theirs(true).bytes(t)
+	for size := 1; size <= 200; size++ {
+		fake := &fakeConn{Reader: iotest.OneByteReader(bytes.NewReader(in))}
+		if size%2 == 0 {
+			fake.Reader = bytes.NewReader(in)
+		}
+		tap := newTap(fake)
+		for piece := range slices.Chunk(out, size) {
+			if n, err := tap.Write(piece); n != len(piece) || err != nil {
+				t.Fatalf("Write = %d, %v", n, err)
+			}
+		}
+		if !bytes.Equal(fake.written.Bytes(), out) {
+			t.Fatalf("pieces of %d: our bytes were changed", size)
+		}
+		got, err := io.ReadAll(readInPieces{tap, size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Fatalf("pieces of %d: got\n%x\nwant\n%x", size, got, want)
+		}
+		if tap.container() != "hub" {
+			t.Errorf("container = %q, want hub", tap.container())
+		}
+	}
+}
+
+// readInPieces reads at most size bytes at once.
+type readInPieces struct {
+	r    io.Reader
+	size int
+}
+
+func (r readInPieces) Read(p []byte) (int, error) { return r.r.Read(p[:min(len(p), r.size)]) }
+
+// FuzzTap feeds a tap with arbitrary bytes from the hub and arbitrary cuts: it
+// must never panic, and must not change what is no flow.
+func FuzzTap(f *testing.F) {
+	f.Add(theirs(false).bytes(f), ours().bytes(f), 7)
+	f.Add(theirs(true).bytes(f), []byte("AMQP\x03\x01\x00\x00"), 1)
+	f.Add([]byte("HTTP/1.1 200 OK\r\n"), []byte{}, 3)
+	f.Add([]byte("AMQP\x00\x01\x00\x00\xff\xff\xff\xff\x02\x00\x00\x00\x00\x53\x13\x45"), []byte{0}, 2)
+	f.Fuzz(func(t *testing.T, in, out []byte, size int) {
+		size = max(1, size&1023)
+		fake := &fakeConn{Reader: bytes.NewReader(in)}
+		tap := newTap(fake)
+		for piece := range slices.Chunk(out, size) {
+			if _, err := tap.Write(piece); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(fake.written.Bytes(), out) {
+			t.Error("our bytes were changed")
+		}
+		got, _ := io.ReadAll(readInPieces{tap, size})
+		if !bytes.Contains(in, []byte{0x53, codeFlow}) && !bytes.HasPrefix(in, got) {
+			t.Errorf("read %x of %x", got, in)
+		}
+	})
+}
