@@ -23,7 +23,10 @@ fuzz: ## fuzz every target for FUZZTIME (30s) each
 bench: ## measure against bare go-amqp on the same hub
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
+man: build ## write the man pages to bin/man
+	bin/simulated-device man bin/man && bin/send-c2d man bin/man
+
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help build test demo lint fuzz bench clean
+.PHONY: help build test demo lint fuzz bench man clean

@@ -20,18 +20,19 @@ func Choice[T ~string](value *T, choices ...T) *ChoiceValue[T] {
 // Set stores s if it is one of the choices.
 func (c *ChoiceValue[T]) Set(s string) error {
 	if !slices.Contains(c.choices, T(s)) {
-		return fmt.Errorf("%q is not one of %s", s, c.words())
+		return fmt.Errorf("%q is not one of %s", s, strings.Join(c.Choices(), ", "))
 	}
 	*c.value = T(s)
 	return nil
 }
 
-func (c *ChoiceValue[T]) words() string {
+// Choices returns the words.
+func (c *ChoiceValue[T]) Choices() []string {
 	words := make([]string, len(c.choices))
 	for i, w := range c.choices {
 		words[i] = string(w)
 	}
-	return strings.Join(words, ", ")
+	return words
 }
 
 func (c *ChoiceValue[T]) String() string { return string(*c.value) }

@@ -50,6 +50,10 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	cmd.SetIn(c.In)
 	cmd.SetOut(c.Out)
 	cmd.SetErr(c.Err)
+	cmd.Version = Version()
+	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	cmd.AddCommand(manual(c))
+	completeChoices(cmd)
 	cmd.SilenceErrors = true
 	cmd.SilenceUsage = true
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -76,7 +80,8 @@ func (c *Console) conclude(ctx context.Context, err error) int {
 
 func signalCode(s syscall.Signal) int { return 128 + int(s) }
 
-// Say prints a line about what is going on.
+// Say prints a line about what is going on. It may quote anything: what acts on
+// a terminal is escaped, and what looks like a secret is taken out.
 func (c *Console) Say(format string, args ...any) {
-	_, _ = fmt.Fprintf(c.Err, format+"\n", args...) // nowhere left to complain
+	_, _ = fmt.Fprintln(c.Err, Printable(scrub(fmt.Sprintf(format, args...)))) // nowhere left to complain
 }

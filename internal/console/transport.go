@@ -56,6 +56,11 @@ func (p *protocolValue) Set(s string) error {
 	return nil
 }
 
+// Choices returns the names that this project has for them.
+func (*protocolValue) Choices() []string {
+	return []string{string(iothub.AMQP), string(iothub.AMQPWS)}
+}
+
 func (p *protocolValue) String() string { return string(*p) }
 
 // Type names the value in help texts.
