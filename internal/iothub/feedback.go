@@ -1,8 +1,10 @@
 package iothub
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -65,14 +67,13 @@ func decodeFeedback(body []byte) ([]Feedback, error) {
 // feedbackStatus understands all the forms in which hubs have sent a status: a
 // name, a number, or (for Success, in 2015) only the description.
 func feedbackStatus(code json.RawMessage, description string) Status {
-	var number int
-	if json.Unmarshal(code, &number) == nil && number >= 0 && number < len(statuses) && len(code) > 0 {
-		return statuses[number]
+	var value any // nil if there is none, or null
+	_ = json.Unmarshal(code, &value)
+	if number, ok := value.(float64); ok && slices.Contains([]float64{0, 1, 2, 3, 4}, number) {
+		return statuses[int(number)]
 	}
-	var name string
-	if json.Unmarshal(code, &name) != nil || name == "" {
-		name = description
-	}
+	name, _ := value.(string)
+	name = cmp.Or(name, description)
 	for _, s := range statuses {
 		if strings.EqualFold(name, string(s)) {
 			return s

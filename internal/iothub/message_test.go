@@ -1,0 +1,89 @@
+package iothub
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/Azure/go-amqp"
+)
+
+func TestEncodeMessage(t *testing.T) {
+	t.Parallel()
+	expiry := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	tests := []struct {
+		name   string
+		device string
+		m      Message
+		want   *amqp.Message
+	}{
+		{"body only", "dev1", Message{Body: []byte("b")}, &amqp.Message{
+			Properties: &amqp.MessageProperties{To: new("/devices/dev1/messages/devicebound")},
+			Data:       [][]byte{[]byte("b")},
+		}},
+		{"everything", "dev1", Message{
+			ID: "id", CorrelationID: "cid", UserID: "uid", ContentType: "text/plain", ContentEncoding: "utf-8",
+			Body: []byte{0xff}, Properties: map[string]string{"k": "v"}, Expiry: expiry, Ack: AckFull,
+		}, &amqp.Message{
+			Properties: &amqp.MessageProperties{
+				MessageID: "id", CorrelationID: "cid", UserID: []byte("uid"), To: new("/devices/dev1/messages/devicebound"),
+				ContentType: new("text/plain"), ContentEncoding: new("utf-8"), AbsoluteExpiryTime: &expiry,
+			},
+			ApplicationProperties: map[string]any{"k": "v", "iothub-ack": "full"},
+			Data:                  [][]byte{{0xff}},
+		}},
+		{"odd device id", "a:b.c%_#*?!(),=@$'", Message{}, &amqp.Message{
+			Properties: &amqp.MessageProperties{To: new("/devices/a%3Ab.c%25_%23%2A%3F%21%28%29%2C%3D%40%24%27/messages/devicebound")},
+			Data:       [][]byte{nil},
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := tt.m.encode(tt.device); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got  %+v\n%+v\nwant %+v\n%+v", got, got.Properties, tt.want, tt.want.Properties)
+			}
+		})
+	}
+}
+
+// TestDecodeMessage covers the forms in which hubs and other senders put what
+// means the same.
+func TestDecodeMessage(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	none := map[string]string{}
+	tests := []struct {
+		name string
+		m    amqp.Message
+		want Received
+	}{
+		{"nothing", amqp.Message{}, Received{Message: Message{Properties: none}}},
+		{"string ids", amqp.Message{Properties: &amqp.MessageProperties{MessageID: "m", CorrelationID: "c"}},
+			Received{Message: Message{ID: "m", CorrelationID: "c", Properties: none}}},
+		{"UUID as id, as the Node SDK sends it", amqp.Message{Properties: &amqp.MessageProperties{MessageID: amqp.UUID{1, 2}}},
+			Received{Message: Message{ID: "01020000-0000-0000-0000-000000000000", Properties: none}}},
+		{"number and bytes as ids", amqp.Message{Properties: &amqp.MessageProperties{MessageID: uint64(7), CorrelationID: []byte("raw")}},
+			Received{Message: Message{ID: "7", CorrelationID: "raw", Properties: none}}},
+		{"annotations of a real hub", amqp.Message{Annotations: amqp.Annotations{
+			"x-opt-sequence-number": uint64(3), "iothub-enqueuedtime": at, "iothub-deliverycount": uint8(2),
+		}}, Received{Message: Message{Properties: none}, SequenceNumber: 3, EnqueuedTime: at, DeliveryCount: 2}},
+		{"annotations of other types", amqp.Message{Annotations: amqp.Annotations{
+			"x-opt-sequence-number": int64(4), "iothub-deliverycount": uint32(5), "iothub-enqueuedtime": "soon",
+		}}, Received{Message: Message{Properties: none}, SequenceNumber: 4, DeliveryCount: 5}},
+		{"properties that are no strings", amqp.Message{ApplicationProperties: map[string]any{"n": 5, "b": true, "iothub-ack": "negative"}},
+			Received{Message: Message{Properties: map[string]string{"n": "5", "b": "true"}, Ack: AckNegative}}},
+		{"body in two sections", amqp.Message{Data: [][]byte{[]byte("a"), []byte("b")}},
+			Received{Message: Message{Body: []byte("ab"), Properties: none}}},
+		{"body as a string value", amqp.Message{Value: "text"}, Received{Message: Message{Body: []byte("text"), Properties: none}}},
+		{"body as a binary value", amqp.Message{Value: []byte{1}}, Received{Message: Message{Body: []byte{1}, Properties: none}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := decode(&tt.m); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got  %+v\nwant %+v", got, tt.want)
+			}
+		})
+	}
+}
