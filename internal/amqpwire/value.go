@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The Go form of each AMQP type (part 1 §1.6). Types that are not listed here
-// map to the Go type of the same width: boolean is bool, ubyte uint8, ushort
+// These are the Go forms of the AMQP types (part 1 §1.6). Types that are not
+// listed map to the Go type of the same width: boolean is bool, ubyte uint8, ushort
 // uint16, uint uint32, ulong uint64, byte int8, short int16, int int32, long
 // int64, float float32, double float64, binary []byte, string string, and null
 // is nil.
@@ -19,9 +19,11 @@ type (
 	Timestamp int64
 	// UUID is an RFC 4122 identifier in network byte order.
 	UUID [16]byte
-	// Decimal32, Decimal64 and Decimal128 are carried as their IEEE 754 bytes.
-	Decimal32  [4]byte
-	Decimal64  [8]byte
+	// Decimal32 is carried as its IEEE 754 bytes.
+	Decimal32 [4]byte
+	// Decimal64 is carried as its IEEE 754 bytes.
+	Decimal64 [8]byte
+	// Decimal128 is carried as its IEEE 754 bytes.
 	Decimal128 [16]byte
 	// List is a sequence of values of any type.
 	List []any

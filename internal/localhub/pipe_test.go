@@ -32,7 +32,7 @@ func newBufferedConn(c net.Conn, pumps *sync.WaitGroup) *bufferedConn {
 // pump writes what is in the buffer until Close, and for a second more if need
 // be.
 func (b *bufferedConn) pump() {
-	defer b.Conn.Close() //nolint:errcheck // a pipe
+	defer b.Conn.Close()
 	for {
 		select {
 		case p := <-b.out:

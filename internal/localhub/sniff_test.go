@@ -76,7 +76,7 @@ func converse(t *testing.T, send string) (answer, log string) {
 	hub := newHub(t, localhub.Options{Logger: slog.New(slog.NewTextHandler(&buf, nil))})
 	defer hub.Close()
 	client, server := net.Pipe()
-	defer client.Close() //nolint:errcheck // a pipe
+	defer client.Close()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

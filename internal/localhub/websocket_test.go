@@ -43,7 +43,7 @@ func TestHTTPAnswers(t *testing.T) {
 				t.Parallel()
 				c, err := l.dialer(r)(t.Context())
 				check(t, err)
-				defer c.Close() //nolint:errcheck // it is over
+				defer c.Close()
 				_, err = io.WriteString(c, test.send)
 				check(t, err)
 				got, body := readResponse(t, c)
@@ -88,7 +88,7 @@ func TestTextMessagesAreRefused(t *testing.T) {
 		Subprotocols: []string{"AMQPWSB10"},
 	})
 	check(t, err)
-	defer ws.CloseNow() //nolint:errcheck // it is over
+	defer ws.CloseNow()
 	check(t, ws.Write(ctx, websocket.MessageText, []byte("AMQP\x00\x01\x00\x00")))
 	_, _, err = ws.Read(ctx)
 	if got := websocket.CloseStatus(err); got != websocket.StatusUnsupportedData {

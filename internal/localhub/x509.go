@@ -1,7 +1,7 @@
 package localhub
 
 import (
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // IoT Hub's first thumbprints are of this kind
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -123,18 +123,18 @@ func commonIdentity(c *x509.Certificate) identity {
 
 // thumbprints returns the hashes by which a certificate may be registered.
 func thumbprints(c *x509.Certificate) []string {
-	old, current := sha1.Sum(c.Raw), sha256.Sum256(c.Raw)
+	old, current := sha1.Sum(c.Raw), sha256.Sum256(c.Raw) //nolint:gosec // as above
 	return []string{hex.EncodeToString(old[:]), hex.EncodeToString(current[:])}
 }
 
 // addThumbprints registers the certificates of a device.
 func (h *Hub) addThumbprints(d Device) error {
 	for _, text := range d.Thumbprints {
-		print, err := parseThumbprint(text)
+		hash, err := parseThumbprint(text)
 		if err != nil {
 			return fmt.Errorf("device %q: %w", d.ID, err)
 		}
-		h.thumbprints[print] = append(h.thumbprints[print], d.ID)
+		h.thumbprints[hash] = append(h.thumbprints[hash], d.ID)
 	}
 	return nil
 }

@@ -153,7 +153,7 @@ func TestX509Devices(t *testing.T) {
 			t.Parallel()
 			conn, _, err := attach(t.Context(), l, route{}, test.paper, nil, test.address)
 			if conn != nil {
-				defer conn.Close() //nolint:errcheck // it is over
+				defer conn.Close()
 			}
 			checkRefusal(t, err, test.refused, test.text)
 		})

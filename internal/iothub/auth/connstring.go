@@ -120,7 +120,7 @@ func (c ConnectionString) checkNames() error {
 		return errors.New("ModuleId " + badID)
 	}
 	if c.KeyName != "" && !policySyntax.MatchString(c.KeyName) {
-		return errors.New("SharedAccessKeyName has a character other than letters, digits and _-@.")
+		return errors.New("SharedAccessKeyName has a character that is none of letters, digits and _-.@")
 	}
 	return nil
 }

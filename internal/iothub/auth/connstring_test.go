@@ -106,7 +106,7 @@ func TestParseConnectionStringErrors(t *testing.T) {
 		{"id not ASCII", "HostName=h;DeviceId=dé;x509=true", "DeviceId is not 1 to 128 letters, digits and -:.+%_#*?!(),=@$'"},
 		{"space in module", "HostName=h;DeviceId=d;ModuleId=m m;x509=true", "ModuleId is not 1 to 128 letters, digits and -:.+%_#*?!(),=@$'"},
 		{"semicolon in id", "HostName=h;DeviceId=a;b;x509=true", `element 3 has no "="`},
-		{"percent in policy", "HostName=h;SharedAccessKeyName=a%20b;SharedAccessKey=c2VjcmV0", "SharedAccessKeyName has a character other than letters, digits and _-@."},
+		{"percent in policy", "HostName=h;SharedAccessKeyName=a%20b;SharedAccessKey=c2VjcmV0", "SharedAccessKeyName has a character that is none of letters, digits and _-.@"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
