@@ -14,6 +14,9 @@ test: ## run all tests, under the race detector
 demo: build ## see a message go round: device, sender, feedback
 	.ci/demo bin
 
+interop: build ## try Microsoft's SDK for Node.js against the local hub (needs Node 20 and npm)
+	.ci/interop bin
+
 lint: ## check the code's form
 	$(LINT) run
 
@@ -29,4 +32,4 @@ man: build ## write the man pages to bin/man
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help build test demo lint fuzz bench man clean
+.PHONY: help build test demo interop lint fuzz bench man clean

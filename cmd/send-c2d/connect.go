@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
@@ -17,21 +19,40 @@ func connect(ctx context.Context, c *console.Console, s *console.Settings) (*iot
 	if err != nil {
 		return nil, err
 	}
-	tls, err := s.TLS()
+	options, err := c.ClientOptions(s)
 	if err != nil {
 		return nil, err
 	}
-	return iothub.DialService(ctx, cs, c.ClientOptions(s, tls))
+	options.Logger.Info("connecting", "hub", cs.HostName, "policy", cs.KeyName)
+	return iothub.DialService(ctx, cs, options)
+}
+
+// defaultDevice returns the device to send to if no flag names any. Only the
+// local hub has a device of a known name.
+func defaultDevice(s *console.Settings) (string, error) {
+	id := s.Get(console.EnvDeviceID)
+	_, asked := s.LocalAddress()
+	switch {
+	case id != "":
+		return id, nil
+	case asked || connectionString(s) == "" || strings.Contains(strings.ToLower(connectionString(s)), "usedevelopmentemulator=true"):
+		return localhub.DefaultDeviceID, nil
+	}
+	return "", console.Usage(errors.New("no device to send to"), "name it with --device-id, or set "+console.EnvDeviceID)
+}
+
+func connectionString(s *console.Settings) string {
+	return cmp.Or(s.ConnectionString, s.Get(console.EnvService, console.EnvServiceAlt))
 }
 
 // target returns the connection string: from the settings, or the local hub's.
 func target(c *console.Console, s *console.Settings) (auth.ConnectionString, error) {
-	text := cmp.Or(s.ConnectionString, s.Get(console.EnvService, console.EnvServiceAlt))
-	local, asked := s.LocalAddress(localhub.DefaultAddress)
+	text := connectionString(s)
+	local, asked := s.LocalAddress()
 	if asked || text == "" {
 		cs := localhub.ServiceString(local)
 		if err := cs.Validate(); err != nil {
-			return cs, console.Usage(err, "--local takes HOST:PORT of this machine")
+			return cs, console.Usage(fmt.Errorf("--local %q is no address of this machine", local), "it takes HOST:PORT, such as 127.0.0.1:5672")
 		}
 		if !asked && !s.Quiet {
 			c.Say("No %s is set: using the local hub at %s.", console.EnvService, local)

@@ -31,17 +31,19 @@ func newFeedbackCommand(c *console.Console, s *console.Settings) *cobra.Command 
 		Long: `feedback prints the hub's delivery feedback as it comes, until Ctrl-C.
 
 All back ends of a hub share one queue of feedback. What is printed here is
-taken off it, and no other program sees it; --peek leaves it there.`,
+taken off it, and no other program sees it; --peek leaves it there. The hub
+sends records in batches: one that holds a record which is not asked for is left
+there as a whole.`,
 		Example: `  send-c2d feedback --peek
   send-c2d feedback --device-id myFirstDevice --count 1`,
-		Args: cobra.NoArgs,
+		Args: console.Args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return m.run(cmd.Context()) },
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringArrayVarP(&m.devices, "device-id", "d", nil, "only records of this device (repeat)")
 	f.StringArrayVar(&m.ids, "message-id", nil, "only the record of this message (repeat)")
-	f.IntVarP(&m.count, "count", "C", 0, "stop after `N` records")
+	f.IntVarP(&m.count, "count", "C", 0, "stop after `N` records (or more: a batch is printed to its end)")
 	f.BoolVar(&m.peek, "peek", false, "leave all records for others")
 	return cmd
 }
@@ -58,18 +60,30 @@ func (m *monitor) run(ctx context.Context) error {
 	m.report.prepare(m.console, m.settings)
 	service, err := connect(ctx, m.console, m.settings)
 	if err != nil {
-		return cause(ctx, err)
+		return console.Cause(ctx, err)
 	}
 	defer service.Close() //nolint:errcheck // all that matters has been confirmed
 	receiver, err := service.ReceiveFeedback(ctx)
 	if err != nil {
-		return cause(ctx, err)
+		return console.Cause(ctx, err)
 	}
 	defer m.leave(receiver)
-	if !m.peek && !m.settings.Quiet {
-		m.console.Say("Note: records that are printed here are gone for other programs; --peek leaves them.")
+	m.announce()
+	err = m.watch(ctx, receiver)
+	if !m.settings.Quiet {
+		m.console.Say("Feedback records: %d.", m.shown)
 	}
-	return cause(ctx, m.watch(ctx, receiver))
+	return console.Cause(ctx, err)
+}
+
+func (m *monitor) announce() {
+	switch {
+	case m.settings.Quiet:
+	case m.peek:
+		m.console.Say("Waiting for feedback; Ctrl-C stops. The records stay, for other programs.")
+	default:
+		m.console.Say("Waiting for feedback; Ctrl-C stops. Note: records that are printed here are gone for other programs; --peek leaves them.")
+	}
 }
 
 // leave gives back what was not completed.

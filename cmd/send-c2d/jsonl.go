@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub"
 )
 
 // jsonMessage is a whole message as --jsonl reads it. The names are those that
@@ -22,23 +25,57 @@ type jsonMessage struct {
 	Payload         json.RawMessage   `json:"payload"`
 	PayloadEncoding string            `json:"payloadEncoding"`
 	Properties      map[string]string `json:"properties"`
+	Ack             iothub.Ack        `json:"ack"`
 	ExpiryTimeUTC   string            `json:"expiryTimeUtc"`
+}
+
+// isNoMessage reports whether a line is blank, or what the tools print about
+// messages rather than one of them: a summary, feedback.
+func isNoMessage(line []byte) bool {
+	line = bytes.TrimSpace(line)
+	var e struct{ Event string }
+	if json.Unmarshal(line, &e) != nil {
+		return len(line) == 0
+	}
+	return e.Event != "" && e.Event != "message" && e.Event != "dry-run"
+}
+
+// decodeLine reads the one object of a line.
+func decodeLine(line []byte) (j jsonMessage, err error) {
+	if !bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")) {
+		return j, errors.New("not a message in JSON: not an object")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	if err := decoder.Decode(&j); err != nil {
+		return j, fmt.Errorf("not a message in JSON: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return j, errors.New("not a message in JSON: more than one value")
+	}
+	if j.Payload == nil {
+		return j, errors.New(`not a message: it has no "payload"`)
+	}
+	return j, nil
 }
 
 // parseJSONLine reads a message and, if it names one, its device.
 func parseJSONLine(out *outgoing, line []byte) error {
-	var j jsonMessage
-	decoder := json.NewDecoder(bytes.NewReader(line))
-	if err := decoder.Decode(&j); err != nil {
-		return fmt.Errorf("not a message in JSON: %w", err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("not a message in JSON: more than one value")
+	j, err := decodeLine(line)
+	if err != nil {
+		return err
 	}
 	if j.DeviceID != "" {
-		out.device = j.DeviceID
+		if err := console.CheckDeviceID(j.DeviceID); err != nil {
+			return fmt.Errorf("deviceId: %w", err)
+		}
+		out.device, out.addressed = j.DeviceID, true
 	}
 	m := &out.message
+	switch m.Ack = j.Ack; m.Ack {
+	case "", iothub.AckFull, iothub.AckPositive, iothub.AckNegative, iothub.AckNone:
+	default:
+		return fmt.Errorf("ack %q is not one of full, positive, negative, none", m.Ack)
+	}
 	m.ID, m.CorrelationID, m.UserID = j.MessageID, j.CorrelationID, j.UserID
 	m.ContentType, m.ContentEncoding = j.ContentType, j.ContentEncoding
 	m.Properties = j.Properties

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/localhub"
 )
 
 func main() {
@@ -30,14 +31,14 @@ simulated-device brings.`,
   send-c2d -p color=red --ttl 10m "hello"       # a property, and ten minutes to live
   tail -n 3 /etc/hosts | send-c2d --lines       # a message for each line
   send-c2d --count 5 'number {{.N}}'            # several at once`,
-		Args: cobra.MaximumNArgs(1),
+		Args: console.Args(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s.source.arguments = args
 			s.flags = cmd.Flags()
 			return s.run(cmd.Context())
 		},
 	}
-	s.settings.AddFlags(cmd)
+	s.settings.AddFlags(cmd, localhub.DefaultAddress)
 	s.addFlags(cmd)
 	cmd.AddCommand(newFeedbackCommand(c, &s.settings))
 	return cmd

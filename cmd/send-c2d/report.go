@@ -1,9 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -50,19 +50,50 @@ func (r *report) dryRun(out outgoing) error {
 			Event: "dry-run", N: out.n, DeviceID: out.device, MessageID: m.ID,
 			CorrelationID: m.CorrelationID, UserID: m.UserID,
 			ContentType: m.ContentType, ContentEncoding: m.ContentEncoding,
-			Payload: payload, PayloadEncoding: encoding, Properties: m.Properties,
+			Payload: payload, PayloadEncoding: encoding, Properties: maps.Collect(maps.All(m.Properties)), // {} rather than null
 			Ack: m.Ack, ExpiryTimeUTC: console.Timestamp(m.Expiry),
 		})
+	}
+	if encoding == "base64" {
+		payload += " (base64)"
 	}
 	if err := r.line("Would send %s to %s (%d bytes): %s", m.ID, out.device, len(m.Body), payload); err != nil {
 		return err
 	}
+	return r.details(m)
+}
+
+// details shows what else a message says.
+func (r *report) details(m *iothub.Message) error {
+	system := [][2]string{
+		{"correlation id", m.CorrelationID},
+		{"user id", m.UserID},
+		{"content type", m.ContentType},
+		{"content encoding", m.ContentEncoding},
+		{"ack", string(m.Ack)},
+		{"expires", console.Timestamp(m.Expiry)},
+	}
+	for _, p := range system {
+		if p[1] == "" {
+			continue
+		}
+		if err := r.line("    %s: %s", p[0], p[1]); err != nil {
+			return err
+		}
+	}
 	for _, name := range m.PropertyNames() {
-		if err := r.line("    %s=%s", name, m.Properties[name]); err != nil {
+		if err := r.line("    property %s=%s", name, m.Properties[name]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// accepted returns how many messages the hub has taken.
+func (r *report) accepted() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.total
 }
 
 // feedback shows what became of a message, and how long that took.
@@ -106,7 +137,7 @@ func (r *report) summary(t *tracker) {
 		text += fmt.Sprintf("; feedback after %s (half), %s (95 %%), %s (all)",
 			r.percentile(50).Round(time.Millisecond), r.percentile(95).Round(time.Millisecond), r.percentile(100).Round(time.Millisecond))
 	}
-	r.console.Say("%s.", console.Printable(text))
+	r.console.Say("%s.", text)
 }
 
 // percentile returns the latency that p per cent of the feedback kept to.
@@ -128,11 +159,11 @@ func (r *report) verdict() error {
 }
 
 func (r *report) json(v any) error {
-	b, err := json.Marshal(v)
+	line, err := console.JSON(v)
 	if err != nil {
-		return fmt.Errorf("encode output: %w", err)
+		return err
 	}
-	return r.write(string(b))
+	return r.write(line)
 }
 
 func (r *report) line(format string, args ...any) error {

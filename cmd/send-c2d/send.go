@@ -38,10 +38,10 @@ func (s *sender) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	s.source.addFlags(f)
-	f.Var(&s.interval, "interval", "wait this long between two messages")
+	f.Var(&s.interval, "interval", "wait this long before each further message")
 	f.BoolVar(&s.noWait, "no-wait", false, "do not wait for feedback")
 	s.waitLimit = console.Duration(time.Minute)
-	f.Var(&s.waitLimit, "feedback-timeout", "wait this long for the last feedback, then exit with code 124")
+	f.Var(&s.waitLimit, "feedback-timeout", "wait this long for the last feedback, then exit with code 124 (0: for ever)")
 	f.Var(&s.retryFull, "retry-queue-full", "wait up to this long for room in a full queue")
 	f.IntVar(&s.inFlight, "in-flight", 1, "messages that may await the hub's answer at once")
 	f.BoolVar(&s.dryRun, "dry-run", false, "show the messages, send nothing")
@@ -51,7 +51,7 @@ func (s *sender) addFlags(cmd *cobra.Command) {
 func (s *sender) run(ctx context.Context) error {
 	ctx, cancel := s.settings.WithTimeout(ctx)
 	defer cancel()
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(ctx); err != nil {
 		return err
 	}
 	if s.dryRun {
@@ -59,14 +59,14 @@ func (s *sender) run(ctx context.Context) error {
 	}
 	service, err := connect(ctx, s.console, &s.settings)
 	if err != nil {
-		return cause(ctx, err)
+		return console.Cause(ctx, err)
 	}
 	s.service = service
 	defer service.Close() //nolint:errcheck // all that matters has been confirmed
 	if s.waits() {
 		// Feedback is asked for before anything is sent: none can be missed.
 		if s.feedback, err = track(ctx, service, &s.report); err != nil {
-			return cause(ctx, err)
+			return console.Cause(ctx, err)
 		}
 		defer s.feedback.stop()
 	}
@@ -76,35 +76,41 @@ func (s *sender) run(ctx context.Context) error {
 	}
 	s.report.summary(s.feedback)
 	if err != nil {
-		return cause(ctx, err)
+		return console.Cause(ctx, err)
 	}
 	return s.report.verdict()
 }
 
-// cause replaces an error that only says that ctx has ended by the reason.
-func cause(ctx context.Context, err error) error {
-	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		return context.Cause(ctx)
-	}
-	return err
-}
-
-func (s *sender) prepare() error {
+// prepare checks everything that needs no hub.
+func (s *sender) prepare(ctx context.Context) error {
 	if err := s.settings.Load(); err != nil {
 		return err
 	}
-	if s.inFlight < 1 {
+	switch waits := s.flags.Changed("feedback-timeout"); {
+	case s.inFlight < 1:
 		return console.Usagef("--in-flight takes a positive number")
-	}
-	if s.source.ack == iothub.AckNone && s.flags.Changed("feedback-timeout") {
+	case waits && s.noWait:
+		return console.Usagef("--no-wait and --feedback-timeout exclude each other")
+	case waits && s.source.ack == iothub.AckNone:
 		return console.Usage(errors.New("--ack none asks for no feedback, so there is nothing to wait for"),
 			"leave out --feedback-timeout, or use --ack full")
+	case s.flags.Changed("ttl") && s.source.ttl == 0:
+		return console.Usagef("--ttl 0 lets no message live")
+	}
+	if len(s.source.devices) == 0 {
+		id, err := defaultDevice(&s.settings)
+		if err != nil {
+			return err
+		}
+		s.source.devices = []string{id}
 	}
 	s.report.prepare(s.console, &s.settings)
-	return s.source.prepare(s.console, &s.settings)
+	return s.source.prepare(s.console.Input(ctx))
 }
 
-func (s *sender) waits() bool { return s.source.ack != iothub.AckNone && !s.noWait }
+func (s *sender) waits() bool {
+	return !s.noWait && (s.source.ack != iothub.AckNone || s.source.jsonLines)
+}
 
 // show prints what would be sent.
 func (s *sender) show(ctx context.Context) error {
@@ -129,13 +135,15 @@ func (s *sender) sendAll(ctx context.Context) error {
 	var underWay sync.WaitGroup
 	defer underWay.Wait()
 	slots := make(chan struct{}, s.inFlight)
+	first := true
 	for out, err := range s.source.messages() {
 		if err != nil {
 			return err
 		}
-		if out.n > 0 {
+		if !first {
 			pause(ctx, time.Duration(s.interval))
 		}
+		first = false
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():
@@ -159,7 +167,7 @@ func (s *sender) sendAll(ctx context.Context) error {
 
 // send sends one message and reports it.
 func (s *sender) send(ctx context.Context, out outgoing) error {
-	if s.feedback == nil {
+	if s.feedback == nil || out.message.Ack == iothub.AckNone {
 		if err := s.deliver(ctx, out); err != nil {
 			return err
 		}
@@ -183,10 +191,14 @@ func (s *sender) deliver(ctx context.Context, out outgoing) error {
 	const firstWait, longestWait = 100 * time.Millisecond, 2 * time.Second
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
 		err := s.service.Send(ctx, out.device, &out.message)
-		if !errors.Is(err, iothub.ErrQueueFull) || time.Now().Add(wait).After(deadline) {
+		left := time.Until(deadline)
+		if !errors.Is(err, iothub.ErrQueueFull) || left <= 0 {
 			return err
 		}
-		pause(ctx, wait)
+		if wait == firstWait && !s.settings.Quiet {
+			s.console.Say("The queue of %s is full: waiting up to %s for room.", out.device, time.Duration(s.retryFull))
+		}
+		pause(ctx, min(wait, left))
 	}
 }
 
@@ -205,14 +217,28 @@ func pause(ctx context.Context, d time.Duration) {
 
 // await waits for the feedback that is outstanding.
 func (s *sender) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(s.waitLimit), errNoFeedback)
-	defer cancel()
+	if s.waitLimit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(s.waitLimit), errNoFeedback)
+		defer cancel()
+	}
+	const patience = 3 * time.Second
+	news := time.AfterFunc(patience, func() {
+		if !s.settings.Quiet {
+			s.console.Say("Waiting for feedback; Azure sends it in batches, up to 15 s apart.")
+		}
+	})
+	defer news.Stop()
 	err := s.feedback.wait(ctx)
 	if !errors.Is(err, errNoFeedback) {
 		return err
 	}
-	return console.Fail(fmt.Errorf("no feedback for %d of %d messages within %s", s.feedback.outstanding(), s.report.total, time.Duration(s.waitLimit)),
-		console.ExitTimeout, "the messages are in the device's queue until they expire; is the device connected?")
+	hint := "a message is in the device's queue until it expires; is the device connected?"
+	if s.source.ack == iothub.AckNegative {
+		hint = "--ack negative brings no feedback on success: to know of both, use --ack full"
+	}
+	return console.Fail(fmt.Errorf("no feedback for %d of %d messages within %s", s.feedback.outstanding(), s.report.accepted(), time.Duration(s.waitLimit)),
+		console.ExitTimeout, hint)
 }
 
 var errNoFeedback = errors.New("no feedback")

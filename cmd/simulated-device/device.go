@@ -23,6 +23,7 @@ type receiver struct {
 	count    int
 	idle     console.Duration
 	prefetch int
+	files    certificateFiles
 	settle   settler
 	print    printer
 }
@@ -33,7 +34,8 @@ func (r *receiver) addFlags(cmd *cobra.Command) {
 	f.StringVarP(&r.deviceID, "device-id", "d", "", "device to be, on the local hub (default "+localhub.DefaultDeviceID+")")
 	f.IntVarP(&r.count, "count", "C", 0, "stop after `N` messages")
 	f.Var(&r.idle, "exit-when-idle", "stop after this long without a message")
-	f.IntVar(&r.prefetch, "prefetch", 10, "messages to hold at once; the lock of each is running")
+	f.IntVar(&r.prefetch, "prefetch", 0, "messages to hold at once; the lock of each is running (default 10, or 1000 to leave some unsettled)")
+	r.files.addFlags(f)
 	r.settle.addFlags(f)
 	r.print.addFlags(f)
 }
@@ -52,7 +54,7 @@ func (r *receiver) run(ctx context.Context) error {
 	defer stop()
 	device, err := r.connect(ctx, cs)
 	if err != nil {
-		return err
+		return console.Cause(ctx, err)
 	}
 	if !r.settings.Quiet {
 		r.console.Say("Waiting for messages for device %s; Ctrl-C stops.", cs.DeviceID)
@@ -64,7 +66,7 @@ func (r *receiver) run(ctx context.Context) error {
 
 // prepare checks everything that needs no hub.
 func (r *receiver) prepare() error {
-	if r.count < 0 || r.prefetch < 1 {
+	if r.count < 0 || r.prefetch < 0 {
 		return console.Usagef("--count and --prefetch take a positive number")
 	}
 	if err := r.settings.Load(); err != nil {
@@ -80,7 +82,7 @@ func (r *receiver) prepare() error {
 // how to end the hub.
 func (r *receiver) target(ctx context.Context) (auth.ConnectionString, func(), error) {
 	text := cmp.Or(r.settings.ConnectionString, r.settings.Get(console.EnvDevice))
-	local, asked := r.settings.LocalAddress(localhub.DefaultAddress)
+	local, asked := r.settings.LocalAddress()
 	if asked || text == "" {
 		return r.local(ctx, local, asked)
 	}
@@ -97,14 +99,24 @@ func (r *receiver) target(ctx context.Context) (auth.ConnectionString, func(), e
 }
 
 func (r *receiver) connect(ctx context.Context, cs auth.ConnectionString) (*iothub.Device, error) {
-	tls, err := r.settings.TLS()
+	options, err := r.console.ClientOptions(&r.settings)
 	if err != nil {
 		return nil, err
 	}
-	options := r.console.ClientOptions(&r.settings, tls)
+	if options.TLS.Certificates, err = r.certificate(cs); err != nil {
+		return nil, err
+	}
 	options.Prefetch = r.prefetch
+	if r.prefetch == 0 && r.settle.leaves() {
+		options.Prefetch = leavingPrefetch
+	}
+	options.Logger.Info("connecting", "hub", cs.HostName, "device", cs.DeviceID)
 	return iothub.DialDevice(ctx, cs, options)
 }
+
+// leavingPrefetch is the default of --prefetch for a device that leaves messages
+// unsettled: they stay in its hands, and must not keep it from further ones.
+const leavingPrefetch = 1000
 
 // receive takes one message after the other. It returns nil when there have
 // been enough.

@@ -41,6 +41,21 @@ func newEvent(n int, d *iothub.Delivery, o outcome) event {
 	}
 }
 
+// printable returns e with nothing in it that acts on a terminal.
+func (e event) printable() event {
+	for _, text := range []*string{
+		&e.MessageID, &e.CorrelationID, &e.UserID, &e.ContentType, &e.ContentEncoding, &e.Payload,
+	} {
+		*text = console.Printable(*text)
+	}
+	properties := make(map[string]string, len(e.Properties))
+	for name, value := range e.Properties {
+		properties[console.Printable(name)] = console.Printable(value)
+	}
+	e.Properties = properties
+	return e
+}
+
 // summaryEvent is the last line of --output json.
 type summaryEvent struct {
 	Event     string `json:"event"`

@@ -28,10 +28,28 @@ func (s *settler) run(ctx context.Context, d *iothub.Delivery) (outcome, error) 
 	case ctx.Err() != nil:
 		return none, context.Cause(ctx)
 	case errors.As(err, &exit):
+		if interrupted(ctx, exit) {
+			return none, context.Cause(ctx)
+		}
 		s.console.Say("--exec for message %s: %v: %s", d.ID, err, past[s.execFail])
 		return s.execFail, nil
 	}
 	return none, fmt.Errorf("--exec: %w", err)
+}
+
+// interrupted reports whether a signal has ended the command because it was
+// meant to end all of us: Ctrl-C reaches both, and the message is not to blame.
+func interrupted(ctx context.Context, exit *exec.ExitError) bool {
+	if exit.Exited() {
+		return false
+	}
+	const grace = 200 * time.Millisecond
+	select {
+	case <-ctx.Done():
+		return true
+	case <-time.After(grace):
+		return false
+	}
 }
 
 // environment tells a message's properties to a command: the system's as

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 
 	"github.com/joho/godotenv"
@@ -21,9 +22,9 @@ type hubServer struct {
 	settings *console.Settings
 	listen   []string
 	devices  []string
-	host     string
-	gateway  localhub.Gateway
+	caOut    string
 	options  localhub.Options
+	tuning   tuning
 }
 
 func newHubCommand(c *console.Console, s *console.Settings) *cobra.Command {
@@ -36,32 +37,32 @@ on standard output, in the form of a .env file.`,
 		Example: `  simulated-device hub > .env                       # both tools find it here
   simulated-device hub --listen 127.0.0.1:0         # any free port
   simulated-device hub --device one --device two    # two devices`,
-		Args: cobra.NoArgs,
+		Args: console.Args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return h.run(cmd.Context()) },
 	}
+	h.addFlags(cmd)
+	return cmd
+}
+
+func (h *hubServer) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringArrayVar(&h.listen, "listen", []string{localhub.DefaultAddress}, "`ADDR` to listen at (repeat; port 0: any)")
 	f.StringArrayVar(&h.devices, "device", []string{localhub.DefaultDeviceID}, "register the device `ID[=KEY]` (repeat)")
-	f.StringVar(&h.host, "host", "localhost", "`NAME` of the hub in tokens")
-	h.gateway = localhub.GatewayV2
-	f.Var(console.Choice(&h.gateway, localhub.GatewayV1, localhub.GatewayV2), "gateway", "generation of IoT Hub's front end to imitate: v1 or v2")
-	return cmd
+	f.StringVar(&h.options.HostName, "host", "localhost", "`NAME` of the hub in its certificate and tokens")
+	f.StringVar(&h.caOut, "ca-out", "", "write the CA certificate, which clients need for TLS, to `FILE` (PEM)")
+	h.options.Gateway = localhub.GatewayV2
+	f.Var(console.Choice(&h.options.Gateway, localhub.GatewayV1, localhub.GatewayV2), "gateway", "generation of IoT Hub's front end to imitate: v1 or v2")
+	h.tuning.addFlags(f)
 }
 
 // run serves until the context ends.
 func (h *hubServer) run(ctx context.Context) error {
 	ctx, cancel := h.settings.WithTimeout(ctx)
 	defer cancel()
-	devices, err := h.register()
+	hub, err := h.make()
 	if err != nil {
 		return err
-	}
-	h.options.HostName, h.options.Gateway = h.host, h.gateway
-	h.options.Devices, h.options.Logger = devices, h.console.Logger(h.settings)
-	hub, err := localhub.New(&h.options)
-	if err != nil {
-		return console.Usage(err, "")
 	}
 	listeners, err := h.bind(ctx)
 	if err != nil {
@@ -71,12 +72,34 @@ func (h *hubServer) run(ctx context.Context) error {
 	for _, l := range listeners {
 		go func() { served <- hub.Serve(l) }()
 	}
-	err = h.announce(listeners, devices)
-	if err == nil {
+	if err = h.announce(listeners); err == nil {
 		err = h.wait(ctx, served)
 	}
 	hub.Close()
 	return err
+}
+
+// make makes the hub that the flags describe, and writes its CA certificate.
+func (h *hubServer) make() (*localhub.Hub, error) {
+	if err := h.tuning.apply(&h.options); err != nil {
+		return nil, err
+	}
+	if err := h.register(); err != nil {
+		return nil, err
+	}
+	h.options.Logger = h.console.Logger(h.settings)
+	hub, err := localhub.New(&h.options)
+	if err != nil {
+		return nil, console.Usage(err, "")
+	}
+	if h.caOut == "" {
+		return hub, nil
+	}
+	if err := os.WriteFile(h.caOut, hub.CACertificate(), 0o644); err != nil { //nolint:gosec // a certificate is public
+		hub.Close()
+		return nil, console.Usage(fmt.Errorf("--ca-out: %w", err), "")
+	}
+	return hub, nil
 }
 
 // wait returns when the hub is to end.
@@ -90,37 +113,38 @@ func (h *hubServer) wait(ctx context.Context, served <-chan error) error {
 }
 
 // register reads the --device flags.
-func (h *hubServer) register() ([]localhub.Device, error) {
-	var devices []localhub.Device
+func (h *hubServer) register() error {
 	for _, text := range h.devices {
 		d, err := parseDevice(text)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := localhub.DeviceString("localhost", d).Validate(); err != nil {
-			return nil, console.Usage(fmt.Errorf("--device: %w", err), "")
-		}
-		devices = append(devices, d)
+		h.options.Devices = append(h.options.Devices, d)
 	}
-	return devices, nil
+	return nil
 }
 
 // parseDevice reads ID[=KEY]. An id may hold = as well, so the key is what
 // follows the first = after which all is base64.
 func parseDevice(text string) (localhub.Device, error) {
-	if !strings.Contains(text, "=") {
-		return localhub.Device{ID: text, Key: localhub.DefaultKey()}, nil
-	}
-	for i, c := range text {
-		if c != '=' {
+	d := localhub.Device{ID: text, Key: localhub.DefaultKey()}
+	found := !strings.Contains(text, "=")
+	for i := 0; i < len(text) && !found; i++ {
+		if text[i] != '=' {
 			continue
 		}
 		if key, err := auth.ParseKey(text[i+1:]); err == nil {
-			return localhub.Device{ID: text[:i], Key: key}, nil
+			d, found = localhub.Device{ID: text[:i], Key: key}, true
 		}
 	}
-	id, _, _ := strings.Cut(text, "=")
-	return localhub.Device{}, console.Usage(fmt.Errorf("--device %s: what follows = is not a key", id), "the key is base64, as in a connection string")
+	if !found {
+		return localhub.Device{}, console.Usage(errors.New("--device: what follows = is not a key"),
+			"the key is base64, as in a connection string; an id that has a = itself needs one")
+	}
+	if err := console.CheckDeviceID(d.ID); err != nil {
+		return localhub.Device{}, fmt.Errorf("--device: %w", err)
+	}
+	return d, nil
 }
 
 // bind opens all addresses, or none.
@@ -136,19 +160,24 @@ func (h *hubServer) bind(ctx context.Context) ([]net.Listener, error) {
 		}
 		listeners = append(listeners, l)
 		if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-			h.console.Say("warning: %s is open to the network, and the keys of a local hub are public", l.Addr())
+			h.console.Say("Warning: %s is open to the network, and the keys of a local hub are public.", l.Addr())
 		}
 	}
 	return listeners, nil
 }
 
 // announce prints the settings that make the tools use this hub.
-func (h *hubServer) announce(listeners []net.Listener, devices []localhub.Device) error {
+func (h *hubServer) announce(listeners []net.Listener) error {
 	address := loopbackAddress(listeners[0].Addr())
+	first := h.options.Devices[0]
+	service, device := localhub.ServiceString(address), localhub.DeviceString(address, first)
+	if h.options.HostName != "localhost" {
+		service, device = h.overTLS(service, address), h.overTLS(device, address)
+	}
 	env, err := godotenv.Marshal(map[string]string{
-		console.EnvService:  localhub.ServiceString(address).Reveal(),
-		console.EnvDevice:   localhub.DeviceString(address, devices[0]).Reveal(),
-		console.EnvDeviceID: devices[0].ID,
+		console.EnvService:  service.Reveal(),
+		console.EnvDevice:   device.Reveal(),
+		console.EnvDeviceID: first.ID,
 	})
 	if err != nil {
 		return fmt.Errorf("settings: %w", err)
@@ -158,6 +187,14 @@ func (h *hubServer) announce(listeners []net.Listener, devices []localhub.Device
 	}
 	h.console.Say("The local hub is ready at %s.", address)
 	return nil
+}
+
+// overTLS makes a connection string one for the hub by its own name, with TLS.
+func (h *hubServer) overTLS(cs auth.ConnectionString, address string) auth.ConnectionString {
+	_, port, _ := net.SplitHostPort(address) // of a listener: cannot fail
+	cs.HostName = net.JoinHostPort(h.options.HostName, port)
+	cs.UseDevelopmentEmulator = false
+	return cs
 }
 
 // loopbackAddress returns where this machine reaches a listener that may be

@@ -21,8 +21,11 @@ func (r *receiver) local(ctx context.Context, address string, asked bool) (auth.
 		Key: localhub.DefaultKey(),
 	}
 	cs := localhub.DeviceString(address, device)
-	if err := cs.Validate(); err != nil {
-		return cs, nil, console.Usage(err, "")
+	if err := console.CheckDeviceID(device.ID); err != nil {
+		return cs, nil, err
+	}
+	if cs.Validate() != nil {
+		return cs, nil, console.Usage(fmt.Errorf("--local %q is no address of this machine", address), "it takes HOST:PORT, such as 127.0.0.1:5672")
 	}
 	stop, address, err := r.startHub(ctx, address, device)
 	if err != nil {
@@ -43,7 +46,7 @@ func (r *receiver) startHub(ctx context.Context, address string, device localhub
 		return func() {}, address, nil
 	}
 	if err != nil {
-		return nil, "", console.Usage(fmt.Errorf("local hub: %w", err), "--local takes HOST:PORT of this machine")
+		return nil, "", console.Usage(fmt.Errorf("local hub: %w", err), "--local takes HOST:PORT of this machine, such as 127.0.0.1:5672")
 	}
 	hub, err := localhub.New(&localhub.Options{
 		Devices: []localhub.Device{device},
@@ -53,8 +56,10 @@ func (r *receiver) startHub(ctx context.Context, address string, device localhub
 		return nil, "", errors.Join(err, l.Close())
 	}
 	served := make(chan error, 1)
-	go func() { served <- hub.Serve(l) }()
+	visitors := newGuests(l)
+	go func() { served <- hub.Serve(visitors) }()
 	return func() {
+		visitors.wait(ctx) // else a sender could miss the feedback on the last message
 		hub.Close()
 		if err := <-served; err != nil {
 			r.console.Say("local hub: %v", err)

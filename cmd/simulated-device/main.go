@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/localhub"
 )
 
 func main() {
@@ -29,10 +30,10 @@ to that, so that everything can be tried without an Azure account.`,
 		Example: `  simulated-device                    # then, in another terminal: send-c2d "hello"
   simulated-device --count 1          # stop after one message
   simulated-device --settle reject    # see what the sender is told`,
-		Args: cobra.NoArgs,
+		Args: console.Args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}
-	r.settings.AddFlags(cmd)
+	r.settings.AddFlags(cmd, localhub.DefaultAddress)
 	r.addFlags(cmd)
 	cmd.AddCommand(newHubCommand(c, &r.settings))
 	return cmd

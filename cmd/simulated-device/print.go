@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -36,8 +35,8 @@ func (p *printer) addFlags(f *pflag.FlagSet) {
 func (p *printer) prepare(c *console.Console, s *console.Settings) (err error) {
 	p.console, p.settings, p.counts = c, s, make(map[outcome]int)
 	if p.format != "" {
-		if p.template, err = template.New("--format").Parse(p.format + "\n"); err != nil {
-			return console.Usage(err, "see https://pkg.go.dev/text/template; the fields are those of --output json")
+		if p.template, err = parseFormat(p.format); err != nil {
+			return err
 		}
 	}
 	if p.dump == "" {
@@ -47,6 +46,19 @@ func (p *printer) prepare(c *console.Console, s *console.Settings) (err error) {
 		return console.Usage(fmt.Errorf("--dump: %w", err), "")
 	}
 	return nil
+}
+
+// parseFormat reads a template, and tries it for fields that do not exist.
+func parseFormat(text string) (*template.Template, error) {
+	const hint = "the fields are .N .DeviceID .MessageID .Payload .Properties and so on, as in --output json; see https://pkg.go.dev/text/template"
+	t, err := template.New("--format").Parse(text + "\n")
+	if err != nil {
+		return nil, console.Usage(err, hint)
+	}
+	if err := t.Execute(io.Discard, event{}); err != nil && strings.Contains(err.Error(), "can't evaluate field") {
+		return nil, console.Usage(err, hint)
+	}
+	return t, nil
 }
 
 // received shows a message that has just come.
@@ -76,22 +88,33 @@ func (p *printer) text(n int, d *iothub.Delivery) string {
 	} else {
 		line("    Data: <<<%s>>> & Size=%d", console.Printable(text), len(d.Body))
 	}
-	properties, err := json.Marshal(d.Properties)
-	if err != nil { // a map of strings: cannot happen
-		properties = nil
-	}
-	line("    Properties: %s", console.Printable(string(properties)))
+	properties, _ := console.JSON(d.Properties) // a map of strings: cannot fail
+	line("    Properties: %s", properties)
 	if p.settings.Verbose {
-		line("    Message id: %s", console.Printable(d.ID))
-		line("    Correlation id: %s", console.Printable(d.CorrelationID))
-		line("    User id: %s", console.Printable(d.UserID))
-		line("    Content: %s %s", console.Printable(d.ContentType), console.Printable(d.ContentEncoding))
-		line("    Sequence number: %d", d.SequenceNumber)
-		line("    Delivery count: %d", d.DeliveryCount)
-		line("    Enqueued: %s", console.Timestamp(d.EnqueuedTime))
-		line("    Expires: %s", console.Timestamp(d.Expiry))
+		b.WriteString(details(d))
 	}
 	line("    Total calls received: %d", n+1)
+	return b.String()
+}
+
+// details is what -v adds.
+func details(d *iothub.Delivery) string {
+	var b strings.Builder
+	for _, fact := range [][2]string{
+		{"Message id", d.ID},
+		{"Correlation id", d.CorrelationID},
+		{"User id", d.UserID},
+		{"Content type", d.ContentType},
+		{"Content encoding", d.ContentEncoding},
+		{"Sequence number", fmt.Sprint(d.SequenceNumber)},
+		{"Delivery count", fmt.Sprint(d.DeliveryCount)},
+		{"Enqueued", console.Timestamp(d.EnqueuedTime)},
+		{"Expires", console.Timestamp(d.Expiry)},
+	} {
+		if fact[1] != "" {
+			fmt.Fprintf(&b, "    %s: %s\n", fact[0], console.Printable(fact[1]))
+		}
+	}
 	return b.String()
 }
 
@@ -99,10 +122,14 @@ func (p *printer) text(n int, d *iothub.Delivery) string {
 func (p *printer) decided(d *iothub.Delivery, o outcome) error {
 	switch e := newEvent(p.total-1, d, o); {
 	case p.template != nil:
-		if err := p.template.Execute(p.console.Out, e); err != nil {
+		if p.console.OnTerminal() {
+			e = e.printable()
+		}
+		var b strings.Builder // a message is printed wholly or not at all
+		if err := p.template.Execute(&b, e); err != nil {
 			return fmt.Errorf("--format: %w", err)
 		}
-		return nil
+		return p.write(b.String())
 	case p.settings.Output == console.OutputJSON:
 		return p.json(e)
 	case p.settings.Verbose:
@@ -116,7 +143,7 @@ func (p *printer) settled(o outcome) { p.counts[o]++ }
 // lockLost tells that a settlement came too late.
 func (p *printer) lockLost(d *iothub.Delivery) {
 	p.lost++
-	p.console.Say("message %s: its lock was lost before it was settled; the hub delivers it again", console.Printable(d.ID))
+	p.console.Say("message %s: its lock was lost before it was settled; the hub delivers it again", d.ID)
 }
 
 // summary prints the totals.
@@ -146,11 +173,11 @@ func (p *printer) summary() {
 }
 
 func (p *printer) json(v any) error {
-	b, err := json.Marshal(v)
+	line, err := console.JSON(v)
 	if err != nil {
-		return fmt.Errorf("encode output: %w", err)
+		return err
 	}
-	return p.write(string(b) + "\n")
+	return p.write(line + "\n")
 }
 
 func (p *printer) write(s string) error {

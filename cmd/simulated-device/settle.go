@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +80,11 @@ func (s *settler) prepare(c *console.Console) error {
 		s.rules = append(s.rules, r)
 	}
 	return nil
+}
+
+// leaves reports whether some messages are to be left unsettled.
+func (s *settler) leaves() bool {
+	return s.otherwise == none || slices.ContainsFunc(s.rules, func(r rule) bool { return r.outcome == none })
 }
 
 // parseRule reads PROP=VALUE:OUTCOME. The value may hold further = and :.

@@ -20,7 +20,13 @@ func (d *Duration) Set(s string) error {
 	return nil
 }
 
-func (d *Duration) String() string { return time.Duration(*d).String() }
+// String returns Go's notation; for zero it is what help texts leave out.
+func (d *Duration) String() string {
+	if *d == 0 {
+		return "0"
+	}
+	return time.Duration(*d).String()
+}
 
 // Type names the value in help texts.
 func (*Duration) Type() string { return "duration" }

@@ -2,10 +2,12 @@ package console
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
 	"syscall"
+	"time"
 
 	"iothub-c2d/internal/iothub"
 )
@@ -82,8 +84,19 @@ func (c *Console) report(err error) {
 	}
 }
 
-func oneLine(s string) string {
-	return Printable(strings.Join(strings.Fields(s), " "))
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// Cause returns why ctx has ended if err only says that it has.
+func Cause(ctx context.Context, err error) error {
+	var f *failure
+	var refused *iothub.HubError
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		<-ctx.Done() // a socket may notice first
+	}
+	if err == nil || ctx.Err() == nil || errors.As(err, &f) || errors.As(err, &refused) {
+		return err
+	}
+	return context.Cause(ctx)
 }
 
 // hints are what to do about an error that the user can do something about.
@@ -109,6 +122,10 @@ func hintFor(err error) string {
 		if errors.Is(err, h.err) {
 			return h.hint
 		}
+	}
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		return "name the CA with --ca-file; a local hub writes its own with `simulated-device hub --ca-out FILE`"
 	}
 	return ""
 }

@@ -3,19 +3,17 @@ package console
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
-
-	"iothub-c2d/internal/iothub"
+	"github.com/spf13/pflag"
 )
 
 // The environment variables, which are also the ones of Microsoft's samples.
@@ -32,15 +30,15 @@ type Settings struct {
 	ConnectionString string
 	Local            string // address of a local hub; empty unless asked for
 	EnvFile          string
-	CAFile           string
-	SASTTL           Duration
 	Output           Output
 	Quiet            bool
 	Verbose          bool
 	Timeout          Duration
-	NoReconnect      bool
+	Transport        Transport
 
-	env map[string]string // of the .env file
+	env          map[string]string // of the .env file
+	flags        *pflag.FlagSet
+	localDefault string
 }
 
 // Output is the form of the output.
@@ -52,41 +50,71 @@ const (
 	OutputJSON Output = "json" // one object a line
 )
 
-// localDefault is what --local means without a value.
-const localDefault = "default"
-
-// AddFlags registers the settings as flags of cmd.
-func (s *Settings) AddFlags(cmd *cobra.Command) {
+// AddFlags registers the settings as flags of cmd. A local hub is looked for at
+// localAddress if nothing else is said.
+func (s *Settings) AddFlags(cmd *cobra.Command, localAddress string) {
 	f := cmd.PersistentFlags()
 	f.SortFlags = false
+	s.flags, s.localDefault = f, localAddress
 	f.StringVarP(&s.ConnectionString, "connection-string", "c", "", "connection string of the hub (better: environment or .env)")
 	f.StringVar(&s.Local, "local", "", "use the local hub, at `HOST:PORT` if given")
-	f.Lookup("local").NoOptDefVal = localDefault
+	f.Lookup("local").NoOptDefVal = localAddress
 	f.StringVar(&s.EnvFile, "env-file", "", "read settings from `FILE` (default .env, if it is there)")
-	f.StringVar(&s.CAFile, "ca-file", "", "trust the CA certificates in `FILE` (PEM) instead of the system's")
-	f.Var(&s.SASTTL, "sas-ttl", "lifetime of the tokens made from a key (default 1h)")
 	s.Output = OutputText
 	f.VarP(Choice(&s.Output, OutputText, OutputJSON), "output", "o", "form of the output: text or json")
 	f.BoolVarP(&s.Quiet, "quiet", "q", false, "print data and errors only")
 	f.BoolVarP(&s.Verbose, "verbose", "v", false, "print more, on standard error")
-	f.BoolVar(&s.NoReconnect, "no-reconnect", false, "fail when the connection breaks")
 	f.VarP(&s.Timeout, "timeout", "W", "give up after this long, with exit code 124")
+	s.Transport.addFlags(cmd)
 }
 
 // Load reads the .env file. It must run before Get.
 func (s *Settings) Load() (err error) {
+	if err := s.check(); err != nil {
+		return err
+	}
 	s.env, err = godotenv.Read(cmp.Or(s.EnvFile, ".env"))
 	if errors.Is(err, fs.ErrNotExist) && s.EnvFile == "" {
 		return nil
+	}
+	for name := range s.env {
+		if !variableNames.MatchString(name) {
+			err = errors.New("a line has no name") // the parser takes "A B=C" for one
+		}
 	}
 	if err != nil {
 		// The parser's message may quote the file, and with it a key.
 		if _, perr := os.Stat(cmp.Or(s.EnvFile, ".env")); perr == nil {
 			err = errors.New("not in the form NAME=value")
 		}
-		return Usage(fmt.Errorf("read %s: %w", cmp.Or(s.EnvFile, ".env"), err), "")
+		return Usage(fmt.Errorf("read %s: %w", cmp.Or(s.EnvFile, ".env"), pathReason(err)), "")
 	}
 	return nil
+}
+
+var variableNames = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
+
+// check finds flags that say nothing or contradict each other. A script whose
+// variable is empty must not end up at another hub.
+func (s *Settings) check() error {
+	for _, name := range []string{"connection-string", "local", "env-file", "ca-file"} {
+		if f := s.flags.Lookup(name); f.Changed && f.Value.String() == "" {
+			return Usagef("--%s is empty", name)
+		}
+	}
+	if s.Local != "" && s.ConnectionString != "" {
+		return Usagef("--local and --connection-string exclude each other")
+	}
+	return nil
+}
+
+// pathReason takes the path off err, which the caller names itself.
+func pathReason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }
 
 // Get returns the first of the named variables that is set, in the environment
@@ -102,28 +130,10 @@ func (s *Settings) Get(names ...string) string {
 	return ""
 }
 
-// LocalAddress returns the address of the local hub if that was asked for.
-func (s *Settings) LocalAddress(byDefault string) (address string, asked bool) {
-	if s.Local == localDefault {
-		return byDefault, true
-	}
-	return cmp.Or(s.Local, byDefault), s.Local != ""
-}
-
-// TLS returns the TLS configuration that the flags ask for, nil for none.
-func (s *Settings) TLS() (*tls.Config, error) {
-	if s.CAFile == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(s.CAFile)
-	if err != nil {
-		return nil, Usage(err, "")
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, Usagef("%s holds no PEM certificate", s.CAFile)
-	}
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}, nil
+// LocalAddress returns the address of the local hub, and whether the user asked
+// for one.
+func (s *Settings) LocalAddress() (address string, asked bool) {
+	return cmp.Or(s.Local, s.localDefault), s.Local != ""
 }
 
 // WithTimeout returns ctx with the whole run's time limit.
@@ -137,27 +147,12 @@ func (s *Settings) WithTimeout(ctx context.Context) (context.Context, context.Ca
 // ErrTimeout is the cause of a context that --timeout has ended.
 var ErrTimeout = Fail(errors.New("time is up"), ExitTimeout, "")
 
-// ClientOptions returns how to connect to a hub.
-func (c *Console) ClientOptions(s *Settings, tls *tls.Config) *iothub.Options {
-	o := &iothub.Options{
-		SASTTL:      time.Duration(s.SASTTL),
-		TLS:         tls,
-		NoReconnect: s.NoReconnect,
-		Logger:      c.Logger(s),
-	}
-	if !s.Quiet {
-		o.Lost = func(err error) { c.Say("connection lost: %s; reconnecting", oneLine(err.Error())) }
-		o.Restored = func(after time.Duration) { c.Say("connection restored after %s", after.Round(time.Millisecond)) }
-	}
-	return o
-}
-
 // Logger returns where to log to: standard error with -v, else nowhere.
 func (c *Console) Logger(s *Settings) *slog.Logger {
 	if !s.Verbose {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(c.Err, &slog.HandlerOptions{
+	return slog.New(slog.NewTextHandler(scrubber{c.Err}, &slog.HandlerOptions{
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && a.Key == slog.TimeKey {
 				return slog.Attr{}

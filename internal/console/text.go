@@ -1,7 +1,13 @@
 package console
 
 import (
+	"bytes"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +50,71 @@ func Printable(s string) string {
 		s = s[size:]
 	}
 	return b.String()
+}
+
+// JSON returns v in one line. Like [Printable] it escapes what acts on a
+// terminal, but leaves <, > and & as they are.
+func JSON(v any) (string, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return "", fmt.Errorf("encode output: %w", err)
+	}
+	text := strings.TrimSuffix(b.String(), "\n")
+	if strings.IndexFunc(text, unsafeRune) < 0 {
+		return text, nil
+	}
+	var escaped strings.Builder
+	for _, r := range text { // what is unsafe is inside a string, where \u may stand
+		if unsafeRune(r) {
+			fmt.Fprintf(&escaped, `\u%04x`, r)
+		} else {
+			escaped.WriteRune(r)
+		}
+	}
+	return escaped.String(), nil
+}
+
+// secrets are the parts of connection strings and tokens that must not be
+// shown, and whatever looks like a key of 32 or 64 bytes. Hints write "..." for
+// a value.
+var secrets = []struct {
+	pattern     *regexp.Regexp
+	replacement string
+}{
+	{regexp.MustCompile(`(?i)(SharedAccessKey\s*=\s*)[^;&\s"'.][^;&\s"']*`), "${1}REDACTED"},
+	{regexp.MustCompile(`(?i)\bsig=[^;&\s"']*`), "REDACTED"},
+	{regexp.MustCompile(`[A-Za-z0-9+/]{86}==|[A-Za-z0-9+/]{43}=`), "REDACTED"},
+}
+
+// scrub takes secrets out of text that quotes what the user wrote, maybe a
+// connection string in the wrong place.
+func scrub(s string) string {
+	for _, secret := range secrets {
+		s = secret.pattern.ReplaceAllString(s, secret.replacement)
+	}
+	return s
+}
+
+// scrubber is a writer that takes secrets out. A write is a whole line.
+type scrubber struct{ to io.Writer }
+
+func (s scrubber) Write(line []byte) (int, error) {
+	if _, err := io.WriteString(s.to, scrub(string(line))); err != nil {
+		return 0, err
+	}
+	return len(line), nil
+}
+
+// OnTerminal reports whether the output goes to a terminal.
+func (c *Console) OnTerminal() bool {
+	f, ok := c.Out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // unsafeRune reports what must not reach a terminal as it is: controls, and

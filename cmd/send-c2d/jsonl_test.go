@@ -1,0 +1,118 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"iothub-c2d/internal/iothub"
+)
+
+func TestParseJSONLine(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, line string
+		want       outgoing
+	}{
+		{
+			"everything",
+			`{"event":"message","n":7,"deviceId":"d","messageId":"m","correlationId":"c","userId":"u","contentType":"text/plain","contentEncoding":"utf-8","payload":"hello","payloadEncoding":"utf8","properties":{"a":"1"},"ack":"negative","expiryTimeUtc":"2099-01-02T03:04:05Z"}`,
+			outgoing{device: "d", addressed: true, message: iothub.Message{
+				ID: "m", CorrelationID: "c", UserID: "u", ContentType: "text/plain", ContentEncoding: "utf-8",
+				Body: []byte("hello"), Properties: map[string]string{"a": "1"}, Ack: iothub.AckNegative,
+				Expiry: time.Date(2099, 1, 2, 3, 4, 5, 0, time.UTC),
+			}},
+		},
+		{"no device", `{"payload":"x"}`, outgoing{device: "default", message: iothub.Message{Body: []byte("x")}}},
+		{"bytes", `{"payload":"AP8=","payloadEncoding":"base64"}`, outgoing{device: "default", message: iothub.Message{Body: []byte{0, 255}}}},
+		{"an object", `{"payload": {"a": [1, 2]} }`, outgoing{device: "default", message: iothub.Message{Body: []byte(`{"a": [1, 2]}`)}}},
+		{"a number", `{"payload":14.32}`, outgoing{device: "default", message: iothub.Message{Body: []byte(`14.32`)}}},
+		{"empty", `{"payload":""}`, outgoing{device: "default", message: iothub.Message{Body: []byte{}}}},
+		{"null", `{"payload":null}`, outgoing{device: "default"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got := outgoing{device: "default"}
+			if err := parseJSONLine(&got, []byte(test.line)); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(outgoing{}), cmp.Comparer(sameMessage)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func sameMessage(a, b iothub.Message) bool {
+	x, errX := json.Marshal(a)
+	y, errY := json.Marshal(b)
+	return errX == nil && errY == nil && strings.ReplaceAll(string(x), `""`, "null") == strings.ReplaceAll(string(y), `""`, "null")
+}
+
+func TestParseJSONLineErrors(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ line, want string }{
+		{``, "not an object"},
+		{`"hello"`, "not an object"},
+		{`null`, "not an object"},
+		{`[]`, "not an object"},
+		{`{`, "not a message in JSON"},
+		{`{"payload":"x"} {}`, "more than one value"},
+		{`{"payload":"x"}]`, "more than one value"},
+		{`{}`, `no "payload"`},
+		{`{"paylod":"x"}`, `no "payload"`},
+		{`{"payload":"!","payloadEncoding":"base64"}`, "illegal base64"},
+		{`{"payload":"x","payloadEncoding":"hex"}`, "neither utf8 nor base64"},
+		{`{"payload":"x","deviceId":"two words"}`, "deviceId"},
+		{`{"payload":"x","ack":"maybe"}`, `ack "maybe"`},
+		{`{"payload":"x","expiryTimeUtc":"soon"}`, "expiryTimeUtc"},
+		{`{"payload":"x","properties":{"a":1}}`, "properties"},
+	} {
+		var out outgoing
+		if err := parseJSONLine(&out, []byte(test.line)); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %q", test.line, err, test.want)
+		}
+	}
+}
+
+func TestIsNoMessage(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]bool{
+		"": true, " \t": true, `{"event":"summary"}`: true, `{"event":"feedback"}`: true,
+		`{"event":"message"}`: false, `{"event":"dry-run"}`: false, `{}`: false, `{`: false, `{"event":1}`: false,
+	} {
+		if got := isNoMessage([]byte(line)); got != want {
+			t.Errorf("%q: got %v, want %v", line, got, want)
+		}
+	}
+}
+
+// FuzzParseJSONLine: what is taken has a device, an ack mode that exists, and
+// the payload of the line.
+func FuzzParseJSONLine(f *testing.F) {
+	f.Add([]byte(`{"payload":"x","deviceId":"d"}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		out := outgoing{device: "default"}
+		if parseJSONLine(&out, line) != nil {
+			return
+		}
+		var j struct {
+			Payload         any
+			PayloadEncoding string
+		}
+		if err := json.Unmarshal(line, &j); err != nil {
+			t.Fatalf("%q was taken, and is not JSON: %v", line, err)
+		}
+		if out.device == "" || out.addressed && strings.ContainsAny(out.device, "/; ") {
+			t.Errorf("device %q", out.device)
+		}
+		text, ok := j.Payload.(string)
+		if ok && j.PayloadEncoding == "" && utf8.Valid(line) && text != string(out.message.Body) {
+			t.Errorf("body %q, want %q", out.message.Body, text)
+		}
+	})
+}

@@ -1,0 +1,128 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"iothub-c2d/internal/iothub"
+)
+
+func refused(condition string) error {
+	return fmt.Errorf("send to d: %w", &iothub.HubError{Condition: condition, Message: "no"})
+}
+
+func TestExitCodesAndHints(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		err  error
+		code ExitCode
+		hint string // part of it
+	}{
+		{"any error", errors.New("x"), ExitFailed, ""},
+		{"usage", Usage(errors.New("x"), "do y"), ExitUsage, "do y"},
+		{"usage, wrapped", fmt.Errorf("w: %w", Usagef("x %d", 1)), ExitUsage, ""},
+		{"a code of its own", Fail(errors.New("x"), ExitTimeout, "h"), ExitTimeout, "h"},
+		{"timeout", ErrTimeout, ExitTimeout, ""},
+		{"unauthorized", refused("amqp:unauthorized-access"), ExitAuth, "check the key"},
+		{"no such device", refused("amqp:not-found"), ExitRefused, "check the device id"},
+		{"queue full", refused("amqp:resource-limit-exceeded"), ExitRefused, "--retry-queue-full"},
+		{"too large", refused("amqp:link:message-size-exceeded"), ExitRefused, "64 KB"},
+		{"bad property", refused("com.microsoft:argument-error"), ExitRefused, ""},
+		{"displaced", refused("amqp:link:stolen"), ExitFailed, "one receiver per device"},
+		{"nobody there", fmt.Errorf("connect: %w", syscall.ECONNREFUSED), ExitFailed, "simulated-device"},
+		{"no answer", fmt.Errorf("connect: %w", context.DeadlineExceeded), ExitFailed, "firewall"},
+		{"unknown CA", fmt.Errorf("TLS: %w", x509.UnknownAuthorityError{}), ExitFailed, "--ca-file"},
+		{"hint before the table's", Fail(syscall.ECONNREFUSED, ExitFailed, "mine"), ExitFailed, "mine"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := codeOf(test.err); got != test.code {
+				t.Errorf("got code %d, want %d", got, test.code)
+			}
+			got := hintFor(test.err)
+			if !strings.Contains(got, test.hint) || test.hint == "" && got != "" {
+				t.Errorf("got hint %q, want %q", got, test.hint)
+			}
+		})
+	}
+}
+
+func newConsole() (*Console, *bytes.Buffer) {
+	var b bytes.Buffer
+	return &Console{Name: "tool", Out: &b, Err: &b}, &b
+}
+
+func TestConclude(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		cause error // that ended the context
+		err   error
+		code  int
+		want  string
+	}{
+		{"success", nil, nil, 0, ""},
+		{"failure", nil, errors.New("x\n  y\tz"), 1, "tool: x y z\n"},
+		{"control characters", nil, errors.New("x\x1b[31m"), 1, "tool: x\\x1b[31m\n"},
+		{"secret", nil, errors.New("SharedAccessKey=abc"), 1, "tool: SharedAccessKey=REDACTED\n"},
+		{"hint", nil, Usage(errors.New("x"), "y"), 2, "tool: x\nhint: y\n"},
+		{"told already", nil, Exit(ExitNegative), 5, ""},
+		{"Ctrl-C", interrupted{syscall.SIGINT}, nil, 130, ""},
+		{"Ctrl-C, noticed", interrupted{syscall.SIGINT}, interrupted{syscall.SIGINT}, 130, ""},
+		{"Ctrl-C, passed on", interrupted{syscall.SIGINT}, fmt.Errorf("x: %w", context.Canceled), 130, ""},
+		{"SIGTERM and an error", interrupted{syscall.SIGTERM}, errors.New("x"), 143, "tool: x\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancelCause(context.Background())
+			defer cancel(nil)
+			if test.cause != nil {
+				cancel(test.cause)
+			}
+			c, out := newConsole()
+			if got := c.conclude(ctx, test.err); got != test.code {
+				t.Errorf("got code %d, want %d", got, test.code)
+			}
+			if got := out.String(); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestCause(t *testing.T) {
+	t.Parallel()
+	reason, other := errors.New("the reason"), errors.New("other")
+	ended, cancel := context.WithCancelCause(context.Background())
+	cancel(reason)
+	late, cancelLate := context.WithDeadlineCause(context.Background(), time.Now().Add(-time.Second), reason)
+	defer cancelLate()
+	usage := Usagef("x")
+	for _, test := range []struct {
+		name      string
+		ctx       context.Context
+		err, want error
+	}{
+		{"no error", ended, nil, nil},
+		{"context goes on", context.Background(), other, other},
+		{"context has ended", ended, fmt.Errorf("x: %w", context.Canceled), reason},
+		{"a socket was first", late, os.ErrDeadlineExceeded, reason},
+		{"an error with a code", ended, usage, usage},
+	} {
+		if got := Cause(test.ctx, test.err); got != test.want { // the very error
+			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
+		}
+	}
+	if got := Cause(ended, refused("amqp:not-found")); !errors.Is(got, iothub.ErrNotFound) {
+		t.Errorf("got %v, want the hub's refusal", got)
+	}
+}
