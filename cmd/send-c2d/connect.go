@@ -19,7 +19,7 @@ func connect(ctx context.Context, c *console.Console, s *console.Settings) (*iot
 	if err != nil {
 		return nil, err
 	}
-	options, err := c.ClientOptions(s)
+	options, err := c.ClientOptions(s, cs)
 	if err != nil {
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func (r *receiver) target(ctx context.Context) (auth.ConnectionString, func(), e
 }
 
 func (r *receiver) connect(ctx context.Context, cs auth.ConnectionString) (*iothub.Device, error) {
-	options, err := r.console.ClientOptions(&r.settings)
+	options, err := r.console.ClientOptions(&r.settings, cs)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 
 	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
@@ -21,7 +20,7 @@ type hubServer struct {
 	console  *console.Console
 	settings *console.Settings
 	listen   []string
-	devices  []string
+	registry registry
 	caOut    string
 	options  localhub.Options
 	tuning   tuning
@@ -48,7 +47,7 @@ func (h *hubServer) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringArrayVar(&h.listen, "listen", []string{localhub.DefaultAddress}, "`ADDR` to listen at (repeat; port 0: any)")
-	f.StringArrayVar(&h.devices, "device", []string{localhub.DefaultDeviceID}, "register the device `ID[=KEY]` (repeat)")
+	h.registry.addFlags(f)
 	f.StringVar(&h.options.HostName, "host", "localhost", "`NAME` of the hub in its certificate and tokens")
 	f.StringVar(&h.caOut, "ca-out", "", "write the CA certificate, which clients need for TLS, to `FILE` (PEM)")
 	h.options.Gateway = localhub.GatewayV2
@@ -84,7 +83,8 @@ func (h *hubServer) make() (*localhub.Hub, error) {
 	if err := h.tuning.apply(&h.options); err != nil {
 		return nil, err
 	}
-	if err := h.register(); err != nil {
+	var err error
+	if h.options.Devices, err = h.registry.devices(); err != nil {
 		return nil, err
 	}
 	h.options.Logger = h.console.Logger(h.settings)
@@ -110,41 +110,6 @@ func (h *hubServer) wait(ctx context.Context, served <-chan error) error {
 	case err := <-served:
 		return err
 	}
-}
-
-// register reads the --device flags.
-func (h *hubServer) register() error {
-	for _, text := range h.devices {
-		d, err := parseDevice(text)
-		if err != nil {
-			return err
-		}
-		h.options.Devices = append(h.options.Devices, d)
-	}
-	return nil
-}
-
-// parseDevice reads ID[=KEY]. An id may hold = as well, so the key is what
-// follows the first = after which all is base64.
-func parseDevice(text string) (localhub.Device, error) {
-	d := localhub.Device{ID: text, Key: localhub.DefaultKey()}
-	found := !strings.Contains(text, "=")
-	for i := 0; i < len(text) && !found; i++ {
-		if text[i] != '=' {
-			continue
-		}
-		if key, err := auth.ParseKey(text[i+1:]); err == nil {
-			d, found = localhub.Device{ID: text[:i], Key: key}, true
-		}
-	}
-	if !found {
-		return localhub.Device{}, console.Usage(errors.New("--device: what follows = is not a key"),
-			"the key is base64, as in a connection string; an id that has a = itself needs one")
-	}
-	if err := console.CheckDeviceID(d.ID); err != nil {
-		return localhub.Device{}, fmt.Errorf("--device: %w", err)
-	}
-	return d, nil
 }
 
 // bind opens all addresses, or none.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -15,6 +16,7 @@ type tuning struct {
 	lock, ttl, feedback  console.Duration
 	deliveries, maxQueue int
 	faithful             bool
+	faults               string
 	flags                *pflag.FlagSet
 }
 
@@ -31,6 +33,7 @@ func (t *tuning) addFlags(f *pflag.FlagSet) {
 	f.IntVar(&t.maxQueue, "max-queue", 50, "messages (`N`) that may wait for one device")
 	f.Var(&t.feedback, "feedback-interval", "collect feedback this long (default: send it at once)")
 	f.BoolVar(&t.faithful, "faithful", false, "all as on Azure: feedback every 15s, or for 64 messages")
+	f.StringVar(&t.faults, "fault", "", "do `FAULTS` on purpose, such as drop-after=20,refuse-auth:first=1")
 }
 
 func (t *tuning) apply(o *localhub.Options) error {
@@ -46,5 +49,10 @@ func (t *tuning) apply(o *localhub.Options) error {
 	o.LockTimeout, o.DefaultTTL = time.Duration(t.lock), time.Duration(t.ttl)
 	o.MaxDeliveryCount, o.MaxQueue = t.deliveries, t.maxQueue
 	o.FeedbackInterval = time.Duration(t.feedback)
+	faults, err := localhub.ParseFaults(t.faults)
+	if err != nil {
+		return console.Usage(fmt.Errorf("--fault: %w", err), "the README lists the faults")
+	}
+	o.Faults = faults
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/iothub/auth"
 )
 
 // Transport are the flags about the way to the hub.
@@ -66,8 +67,8 @@ func (p *protocolValue) String() string { return string(*p) }
 // Type names the value in help texts.
 func (*protocolValue) Type() string { return "word" }
 
-// ClientOptions returns how to connect to a hub.
-func (c *Console) ClientOptions(s *Settings) (*iothub.Options, error) {
+// ClientOptions returns how to connect to the hub of a connection string.
+func (c *Console) ClientOptions(s *Settings, cs auth.ConnectionString) (*iothub.Options, error) {
 	t := &s.Transport
 	roots, err := t.roots()
 	if err != nil {
@@ -91,6 +92,9 @@ func (c *Console) ClientOptions(s *Settings) (*iothub.Options, error) {
 		Logger:      c.Logger(s),
 	}
 	if !s.Quiet {
+		if !cs.Token.IsZero() {
+			c.Say("The SharedAccessSignature is good until %s; only its maker can renew it.", Timestamp(cs.Token.Expiry()))
+		}
 		o.Lost = func(err error) { c.Say("connection lost: %s; reconnecting", oneLine(err.Error())) }
 		o.Restored = func(after time.Duration) { c.Say("connection restored after %s", after.Round(time.Millisecond)) }
 	}

@@ -44,7 +44,7 @@ func signingSource(cs auth.ConnectionString, ttl time.Duration) TokenSource {
 			token = auth.NewToken(cs.Key, cs.Resource(), cs.KeyName, time.Now().Add(ttl))
 		}
 		if !time.Now().Before(token.Expiry()) {
-			return Token{}, fmt.Errorf("the SharedAccessSignature expired at %s", token.Expiry().UTC().Format(time.RFC3339))
+			return Token{}, finalError{fmt.Errorf("%w: the SharedAccessSignature expired at %s", ErrUnauthorized, token.Expiry().UTC().Format(time.RFC3339))}
 		}
 		return Token{Value: token.Reveal(), Type: sasTokenType, Expires: token.Expiry()}, nil
 	}
