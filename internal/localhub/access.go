@@ -11,7 +11,7 @@ func (e endpoint) need() need {
 	switch e.kind {
 	case c2dEndpoint, feedbackEndpoint:
 		return need{permission: ServiceConnect}
-	case receiveEndpoint, telemetryEndpoint:
+	case receiveEndpoint, telemetryEndpoint, twinEndpoint, methodsEndpoint:
 		return need{permission: DeviceConnect, path: e.target.path()}
 	}
 	return need{}
@@ -55,7 +55,7 @@ func (c *conn) refuse(a *amqpwire.Attach, ep endpoint) *amqpwire.Error {
 // serves reports whether links of the given direction make sense.
 func (e endpoint) serves(clientSends bool) bool {
 	switch e.kind {
-	case cbsEndpoint:
+	case cbsEndpoint, twinEndpoint, methodsEndpoint:
 		return true
 	case c2dEndpoint, telemetryEndpoint:
 		return clientSends
@@ -78,6 +78,10 @@ func (s *session) sink(ep endpoint) (sink, int) {
 		return &tokenSink{s}, maxPutToken
 	case telemetryEndpoint:
 		return &telemetrySink{s.conn.hub, s.conn.log, ep.target}, maxTelemetry
+	case twinEndpoint:
+		return &twinSink{s, ep.target}, maxMessage
+	case methodsEndpoint:
+		return methods{}, maxMessage
 	}
 	return &c2dSink{s.conn.hub, s.conn.log}, maxMessage
 }
@@ -91,38 +95,51 @@ func (s *session) source(ep endpoint, l *outLink) (source, func()) {
 	case feedbackEndpoint:
 		stop := hub.feedback.queue.subscribe(wake)
 		return &feedbackSource{hub.feedback.queue}, stop
+	case twinEndpoint:
+		return &twinReplies{device: ep.target}, func() {}
+	case methodsEndpoint:
+		return methods{}, func() {}
 	}
 	m, _ := hub.mailbox(ep.target) // refuse has made sure of it
 	if displaced := m.claim(l); displaced != nil {
 		displaced.displace()
 	}
 	stop := m.queue.subscribe(wake)
-	return &deviceSource{m.queue}, func() {
+	return &deviceSource{hub, m}, func() {
 		stop()
 		m.leave(l)
 	}
 }
 
 // deviceSource sends a device its messages, stamped by the hub.
-type deviceSource struct{ queue *queue }
+type deviceSource struct {
+	hub *Hub
+	box *mailbox
+}
 
 func (d *deviceSource) next() (*amqpwire.Message, lockToken, bool) {
-	e, token, ok := d.queue.take()
+	e, token, ok := d.box.queue.take()
 	if !ok {
 		return nil, token, false
 	}
+	d.hub.tellOf(d.box, &e, EventDelivered, "")
 	m := *e.message
 	m.Annotations = append(m.Annotations[:len(m.Annotations):len(m.Annotations)],
-		amqpwire.Pair{Key: amqpwire.Symbol("x-opt-sequence-number"), Value: e.sequence},
+		amqpwire.Pair{Key: sequenceNumber, Value: e.sequence},
 		amqpwire.Pair{Key: enqueuedTime, Value: amqpwire.NewTimestamp(e.enqueued)},
-		amqpwire.Pair{Key: amqpwire.Symbol("iothub-deliverycount"), Value: uint8(min(e.deliveryCount, 255))},
+		amqpwire.Pair{Key: deliveryCount, Value: uint8(min(e.deliveryCount, 255))},
 	)
 	return &m, token, true
 }
 
-func (d *deviceSource) settle(t lockToken, s settlement) error { return d.queue.settle(t, s) }
+func (d *deviceSource) settle(t lockToken, s settlement) error { return d.box.queue.settle(t, s) }
 
-const enqueuedTime amqpwire.Symbol = "iothub-enqueuedtime"
+// The annotations that the hub stamps on messages.
+const (
+	sequenceNumber amqpwire.Symbol = "x-opt-sequence-number"
+	enqueuedTime   amqpwire.Symbol = "iothub-enqueuedtime"
+	deliveryCount  amqpwire.Symbol = "iothub-deliverycount"
+)
 
 // feedbackSource sends the back end its feedback.
 type feedbackSource struct{ queue *queue }

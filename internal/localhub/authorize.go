@@ -34,6 +34,7 @@ const clockSkew = 5 * time.Minute
 // grant is what a connection may do on the strength of one token.
 type grant struct {
 	token       auth.Token
+	resource    string // the token's, decoded once for all
 	host        string // as the token spells it
 	permissions Permission
 }
@@ -50,11 +51,11 @@ const maxGrants = 1000
 
 func (g *grants) add(n grant) *amqpwire.Error {
 	*g = slices.DeleteFunc(*g, func(old grant) bool {
-		return old.token.Resource() == n.token.Resource() && old.token.Policy() == n.token.Policy() ||
+		return old.resource == n.resource && old.token.Policy() == n.token.Policy() ||
 			!time.Now().Before(old.expires())
 	})
 	if len(*g) >= maxGrants {
-		return refusal(condLimitExceeded, 403005, "The connection holds %d tokens already.", maxGrants)
+		return refusal(condLimitExceeded, codeTooManyTokens, "The connection holds %d tokens already.", maxGrants)
 	}
 	*g = append(*g, n)
 	return nil
@@ -83,12 +84,13 @@ func (h *Hub) verify(text string) (grant, *amqpwire.Error) {
 	if err != nil {
 		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token is malformed: %v.", err)
 	}
-	host, path, _ := strings.Cut(token.Resource(), "/")
+	resource := token.Resource()
+	host, path, _ := strings.Cut(resource, "/")
 	if !h.isHost(host) {
 		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token is for host %q, this is %q.", host, h.options.HostName)
 	}
 	g, key, refused := h.signer(token, path)
-	g.host = host
+	g.resource, g.host = resource, host
 	switch {
 	case refused != nil:
 		return grant{}, refused

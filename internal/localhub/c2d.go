@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"slices"
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
@@ -46,12 +47,25 @@ func (c *c2dSink) enqueue(in incoming) *amqpwire.Error {
 	if !ok {
 		return c.hub.noDevice(to.device)
 	}
-	m.Header = nil // its facts are about the link that the message came on
+	m.Header, m.DeliveryAnnotations = nil, nil // they are about the link that the message came on
+	m.Annotations = slices.DeleteFunc(m.Annotations, isStamp)
 	if err := box.queue.put(m, expiry(m)); err != nil {
-		return c.notQueued(err, to)
+		refused := c.notQueued(err, to)
+		c.hub.tellTaken(to, m, refused)
+		return refused
 	}
+	c.hub.tellTaken(to, m, nil)
 	c.log.Debug("message enqueued", "device", to.String(), "id", messageID(m))
 	return nil
+}
+
+// isStamp tells the annotations that only the hub may set.
+func isStamp(p amqpwire.Pair) bool {
+	switch p.Key {
+	case sequenceNumber, enqueuedTime, deliveryCount:
+		return true
+	}
+	return false
 }
 
 func (c *c2dSink) notQueued(err error, to identity) *amqpwire.Error {
@@ -76,7 +90,7 @@ func checkMessage(m *amqpwire.Message) *amqpwire.Error {
 	if size := contentSize(m); size > maxContent {
 		return refusal(condTooLarge, codeTooLarge, "The message has %d bytes, the limit is %d.", size, maxContent)
 	}
-	if id, ok := m.Properties.MessageID.(string); ok && !messageIDs.MatchString(id) {
+	if !messageIDs.MatchString(messageID(m)) {
 		return refusal(condArgument, codeBadArgument, "The message id is longer than 128 characters or has illegal ones.")
 	}
 	if e := expiry(m); !e.IsZero() && !e.After(time.Now()) {
@@ -96,7 +110,9 @@ func checkMessage(m *amqpwire.Message) *amqpwire.Error {
 }
 
 // contentSize counts a message as IoT Hub does, whatever the protocol: the
-// body, the values of system properties, names and values of the others.
+// body, the values of system properties, names and values of the others. Times
+// and numbers among the system properties do not count, and annotations are
+// not properties. Source: Microsoft docs, iot-hub-devguide-messages-construct.
 func contentSize(m *amqpwire.Message) (n int) {
 	for _, d := range m.Data {
 		n += len(d)
@@ -106,7 +122,8 @@ func contentSize(m *amqpwire.Message) (n int) {
 		n += len(body)
 	}
 	p := m.Properties
-	n += len(p.UserID) + len(p.ContentType) + len(p.ContentEncoding) + len(p.GroupID)
+	n += len(p.UserID) + len(p.ContentType) + len(p.ContentEncoding)
+	n += len(p.To) + len(p.Subject) + len(p.ReplyTo) + len(p.GroupID) + len(p.ReplyToGroupID)
 	n += len(idString(p.MessageID)) + len(idString(p.CorrelationID))
 	for _, p := range m.ApplicationProperties {
 		n += len(fmt.Sprint(p.Key)) + len(fmt.Sprint(p.Value))

@@ -11,6 +11,9 @@ import (
 // 1.0 working draft), in the dialects of IoT Hub's SDKs.
 type tokenSink struct{ session *session }
 
+// maxReplies bounds the replies that wait for a client to grant credit.
+const maxReplies = 1000
+
 // accept carries out one request. The reply goes out on the session's $cbs
 // receiver when the owner comes round to it, hence after the disposition:
 // there is a client that fails if the reply overtakes it.
@@ -19,7 +22,13 @@ func (t *tokenSink) accept(in incoming) amqpwire.DeliveryState {
 	if err != nil {
 		return &amqpwire.Rejected{Error: protocolError(condDecodeError, "%v", err)}
 	}
-	status, description := t.putToken(request)
+	if len(t.session.replies) >= maxReplies {
+		return &amqpwire.Rejected{Error: refusal(condLimitExceeded, codeTooManyTokens, "%d replies wait for credit.", maxReplies)}
+	}
+	status, description, answered := t.put(request)
+	if !answered {
+		return &amqpwire.Accepted{}
+	}
 	t.session.replies = append(t.session.replies, newReply(request, status, description))
 	t.session.conn.nudge()
 	return &amqpwire.Accepted{}
@@ -47,7 +56,7 @@ func (t *tokenSink) putToken(request *amqpwire.Message) (status int32, descripti
 		return statusOf(refused), explain(refused)
 	}
 	c.log.Debug("token accepted", "resource", g.token.Resource(), "policy", g.token.Policy(), "expires", g.token.Expiry().Format(time.RFC3339))
-	c.schedulePermissions()
+	c.checkPermissionsAt(g.expires()) // it may replace one that lived longer
 	return 200, "OK"
 }
 
@@ -108,13 +117,25 @@ func (c *conn) login(init *amqpwire.SASLInit) *amqpwire.Error {
 	if refused != nil {
 		return refused
 	}
-	name, _, _ := strings.Cut(parts[1], "@sas.")
-	policy := strings.Contains(parts[1], "@sas.root.")
-	if policy != (g.token.Policy() != "") || policy && name != g.token.Policy() ||
-		!policy && !g.token.Covers(g.host+identity{device: name}.path()) {
+	if !g.isFor(parts[1]) {
 		return refusal(condUnauthorized, codeUnauthorized, "The token is not for user %q.", parts[1])
 	}
 	return c.grants.add(g)
+}
+
+// isFor reports whether the grant is that of a PLAIN user. The hub in the
+// user's name is not looked at, since the token names it too.
+func (g grant) isFor(user string) bool {
+	const at = "@sas."
+	i := strings.LastIndex(user, at) // an id may hold it as well
+	if i <= 0 {
+		return false
+	}
+	name := user[:i]
+	if strings.HasPrefix(user[i+len(at):], "root.") {
+		return name == g.token.Policy()
+	}
+	return g.token.Policy() == "" && g.token.Covers(g.host+identity{device: name}.path())
 }
 
 func (c *conn) mechanism(m amqpwire.Symbol) *amqpwire.Error {

@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
@@ -37,11 +37,16 @@ type conn struct {
 	failure error         // why; set before broken is closed
 	fail    sync.Once
 
-	peer     amqpwire.Open
+	peer    amqpwire.Open
+	silent  atomic.Bool   // a fault keeps the hub from saying anything
+	chances opportunities // for faults
+
 	sessions map[uint16]*session // by channel, the same in both directions
 	links    int
 	grants   grants
-	renewal  *time.Timer // fires when a link may have lost its permission
+	renewal  *time.Timer // fires when a link may have lost its permission,
+	// which is at
+	nextCheck time.Time // zero: it is not set
 }
 
 // maxLinks bounds the links of one connection. SDKs that pool devices use up
@@ -92,68 +97,6 @@ func (c *conn) serve(ctx context.Context) error {
 
 // closeGrace is how long a client may take to say goodbye when the hub closes.
 const closeGrace = 2 * time.Second
-
-// handshake gets as far as an open connection, within handshakeTimeout.
-func (c *conn) handshake(ctx context.Context) error {
-	abort := context.AfterFunc(ctx, func() { _ = c.net.Close() })
-	defer abort()
-	if err := c.net.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
-		return err
-	}
-	header, err := c.readHeader()
-	if err != nil {
-		return err
-	}
-	if header == amqpwire.HeaderSASL {
-		if err := c.sasl(); err != nil {
-			return err
-		}
-		if header, err = c.readHeader(); err != nil {
-			return err
-		}
-	}
-	// Either way the answer is the header that the hub wants (part 2 §2.2).
-	if _, err := c.net.Write(amqpwire.HeaderAMQP[:]); err != nil {
-		return err
-	}
-	if header != amqpwire.HeaderAMQP {
-		return errors.New(otherAMQP(header))
-	}
-	if err := c.open(); err != nil {
-		return err
-	}
-	return c.net.SetDeadline(time.Time{})
-}
-
-func (c *conn) readHeader() (header amqpwire.ProtocolHeader, err error) {
-	_, err = io.ReadFull(c.br, header[:])
-	return header, err
-}
-
-// open exchanges the open performatives.
-func (c *conn) open() error {
-	f, err := amqpwire.ReadFrame(c.br, c.manners.maxFrameSize)
-	if err != nil {
-		return err
-	}
-	peer, ok := f.Body.(*amqpwire.Open)
-	if !ok {
-		return fmt.Errorf("%T where open is expected", f.Body)
-	}
-	c.peer = *peer
-	c.log = c.log.With("container", peer.ContainerID)
-	return c.writeFrame(amqpwire.Frame{Body: c.manners.open()})
-}
-
-// writeFrame sends one frame itself, before there is a writer.
-func (c *conn) writeFrame(f amqpwire.Frame) error {
-	b, err := amqpwire.AppendFrame(nil, f)
-	if err != nil {
-		return err
-	}
-	_, err = c.net.Write(b)
-	return err
-}
 
 // run is the owner's loop. It ends when the connection does.
 func (c *conn) run(ctx context.Context) error {
@@ -208,6 +151,15 @@ func (c *conn) goAway() {
 
 // handle acts on one frame. Its error ends the connection.
 func (c *conn) handle(f amqpwire.Frame) error {
+	switch {
+	case f.SASL:
+		return fmt.Errorf("%w: a SASL frame after open", amqpwire.ErrFraming)
+	case f.Channel > c.manners.channelMax: // part 2 §2.7.1
+		return fmt.Errorf("%w: channel %d is above channel-max", amqpwire.ErrFraming, f.Channel)
+	}
+	if done, err := c.misbehave(f); done {
+		return err
+	}
 	switch body := f.Body.(type) {
 	case nil:
 		return nil // a heartbeat
@@ -268,51 +220,4 @@ func (c *conn) abandonLinks() {
 			l.end(false)
 		}
 	}
-}
-
-// linger waits a moment for the client to close its side, so that the last
-// frames are not lost to a reset.
-func (c *conn) linger() {
-	timeout := time.NewTimer(time.Second)
-	defer timeout.Stop()
-	for {
-		select {
-		case <-c.in:
-		case <-c.broken:
-			return
-		case <-timeout.C:
-			return
-		}
-	}
-}
-
-// read is the reader's goroutine. It ends with the stream, or at stop.
-func (c *conn) read(stop <-chan struct{}) {
-	for {
-		err := c.net.SetReadDeadline(time.Now().Add(time.Duration(idleTimeOut) * time.Millisecond))
-		if err != nil {
-			c.giveUp(err)
-			return
-		}
-		f, err := amqpwire.ReadFrame(c.br, c.manners.maxFrameSize)
-		if err != nil {
-			c.giveUp(err)
-			return
-		}
-		select {
-		case c.in <- f:
-		case <-stop:
-			return
-		}
-	}
-}
-
-func (c *conn) giveUp(err error) {
-	c.fail.Do(func() {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("the client hung up without closing")
-		}
-		c.failure = err
-		close(c.broken)
-	})
 }

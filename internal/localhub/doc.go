@@ -1,4 +1,96 @@
 // Package localhub is a small, faithful Azure IoT Hub for loopback: it speaks
 // AMQP 1.0 and does cloud-to-device messaging, so that devices and back ends
 // can be tried without an Azure account.
+//
+// # What is emulated
+//
+//   - The way in: AMQP 1.0 plain, over TLS and over WebSocket at one address;
+//     with SASL or without; both generations of gateway, with their habits (see
+//     [Gateway]).
+//   - Authentication: put-token on $cbs with the tokens of devices, modules and
+//     policies, SASL PLAIN, X.509 certificates. Permissions by policy and by
+//     scope; tokens end, and are renewed in place.
+//   - Sending: the checks of recipient, size, id, property names, ack mode and
+//     expiry; 50 messages per device.
+//   - Receiving: locks, delivery counts, time to live, dead letters, the four
+//     outcomes of AMQP, both modes of settlement, one receiver per device.
+//   - Feedback: every status in every ack mode, in batches, in the hub's JSON.
+//   - Errors: the conditions and numbers of IoT Hub, described in JSON with a
+//     tracking id.
+//   - Telemetry from devices is taken and counted, single or batched, and thrown
+//     away.
+//
+// # What is not
+//
+// There is no registry beyond [Options.Devices], no REST API ([Hub.Purge] does
+// what its purge does), no twins, direct methods, jobs, file upload or file
+// notifications, no routing and no reading of telemetry, no throttling and no
+// quotas. MQTT is not spoken. Each device has one key, not two; a token of
+// Microsoft Entra ID is not understood. Nothing is stored: queues end with the
+// process. For the sake of one SDK, links for twins and methods are attached,
+// but every request about a twin is refused and no method is ever called.
+//
+// # Choices
+//
+// Where the documents of IoT Hub are silent or disagree, this hub has to make
+// up its mind. A program should not depend on these:
+//
+//   - A message that is delivered still counts towards the 50.
+//   - A lock that runs out does not count as a delivery (but see
+//     [Options.CountLostLocks]); an abandon does. A message comes back to its old
+//     place, in front of younger ones.
+//   - A message that expires in a device's hands ends when the device lets go of
+//     it, or its lock runs out. To complete it then fails: the lock is lost. To
+//     reject it still works, and is what the feedback says.
+//   - When a device detaches its link or ends its session, or its token expires,
+//     the messages in its hands go back at once, uncounted. When the connection
+//     ends in any way, even by a close, their locks run out by themselves.
+//   - The outcome modified abandons a message if the delivery has failed, rejects
+//     it if it is undeliverable here, and otherwise gives it back uncounted. A
+//     settlement without an outcome leaves the lock running.
+//   - To a receiver that wants settled messages, a message is complete once it
+//     is sent.
+//   - A second receiver for a device takes over; the first is detached with
+//     amqp:link:stolen. Readers of feedback compete instead, and share.
+//   - Feedback is sent at once unless [Options.FeedbackInterval] says otherwise.
+//     IoT Hub collects for 15 s, or 64 records. The 15 s run from the message
+//     before, or from the start. Feedback about a module carries the id of its
+//     device.
+//   - The 64 KB of a message are its body, the text of its system properties (the
+//     recipient's path too), and names and values of the others. Times, numbers
+//     and annotations are free. A body that is not made of data sections counts
+//     as encoded. Whatever is counted, an encoded message has 262144 bytes at
+//     most; a larger one costs the link.
+//   - Message ids and property names are checked, property values are not. An id
+//     may be missing; it is then empty in the feedback.
+//   - An expiry in the past is refused. One before 1970 means none, as clients
+//     in .NET send year 1 for that. There is no upper limit.
+//   - The header, the delivery annotations and annotations of the hub's own names
+//     are taken off a message. The rest is passed on as it is.
+//   - Messages go to modules as well, which exist as soon as they are named, with
+//     a queue of their own and the key of their device.
+//   - A percent sign in an address begins an encoded character if it can, since
+//     some SDKs encode ids. An id such as "a%41" must therefore be sent encoded.
+//   - Tokens may name the hub as [Options.HostName], as localhost or a name below
+//     it, or by a loopback address, with any port. The hub named in the user of
+//     SASL PLAIN is not looked at.
+//   - A token is good for five minutes more than it says. Then the links that
+//     live by it are detached; the connection stays, also after SASL PLAIN.
+//   - A token for a device is good for its modules; a certificate is not.
+//   - Whether a device exists is told to whoever puts a token for it.
+//   - Limits that IoT Hub does not publish: 1000 tokens, 1000 unread $cbs replies
+//     and 5000 links per connection, 2000 connections, 100 messages of credit, 30
+//     s to open a connection, a minute to read what the hub writes.
+//   - A client that is silent for four minutes is told so before it is dropped.
+//   - When the hub closes, links are detached with amqp:link:detach-forced, the
+//     connection is closed with amqp:connection:forced, and the client has two
+//     seconds to answer.
+//
+// # How it works
+//
+// Three goroutines serve a connection: one reads, one writes, and one owns all
+// that the connection is about, so that nothing in it needs a lock. Queues have
+// a lock of their own and know nothing of the network; they wake the owners of
+// the links that wait for them. All time is the time package's, which makes an
+// hour pass in a moment in a testing/synctest bubble.
 package localhub

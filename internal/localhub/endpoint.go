@@ -15,13 +15,15 @@ const (
 	feedbackEndpoint               // the back end receives delivery feedback
 	receiveEndpoint                // a device receives its messages
 	telemetryEndpoint              // a device sends telemetry
+	twinEndpoint                   // a device asks about its twin, and is answered
+	methodsEndpoint                // a device is called, and answers
 	foreignEndpoint                // IoT Hub has it, this hub does not
 )
 
 // endpoint is a link address that has been understood.
 type endpoint struct {
 	kind   endpointKind
-	target identity // of receiveEndpoint and telemetryEndpoint
+	target identity // of a device's endpoints
 }
 
 // identity names a device or one of its modules. Ids are case-sensitive.
@@ -67,8 +69,10 @@ func parseEndpoint(address string) endpoint {
 		return endpoint{kind: receiveEndpoint, target: id}
 	case rest.is("messages", "events"):
 		return endpoint{kind: telemetryEndpoint, target: id}
-	case rest.is("twin"), rest.is("methods", "devicebound"):
-		return endpoint{kind: foreignEndpoint}
+	case rest.is("twin"):
+		return endpoint{kind: twinEndpoint, target: id}
+	case rest.is("methods", "devicebound"):
+		return endpoint{kind: methodsEndpoint, target: id}
 	}
 	return endpoint{}
 }
@@ -115,7 +119,7 @@ func (s segments) identity() (id identity, rest segments, ok bool) {
 		return identity{}, nil, false
 	}
 	id.device, rest = s[1], s[2:]
-	if len(rest) >= 2 && rest[:1].is("modules") {
+	if len(rest) >= 2 && rest[:1].is("modules") && rest[1] != "" {
 		id.module, rest = rest[1], rest[2:]
 	}
 	return id, rest, true

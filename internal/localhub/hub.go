@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"iothub-c2d/internal/iothub/auth"
@@ -44,6 +45,11 @@ type Options struct {
 	// FeedbackInterval is the time between two feedback messages that are not
 	// full. IoT Hub takes 15 s; here the default is 0, at once.
 	FeedbackInterval time.Duration
+	// Faults are what the hub does wrong on purpose: nothing.
+	Faults Faults
+	// Observer is told what happens, from many goroutines at once: nobody. It must
+	// not wait, nor call the hub.
+	Observer func(Event)
 	// Logger hears of refused and odd clients: nobody.
 	Logger *slog.Logger
 }
@@ -98,6 +104,7 @@ type Hub struct {
 	keys      map[string]auth.Key // of devices, by id
 	feedback  *feedback
 	telemetry telemetry
+	injector  atomic.Pointer[injector]
 
 	thumbprints map[string][]string         // ids of devices, by the hash of a certificate
 	authority   func() (*authority, error)  // made at the first call, as is
@@ -138,6 +145,9 @@ func New(options *Options) (*Hub, error) {
 			return nil, err
 		}
 	}
+	if err := h.Inject(o.Faults); err != nil {
+		return nil, err
+	}
 	h.feedback = h.newFeedback()
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
@@ -163,7 +173,9 @@ func (h *Hub) newFeedback() *feedback {
 // Serve accepts connections until the hub is closed or the listener fails. It
 // closes the listener.
 func (h *Hub) Serve(l net.Listener) error {
-	h.served.Add(1)
+	if !h.start() {
+		return l.Close()
+	}
 	defer h.served.Done()
 	stop := context.AfterFunc(h.ctx, func() { _ = l.Close() })
 	defer stop()
@@ -199,34 +211,5 @@ func (h *Hub) ServeConn(c net.Conn) {
 	conn.credential = h.examine(s.certificates)
 	if err := conn.serve(h.ctx); err != nil {
 		log.Info("connection ended", "reason", err.Error())
-	}
-}
-
-func (h *Hub) admit() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.open >= maxConnections || h.ctx.Err() != nil {
-		return false
-	}
-	h.open++
-	return true
-}
-
-func (h *Hub) leave() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.open--
-}
-
-// Close tells every client that the hub goes away, and waits until all
-// connections that [Hub.Serve] accepted are gone.
-func (h *Hub) Close() {
-	h.cancel()
-	h.served.Wait()
-	h.feedback.close()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, m := range h.mailboxes {
-		m.queue.close()
 	}
 }

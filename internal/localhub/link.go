@@ -1,8 +1,7 @@
 package localhub
 
 import (
-	"errors"
-	"time"
+	"fmt"
 
 	"iothub-c2d/internal/amqpwire"
 )
@@ -58,26 +57,33 @@ func (*refusedLink) end(bool)            {}
 // for, or with the reason why there is none.
 func (s *session) attach(a *amqpwire.Attach) error {
 	c := s.conn
-	if s.links[a.Handle] != nil {
+	switch {
+	case a.Handle > handleMax: // this ends the connection (part 2 §2.7.2)
+		return fmt.Errorf("%w: handle %d is above handle-max", amqpwire.ErrFraming, a.Handle)
+	case s.links[a.Handle] != nil:
 		return protocolError(condHandleInUse, "Handle %d is in use.", a.Handle)
-	}
-	if c.links >= maxLinks {
+	case c.links >= maxLinks:
 		return protocolError(condLimitExceeded, "The connection has %d links.", c.links)
 	}
 	c.links++
 	base := linkBase{session: s, handle: a.Handle, name: a.Name, role: a.Role}
 	ep := parseEndpoint(address(a))
 	base.need = ep.need()
-	if refused := c.refuse(a, ep); refused != nil {
+	refused := c.refuse(a, ep)
+	if refused == nil {
+		refused = c.refuseOnPurpose(ep)
+	}
+	if refused != nil {
 		s.refuse(a, base, refused)
 		return nil
 	}
+	c.hub.tell(Event{Kind: EventAttached, Device: ep.target.String(), Detail: address(a)})
 	if a.Role == amqpwire.RoleSender {
 		s.attachIn(a, base, ep)
 	} else {
 		s.attachOut(a, base, ep)
 	}
-	c.schedulePermissions()
+	c.checkPermissionsAt(c.permitted(base.need))
 	return nil
 }
 
@@ -130,155 +136,4 @@ func (s *session) refuse(a *amqpwire.Attach, base linkBase, reason *amqpwire.Err
 	s.links[a.Handle] = l
 	s.send(r)
 	l.detach(reason)
-}
-
-// inLink is a link on which the client sends.
-type inLink struct {
-	linkBase
-	sink          sink
-	maxSize       int // bytes of an encoded message
-	deliveryCount uint32
-	credit        uint32
-	partial       *incoming // a message of which more is to come
-}
-
-// sink takes the messages of an inLink, and returns their outcome.
-type sink interface {
-	accept(m incoming) amqpwire.DeliveryState
-}
-
-// incoming is an encoded message from a client.
-type incoming struct {
-	id      uint32
-	format  uint32
-	settled bool
-	bytes   []byte
-}
-
-// linkCredit is how many messages a client may have under way on one link:
-// what real hubs grant on $cbs.
-const linkCredit uint32 = 100
-
-func (s *session) attachIn(a *amqpwire.Attach, base linkBase, ep endpoint) {
-	l := &inLink{linkBase: base}
-	l.sink, l.maxSize = s.sink(ep)
-	if a.InitialDeliveryCount != nil {
-		l.deliveryCount = *a.InitialDeliveryCount
-	}
-	r := reply(a)
-	r.MaxMessageSize = new(uint64(l.maxSize))
-	s.links[a.Handle] = l
-	s.send(r)
-	l.grantCredit()
-}
-
-func (l *inLink) grantCredit() {
-	l.credit = linkCredit
-	f := l.session.newFlow()
-	f.Handle, f.DeliveryCount, f.LinkCredit = new(l.handle), new(l.deliveryCount), new(l.credit)
-	f.Available = new(uint32)
-	l.session.send(f)
-}
-
-func (l *inLink) flow(f *amqpwire.Flow) {
-	if f.Echo && !l.gone {
-		l.grantCredit()
-	}
-}
-
-func (l *inLink) end(bool) {}
-
-// transfer takes in one frame of a message.
-func (l *inLink) transfer(t *amqpwire.Transfer, payload []byte) {
-	if l.gone {
-		return
-	}
-	if l.partial == nil {
-		if refused := l.start(t); refused != nil {
-			l.detach(refused)
-			return
-		}
-	}
-	m := l.partial
-	m.settled = m.settled || t.Settled
-	switch {
-	case t.Aborted:
-		l.partial = nil
-		l.count()
-		return
-	case len(m.bytes)+len(payload) > l.maxSize:
-		l.detach(refusal(condTooLarge, codeTooLarge, "The message is larger than %d bytes.", l.maxSize))
-		return
-	}
-	if m.bytes = append(m.bytes, payload...); t.More {
-		return
-	}
-	l.partial = nil
-	l.count()
-	state := l.sink.accept(*m)
-	if !m.settled {
-		l.session.send(&amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: m.id, Settled: true, State: state})
-	}
-}
-
-// start begins a new message.
-func (l *inLink) start(t *amqpwire.Transfer) *amqpwire.Error {
-	switch {
-	case l.credit == 0:
-		return protocolError(condTransferLimit, "A message was sent without credit.")
-	case t.DeliveryID == nil:
-		return protocolError(condNotAllowed, "The first transfer of a message has no delivery-id.")
-	}
-	l.partial = &incoming{id: *t.DeliveryID}
-	if t.MessageFormat != nil {
-		l.partial.format = *t.MessageFormat
-	}
-	return nil
-}
-
-// count uses up one credit, and grants more in time.
-func (l *inLink) count() {
-	l.deliveryCount++
-	if l.credit--; l.credit <= linkCredit/2 {
-		l.grantCredit()
-	}
-}
-
-// schedulePermissions sets the timer to when the next link loses its
-// permission.
-func (c *conn) schedulePermissions() {
-	var next time.Time
-	for _, s := range c.sessions {
-		for _, l := range s.links {
-			end := c.permitted(l.base().need)
-			if !end.IsZero() && (next.IsZero() || end.Before(next)) {
-				next = end
-			}
-		}
-	}
-	if !next.IsZero() {
-		c.renewal.Reset(time.Until(next))
-	}
-}
-
-// checkPermissions detaches the links whose token has expired.
-func (c *conn) checkPermissions() {
-	for _, s := range c.sessions {
-		for _, l := range s.links {
-			if b := l.base(); !b.gone && c.permitted(b.need).IsZero() {
-				l.end(true)
-				b.detach(refusal(condUnauthorized, codeUnauthorized, "The token or certificate has expired."))
-			}
-		}
-	}
-	c.schedulePermissions()
-}
-
-// isLockLost tells the one failure of a settlement that has a condition of its
-// own.
-func lockLost(err error) *amqpwire.Error {
-	if errors.Is(err, errLockLost) {
-		return refusal(condLockLost, codeLockLost, "The lock of the message has run out.")
-	}
-	return refusal(condInternalError, codeInternal, "%v", err)
 }

@@ -47,7 +47,11 @@ func (h *Hub) newMailbox(id identity) *mailbox {
 		ttl:            h.options.DefaultTTL,
 		deliveries:     h.options.MaxDeliveryCount,
 		countLostLocks: h.options.CountLostLocks,
-	}, func(e *entry, s status) { h.finished(m, e.message, s) })
+	}, func(e *entry, s status) {
+		h.tellOf(m, e, EventFinished, string(s))
+		h.finished(m, e.message, s)
+	})
+	m.queue.returned = func(e *entry, why string) { h.tellOf(m, e, EventReturned, why) }
 	return m
 }
 

@@ -58,7 +58,7 @@ func (l *outLink) flow(f *amqpwire.Flow) {
 		if f.DeliveryCount != nil {
 			counted = *f.DeliveryCount
 		}
-		l.credit = room(counted + *f.LinkCredit - l.deliveryCount)
+		l.credit = left(*f.LinkCredit, counted, l.deliveryCount)
 	}
 	l.drain = f.Drain
 	l.pump()
@@ -112,6 +112,7 @@ func (l *outLink) fetch() bool {
 		_ = l.source.settle(token, reject)
 		return false
 	}
+	l.hasten(token)
 	s := l.session
 	l.sending = &sending{
 		transfer: amqpwire.Transfer{
@@ -173,7 +174,7 @@ func (l *outLink) dispose(id uint32, token lockToken, d *amqpwire.Disposition) (
 	if err != nil {
 		l.session.conn.log.Info("settlement refused", "link", l.name, "reason", err.Error())
 	}
-	if !d.Settled {
+	if !d.Settled && !l.unanswered() {
 		l.answer(id, err)
 	}
 	return true
@@ -219,6 +220,9 @@ func (l *outLink) end(clean bool) {
 	}
 	l.stop()
 	l.stop = nil
+	if l.sending != nil && l.settled && clean {
+		_ = l.source.settle(l.sending.token, release) // it was cut short
+	}
 	l.sending = nil
 	for id, d := range l.session.unsettled {
 		if d.link != l {

@@ -1,9 +1,6 @@
 package localhub
 
 import (
-	"cmp"
-	"crypto/rand"
-	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -11,51 +8,6 @@ import (
 
 	"iothub-c2d/internal/amqpwire"
 )
-
-// status is the final state of a message, spelled as in delivery feedback.
-type status string
-
-const (
-	statusSuccess               status = "Success"
-	statusExpired               status = "Expired"
-	statusDeliveryCountExceeded status = "DeliveryCountExceeded"
-	statusRejected              status = "Rejected"
-	statusPurged                status = "Purged"
-)
-
-// settlement is what a receiver does with a message that it holds.
-type settlement int
-
-const (
-	complete settlement = iota
-	abandon             // give it back; this counts as a delivery
-	reject              // dead-letter it
-	release             // give it back as if it had not been delivered
-)
-
-var (
-	errQueueFull = errors.New("queue is full")
-	errLockLost  = errors.New("message lock lost")
-)
-
-// lockToken names one delivery of a message, and is its AMQP delivery tag.
-type lockToken [16]byte
-
-func newLockToken() (t lockToken) {
-	_, _ = rand.Read(t[:]) // documented never to fail
-	return t
-}
-
-// entry is a message in a queue. Its fields belong to the queue's lock, except
-// those that never change.
-type entry struct {
-	message       *amqpwire.Message // never changes
-	sequence      uint64            // never changes
-	enqueued      time.Time         // never changes
-	expires       time.Time         // never changes
-	deliveryCount int               // abandons so far (and lost locks, if they count)
-	lockedUntil   time.Time         // while it is delivered
-}
 
 // queueLimits are the rules of one queue.
 type queueLimits struct {
@@ -74,13 +26,17 @@ type queue struct {
 	// finished is told, with no lock held, the one status in which a message
 	// ends.
 	finished func(*entry, status)
+	// returned, if it is set, is told likewise of each delivery that ended with
+	// the message ready again, and why. The entry's state is not its to read.
+	returned func(e *entry, why string)
 
 	mu       sync.Mutex
 	sequence uint64
 	ready    []*entry // by sequence number
 	locked   map[lockToken]*entry
 	ended    []ending // to be reported when mu is free again
-	arrived  bool     // a message has become ready
+	back     []comeback
+	arrived  bool // a message has become ready
 	deadline time.Time
 	timer    *time.Timer // fires at deadline
 	wakes    map[*func()]struct{}
@@ -90,6 +46,11 @@ type queue struct {
 type ending struct {
 	entry  *entry
 	status status
+}
+
+type comeback struct {
+	entry *entry
+	why   string
 }
 
 func newQueue(limits queueLimits, finished func(*entry, status)) *queue {
@@ -110,7 +71,9 @@ func (q *queue) update(f func(now time.Time)) {
 	f(now)
 	q.schedule(now)
 	ended := q.ended
-	q.ended = nil
+	back := q.back
+	q.ended, q.back = nil, nil
+	slices.SortFunc(ended, func(a, b ending) int { return bySequence(a.entry, b.entry) })
 	var wakes []*func()
 	if q.arrived {
 		q.arrived = false
@@ -118,7 +81,10 @@ func (q *queue) update(f func(now time.Time)) {
 	}
 	q.mu.Unlock()
 
-	for _, e := range ended {
+	for _, b := range back {
+		q.returned(b.entry, b.why)
+	}
+	for _, e := range ended { // in the order of the queue
 		q.finished(e.entry, e.status)
 	}
 	for _, wake := range wakes {
@@ -198,9 +164,9 @@ func (q *queue) settle(token lockToken, s settlement) (err error) {
 			q.end(e, statusRejected)
 		case abandon:
 			e.deliveryCount++
-			q.giveBack(e, now)
+			q.giveBack(e, now, "abandoned")
 		case release:
-			q.giveBack(e, now)
+			q.giveBack(e, now, "released")
 		}
 	})
 	return err
@@ -237,75 +203,4 @@ func (q *queue) close() {
 	if q.timer != nil {
 		q.timer.Stop()
 	}
-}
-
-// The methods below are called with mu held.
-
-// giveBack makes a message ready again, at its old place, unless it has
-// reached one of its limits.
-func (q *queue) giveBack(e *entry, now time.Time) {
-	e.lockedUntil = time.Time{}
-	switch {
-	case !now.Before(e.expires):
-		q.end(e, statusExpired)
-	case e.deliveryCount >= q.limits.deliveries:
-		q.end(e, statusDeliveryCountExceeded)
-	default:
-		i, _ := slices.BinarySearchFunc(q.ready, e, bySequence)
-		q.ready = slices.Insert(q.ready, i, e)
-		q.arrived = true
-	}
-}
-
-func bySequence(a, b *entry) int { return cmp.Compare(a.sequence, b.sequence) }
-
-func (q *queue) end(e *entry, s status) {
-	q.ended = append(q.ended, ending{e, s})
-}
-
-// expire carries out the locks and lifetimes that have run out.
-func (q *queue) expire(now time.Time) {
-	if q.closed || q.deadline.IsZero() || now.Before(q.deadline) {
-		return
-	}
-	q.deadline = time.Time{}
-	for token, e := range q.locked {
-		if now.Before(e.lockedUntil) {
-			q.due(e.lockedUntil)
-			continue
-		}
-		delete(q.locked, token)
-		if q.limits.countLostLocks {
-			e.deliveryCount++
-		}
-		q.giveBack(e, now)
-	}
-	q.ready = slices.DeleteFunc(q.ready, func(e *entry) bool {
-		if now.Before(e.expires) {
-			q.due(e.expires)
-			return false
-		}
-		q.end(e, statusExpired)
-		return true
-	})
-}
-
-// due moves the next deadline forward to t if it is later.
-func (q *queue) due(t time.Time) {
-	if q.deadline.IsZero() || t.Before(q.deadline) {
-		q.deadline = t
-	}
-}
-
-// schedule sets the timer to the next deadline. A deadline that has become
-// pointless costs one idle tick.
-func (q *queue) schedule(now time.Time) {
-	if q.closed || q.deadline.IsZero() {
-		return
-	}
-	if q.timer == nil {
-		q.timer = time.AfterFunc(q.deadline.Sub(now), func() { q.update(func(time.Time) {}) })
-		return
-	}
-	q.timer.Reset(q.deadline.Sub(now))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -40,6 +41,7 @@ const (
 	codeBadArgument     = 400004
 	codeUnauthorized    = 401002
 	codeQueueFull       = 403004
+	codeTooManyTokens   = 403005
 	codeExpired         = 403009
 	codeDeviceNotFound  = 404001
 	codeAddressNotFound = 404006
@@ -86,6 +88,8 @@ func asProtocolError(err error) *amqpwire.Error {
 	switch {
 	case errors.As(err, &told):
 		return told
+	case errors.Is(err, os.ErrDeadlineExceeded): // part 2 §2.4.5
+		return protocolError(condLimitExceeded, "Nothing was heard from the client for %d ms.", idleTimeOut)
 	case errors.Is(err, amqpwire.ErrDecode):
 		return protocolError(condDecodeError, "%v", err)
 	case errors.Is(err, amqpwire.ErrFraming):
@@ -103,4 +107,12 @@ func explain(e *amqpwire.Error) string {
 		return d.Message
 	}
 	return strings.TrimSpace(e.Description)
+}
+
+// lockLost words the failure of a settlement. One has a condition of its own.
+func lockLost(err error) *amqpwire.Error {
+	if errors.Is(err, errLockLost) {
+		return refusal(condLockLost, codeLockLost, "The lock of the message has run out.")
+	}
+	return refusal(condInternalError, codeInternal, "%v", err)
 }

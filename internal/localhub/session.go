@@ -1,15 +1,13 @@
 package localhub
 
-import (
-	"cmp"
-	"slices"
-
-	"iothub-c2d/internal/amqpwire"
-)
+import "iothub-c2d/internal/amqpwire"
 
 // incomingWindow is how many transfers a client may send before the hub says
 // more: what real hubs grant.
 const incomingWindow uint32 = 5000
+
+// handleMax is the highest link handle, as real hubs announce it.
+const handleMax uint32 = 262143
 
 // session is one session of a connection (AMQP 1.0 part 2 §2.5).
 type session struct {
@@ -36,10 +34,7 @@ type delivery struct {
 }
 
 func (c *conn) begin(channel uint16, b *amqpwire.Begin) error {
-	switch {
-	case channel > c.manners.channelMax:
-		return protocolError(condNotAllowed, "Channel %d is above channel-max.", channel)
-	case c.sessions[channel] != nil:
+	if c.sessions[channel] != nil {
 		return protocolError(condNotAllowed, "There is a session on channel %d already.", channel)
 	}
 	s := &session{
@@ -57,7 +52,7 @@ func (c *conn) begin(channel uint16, b *amqpwire.Begin) error {
 		NextOutgoingID: s.nextOutgoingID,
 		IncomingWindow: incomingWindow,
 		OutgoingWindow: b.IncomingWindow,
-		HandleMax:      new(uint32(262143)),
+		HandleMax:      new(handleMax),
 	})
 	return nil
 }
@@ -131,7 +126,7 @@ func (s *session) flow(f *amqpwire.Flow) error {
 	if f.NextIncomingID != nil {
 		next = *f.NextIncomingID
 	}
-	s.remoteWindow = room(next + f.IncomingWindow - s.nextOutgoingID)
+	s.remoteWindow = left(f.IncomingWindow, next, s.nextOutgoingID)
 	if f.Handle == nil {
 		if f.Echo {
 			s.send(s.newFlow())
@@ -147,8 +142,13 @@ func (s *session) flow(f *amqpwire.Flow) error {
 	return nil
 }
 
-// room reads the difference of two serial numbers: what is below zero is none.
-func room(difference uint32) uint32 { return uint32(max(int32(difference), 0)) }
+// left returns what is left of a grant that the client made when it had seen
+// the serial number seen, now that the hub has got to sent. The difference of
+// serial numbers is signed; the grant is not, and may be all of 2^32-1.
+func left(granted, seen, sent uint32) uint32 {
+	used := uint32(max(int32(sent-seen), 0))
+	return granted - min(granted, used)
+}
 
 // newFlow returns a flow with the session's part filled in, in the manner of
 // the gateway.
@@ -185,44 +185,6 @@ func (s *session) transfer(t *amqpwire.Transfer, payload []byte) error {
 	return nil
 }
 
-// disposition settles deliveries of ours as the client says. The client's
-// dispositions as a sender mean nothing here: the hub settles what it receives
-// at once.
-func (s *session) disposition(d *amqpwire.Disposition) {
-	if d.Role != amqpwire.RoleReceiver {
-		return
-	}
-	for _, id := range s.inRange(d) {
-		delivery := s.unsettled[id]
-		if delivery.link.dispose(id, delivery.token, d) {
-			delete(s.unsettled, id)
-		}
-	}
-}
-
-// inRange returns the unsettled delivery ids from First to Last in order. A
-// range may span thousands of millions of ids, most of them never used.
-func (s *session) inRange(d *amqpwire.Disposition) []uint32 {
-	var span uint32 // wraps with the ids, which are serial numbers
-	if d.Last != nil {
-		span = *d.Last - d.First
-	}
-	var ids []uint32
-	if span == 0 {
-		if _, ok := s.unsettled[d.First]; ok {
-			ids = append(ids, d.First)
-		}
-		return ids
-	}
-	for id := range s.unsettled {
-		if id-d.First <= span {
-			ids = append(ids, id)
-		}
-	}
-	slices.SortFunc(ids, func(a, b uint32) int { return cmp.Compare(a-d.First, b-d.First) })
-	return ids
-}
-
 // pump lets the links send what they can, in no particular order.
 func (s *session) pump() {
 	for _, l := range s.links {
@@ -237,6 +199,9 @@ func (s *session) detached(d *amqpwire.Detach) error {
 	l := s.links[d.Handle]
 	if l == nil {
 		return protocolError(condUnattachedHandle, "There is no link with handle %d.", d.Handle)
+	}
+	if d.Error != nil {
+		s.conn.log.Info("link detached by the client", "link", l.base().name, "reason", d.Error.Error())
 	}
 	s.drop(l, true)
 	if !l.base().gone {

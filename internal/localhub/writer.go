@@ -14,11 +14,13 @@ const coalesce = 32 << 10
 
 // write is the writer's goroutine: it sends what the owner queues, many frames
 // at once if they are there, and a heartbeat when there is nothing to send. It
-// ends when the owner closes out, or when a write fails.
+// ends with a close, when the owner closes out, or when a write fails.
 func (c *conn) write() {
 	heartbeat := time.NewTicker(c.heartbeat())
 	defer heartbeat.Stop()
 	var buf []byte
+	var closed bool
+	var err error
 	for {
 		var f amqpwire.Frame // empty: a heartbeat
 		var ok bool
@@ -29,7 +31,13 @@ func (c *conn) write() {
 			}
 		case <-heartbeat.C:
 		}
-		buf, closed, err := c.gather(buf[:0], f)
+		buf, closed, err = c.gather(buf[:0], f)
+		if err == nil && c.silent.Load() {
+			if closed {
+				return
+			}
+			continue
+		}
 		if err == nil {
 			err = c.net.SetWriteDeadline(time.Now().Add(writeTimeout))
 		}
@@ -51,6 +59,9 @@ func (c *conn) gather(buf []byte, f amqpwire.Frame) (_ []byte, closed bool, err 
 	for {
 		if buf, err = amqpwire.AppendFrame(buf, f); err != nil {
 			return nil, false, err
+		}
+		if _, last := f.Body.(*amqpwire.Close); last {
+			return buf, true, nil // not even a heartbeat may follow (part 2 §2.4.3)
 		}
 		if len(buf) >= coalesce {
 			return buf, false, nil

@@ -1,0 +1,156 @@
+package localhub
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var seedFlag = flag.Uint64("seed", 0, "seed of the random tests (0: a new one)")
+
+// TestQueueAgainstModel does the same at random to a queue and to the model.
+func TestQueueAgainstModel(t *testing.T) {
+	for _, limits := range []queueLimits{
+		{pending: 50, lock: time.Minute, ttl: time.Hour, deliveries: 10},
+		{pending: 5, lock: time.Minute, ttl: 3 * time.Minute, deliveries: 3},
+		{pending: 20, lock: time.Minute, ttl: 2 * time.Minute, deliveries: 3, countLostLocks: true},
+		{pending: 20, lock: 5 * time.Minute, ttl: time.Minute, deliveries: 2, countLostLocks: true},
+	} {
+		t.Run(fmt.Sprintf("%+v", limits), func(t *testing.T) {
+			inBubble(t, limits, func(t *testing.T, q *testQueue) {
+				seed := cmp.Or(*seedFlag, rand.Uint64())
+				t.Logf("seed %#x; -seed repeats it", seed)
+				c := &comparison{
+					testQueue: q,
+					model:     &model{limits: limits, ended: make(map[string]status)},
+					rand:      rand.New(rand.NewPCG(seed, 0)),
+				}
+				for range 25_000 {
+					c.step()
+				}
+				t.Logf("%d messages, %d refused, %v", c.count, c.refused, c.endings)
+			})
+		})
+	}
+}
+
+type comparison struct {
+	*testQueue
+	model   *model
+	rand    *rand.Rand
+	tokens  []lockToken // also of deliveries that are over
+	count   int
+	refused int
+	endings map[status]int
+}
+
+func (c *comparison) step() {
+	c.t.Helper()
+	switch n := c.rand.IntN(1000); {
+	case n < 300:
+		c.putOne()
+	case n < 560:
+		c.takeOne()
+	case n < 800 && len(c.tokens) > 0:
+		c.settleOne()
+	case n == 999:
+		if got, want := c.purge(), c.model.purge(); got != want {
+			c.t.Fatalf("%d purged, want %d", got, want)
+		}
+	default:
+		c.sleep()
+	}
+	c.wantPending(len(c.model.alive()))
+	c.compareEndings()
+}
+
+func (c *comparison) putOne() {
+	c.count++
+	name := fmt.Sprint("m", c.count)
+	var expires time.Time
+	modelExpires := time.Now().Add(c.limits.ttl)
+	if c.rand.IntN(2) == 0 {
+		expires = time.Now().Add(time.Duration(c.rand.IntN(300)) * time.Second)
+		modelExpires = expires
+	}
+	got, want := c.put(named(name), expires), c.model.put(name, modelExpires)
+	if !errors.Is(got, want) {
+		c.t.Fatalf("put: %v, want %v", got, want)
+	}
+	if got != nil {
+		c.refused++
+	}
+}
+
+func (c *comparison) takeOne() {
+	want := c.model.take()
+	e, token, ok := c.take()
+	switch {
+	case want == nil && ok:
+		c.t.Fatalf("took %s, want nothing", messageID(e.message))
+	case want == nil:
+		return
+	case !ok:
+		c.t.Fatalf("took nothing, want %s", want.name)
+	case messageID(e.message) != want.name || e.deliveryCount != want.count:
+		c.t.Fatalf("took %s, delivered %d times, want %s, %d", messageID(e.message), e.deliveryCount, want.name, want.count)
+	}
+	want.lockedUntil, want.token = time.Now().Add(c.limits.lock), token
+	c.tokens = append(c.tokens, token)
+	if len(c.tokens) > 12 {
+		c.tokens = c.tokens[1:]
+	}
+}
+
+func (c *comparison) settleOne() {
+	token := c.tokens[c.rand.IntN(len(c.tokens))]
+	s := settlement(c.rand.IntN(4))
+	got, want := c.settle(token, s), c.model.settle(token, s)
+	if !errors.Is(got, want) {
+		c.t.Fatalf("settlement %d: %v, want %v", s, got, want)
+	}
+}
+
+// sleep lets some time pass: often none or just to the next event.
+func (c *comparison) sleep() {
+	d := time.Duration(c.rand.IntN(20)) * time.Second
+	if c.rand.IntN(20) == 0 {
+		d *= 20
+	}
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (c *comparison) compareEndings() {
+	got := make(map[string]status)
+	c.mu.Lock()
+	for _, line := range c.ended {
+		var name string
+		var s status
+		if _, err := fmt.Sscan(line, &name, &s); err != nil {
+			c.t.Fatal(err)
+		}
+		if _, twice := got[name]; twice {
+			c.t.Fatalf("%s ended twice", name)
+		}
+		got[name] = s
+	}
+	c.ended = nil
+	c.mu.Unlock()
+	if !maps.Equal(got, c.model.ended) {
+		c.t.Fatalf("ended: %v, want %v", got, c.model.ended)
+	}
+	if c.endings == nil {
+		c.endings = make(map[status]int)
+	}
+	for _, s := range got {
+		c.endings[s]++
+	}
+	clear(c.model.ended)
+}

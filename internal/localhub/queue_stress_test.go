@@ -1,0 +1,142 @@
+package localhub
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestNoLostWake has many senders and receivers at one queue, where a receiver
+// only looks when it is woken. In the bubble a lost wake is a deadlock, which
+// fails the test.
+func TestNoLostWake(t *testing.T) {
+	t.Parallel()
+	for round := range 20 {
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, stress)
+		})
+	}
+}
+
+func stress(t *testing.T) {
+	const senders, each, receivers = 4, 100, 4
+	var ended atomic.Int64
+	done := make(chan struct{})
+	var once [senders * each]atomic.Int32
+	q := newQueue(queueLimits{lock: time.Minute, ttl: time.Hour, deliveries: 1000}, func(e *entry, s status) {
+		if s != statusSuccess || once[e.sequence-1].Add(1) != 1 {
+			t.Errorf("message %d ended more than once, or with %s", e.sequence, s)
+		}
+		if ended.Add(1) == senders*each {
+			close(done)
+		}
+	})
+	var all sync.WaitGroup
+	for range receivers {
+		all.Go(func() { receiveWhenWoken(q, done) })
+	}
+	for s := range senders {
+		all.Go(func() {
+			for i := range each {
+				if err := q.put(named(fmt.Sprint(s, i)), time.Time{}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := q.pending(); n != 0 {
+		t.Errorf("%d messages left", n)
+	}
+}
+
+// receiveWhenWoken completes messages, gives some back, and forgets some. Now
+// and then it vanishes with what it holds, and another takes its place.
+func receiveWhenWoken(q *queue, done <-chan struct{}) {
+	for n := 0; ; {
+		wake := make(chan struct{}, 1)
+		wake <- struct{}{} // there may be something already
+		cancel := q.subscribe(func() {
+			select {
+			case wake <- struct{}{}:
+			default:
+			}
+		})
+		for life := 0; life < 50; life++ {
+			select {
+			case <-wake:
+			case <-done:
+				cancel()
+				return
+			}
+			for {
+				_, token, ok := q.take()
+				if !ok {
+					break
+				}
+				switch n++; n % 7 {
+				case 0:
+					_ = q.settle(token, abandon)
+				case 1:
+					_ = q.settle(token, release)
+				case 2: // forgotten: its lock runs out
+				default:
+					_ = q.settle(token, complete)
+				}
+			}
+		}
+		cancel()
+	}
+}
+
+// TestOneTakerEach checks that of many competing takers each message goes to
+// one.
+func TestOneTakerEach(t *testing.T) {
+	inBubble(t, queueLimits{lock: time.Minute, ttl: time.Hour, deliveries: 10}, func(t *testing.T, q *testQueue) {
+		const n = 1000
+		q.mustPut(names(1, n)...)
+		var takers sync.WaitGroup
+		var taken [n]atomic.Int32
+		for range 8 {
+			takers.Go(func() {
+				for {
+					e, _, ok := q.take()
+					if !ok {
+						return
+					}
+					taken[e.sequence-1].Add(1)
+				}
+			})
+		}
+		takers.Wait()
+		for i := range taken {
+			if got := taken[i].Load(); got != 1 {
+				t.Errorf("message %d was taken %d times", i+1, got)
+			}
+		}
+		// The takers have vanished; nothing is lost.
+		time.Sleep(time.Minute)
+		for _, name := range names(1, n) {
+			q.mustTake(name, 0)
+		}
+	})
+}
+
+// TestCancelledSubscription checks that a wake does not come after cancel.
+func TestCancelledSubscription(t *testing.T) {
+	inBubble(t, iotHubLimits, func(t *testing.T, q *testQueue) {
+		var first, second int
+		cancel := q.subscribe(func() { first++ })
+		defer q.subscribe(func() { second++ })()
+		q.mustPut("a")
+		cancel()
+		q.mustPut("b")
+		if first != 1 || second != 2 {
+			t.Errorf("woken %d and %d times, want 1 and 2", first, second)
+		}
+	})
+}

@@ -1,0 +1,244 @@
+package localhub
+
+import (
+	"testing"
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/iothub/auth"
+)
+
+// What the raw client does in every test but the one that is about it.
+
+// opened returns a client with an open connection.
+func (w *world) opened() *raw {
+	w.t.Helper()
+	c := w.connect()
+	c.open(&amqpwire.Open{ContainerID: "raw", Hostname: testHost})
+	return c
+}
+
+func (c *raw) open(o *amqpwire.Open) *amqpwire.Open {
+	c.t.Helper()
+	c.sendHeader(amqpwire.HeaderAMQP)
+	c.send(0, o)
+	if got := c.next().header; got != amqpwire.HeaderAMQP {
+		c.t.Fatalf("header %q, want AMQP's", got[:])
+	}
+	return want[*amqpwire.Open](c)
+}
+
+// begun returns a client with an open session on channel 0 with windows of
+// 5000.
+func (w *world) begun() *raw {
+	w.t.Helper()
+	c := w.opened()
+	c.begin(0, 5000)
+	return c
+}
+
+func (c *raw) begin(channel uint16, window uint32) *amqpwire.Begin {
+	c.t.Helper()
+	c.send(channel, &amqpwire.Begin{IncomingWindow: window, OutgoingWindow: 5000})
+	return want[*amqpwire.Begin](c)
+}
+
+// The handles of the $cbs links, out of the way of the tests'.
+const (
+	cbsSender   = 1001
+	cbsReceiver = 1002
+)
+
+// service returns a client that may do what a back end may.
+func (w *world) service() *raw {
+	w.t.Helper()
+	c := w.begun()
+	c.putToken(token("service", testHost, time.Hour))
+	return c
+}
+
+// device returns a client that may do what a device may.
+func (w *world) device(id string) *raw {
+	w.t.Helper()
+	c := w.begun()
+	c.putToken(token("", testHost+"/devices/"+id, time.Hour))
+	return c
+}
+
+func token(policy, resource string, life time.Duration) string {
+	return auth.NewToken(DefaultKey(), resource, policy, time.Now().Add(life)).Reveal()
+}
+
+// putToken puts a token that must be accepted, and detaches from $cbs again.
+func (c *raw) putToken(text string) {
+	c.t.Helper()
+	c.attachCBS()
+	reply := c.request(putTokenRequest(text, "id"))
+	if status, _ := reply.ApplicationProperties.Get("status-code"); status != int32(200) {
+		c.t.Fatalf("put-token: %v", reply.ApplicationProperties)
+	}
+	for _, handle := range []uint32{cbsSender, cbsReceiver} {
+		c.send(0, &amqpwire.Detach{Handle: handle, Closed: true})
+		want[*amqpwire.Detach](c)
+	}
+}
+
+func (c *raw) attachCBS() {
+	c.t.Helper()
+	c.sender(cbsSender, "$cbs")
+	c.receiver(cbsReceiver, "$cbs")
+	c.credit(cbsReceiver, 0, 100)
+}
+
+func putTokenRequest(text string, id any) *amqpwire.Message {
+	return &amqpwire.Message{
+		Properties: &amqpwire.Properties{MessageID: id},
+		ApplicationProperties: amqpwire.Map{
+			{Key: "operation", Value: "put-token"},
+			{Key: "type", Value: "servicebus.windows.net:sastoken"},
+			{Key: "name", Value: testHost},
+		},
+		Value: text,
+	}
+}
+
+// request sends a $cbs request and returns the reply, which it settles.
+func (c *raw) request(m *amqpwire.Message) *amqpwire.Message {
+	c.t.Helper()
+	c.transfer(&amqpwire.Transfer{Handle: cbsSender}, m)
+	if d := want[*amqpwire.Disposition](c); !d.Settled || d.Role != amqpwire.RoleReceiver {
+		c.t.Fatalf("the request was answered with %+v", d)
+	}
+	t, payload := c.wantTransfer()
+	c.settle(*t.DeliveryID, &amqpwire.Accepted{})
+	return decode(c.t, payload)
+}
+
+func decode(t testing.TB, payload []byte) *amqpwire.Message {
+	t.Helper()
+	m, err := amqpwire.DecodeMessage(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func encode(t testing.TB, m *amqpwire.Message) []byte {
+	t.Helper()
+	b, err := m.Append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// sender attaches a link to send on, which must succeed.
+func (c *raw) sender(handle uint32, address string) *amqpwire.Attach {
+	c.t.Helper()
+	c.send(0, senderAttach(handle, address))
+	a := want[*amqpwire.Attach](c)
+	if a.Target == nil {
+		c.t.Fatalf("attach to %q refused: %v", address, want[*amqpwire.Detach](c).Error)
+	}
+	want[*amqpwire.Flow](c)
+	return a
+}
+
+func senderAttach(handle uint32, address string) *amqpwire.Attach {
+	return &amqpwire.Attach{
+		Name: "out", Handle: handle, Role: amqpwire.RoleSender,
+		Source: &amqpwire.Source{}, Target: &amqpwire.Target{Address: address},
+		InitialDeliveryCount: new(uint32),
+	}
+}
+
+// receiver attaches a link to receive on, which must succeed.
+func (c *raw) receiver(handle uint32, address string) *amqpwire.Attach {
+	c.t.Helper()
+	c.send(0, receiverAttach(handle, address))
+	a := want[*amqpwire.Attach](c)
+	if a.Source == nil {
+		c.t.Fatalf("attach to %q refused: %v", address, want[*amqpwire.Detach](c).Error)
+	}
+	return a
+}
+
+func receiverAttach(handle uint32, address string) *amqpwire.Attach {
+	return &amqpwire.Attach{
+		Name: "in", Handle: handle, Role: amqpwire.RoleReceiver,
+		Source: &amqpwire.Source{Address: address}, Target: &amqpwire.Target{},
+	}
+}
+
+// credit grants credit, at a delivery-count, and a session window of 5000.
+func (c *raw) credit(handle, count, credit uint32) {
+	c.t.Helper()
+	c.send(0, &amqpwire.Flow{
+		NextIncomingID: new(uint32(1)), IncomingWindow: 1 << 20, OutgoingWindow: 5000,
+		Handle: &handle, DeliveryCount: &count, LinkCredit: &credit,
+	})
+}
+
+// transfer sends a message in one frame. What t leaves out is filled in.
+func (c *raw) transfer(t *amqpwire.Transfer, m *amqpwire.Message) {
+	c.t.Helper()
+	if t.DeliveryID == nil {
+		t.DeliveryID = new(uint32)
+	}
+	if t.DeliveryTag == nil {
+		t.DeliveryTag = []byte("tag")
+	}
+	c.send(0, t, encode(c.t, m)...)
+}
+
+// settle settles a delivery as a receiver that expects no answer.
+func (c *raw) settle(id uint32, state amqpwire.DeliveryState) {
+	c.t.Helper()
+	c.send(0, &amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: id, Settled: true, State: state})
+}
+
+// c2d returns a message to dev1.
+func c2d(id string) *amqpwire.Message {
+	return &amqpwire.Message{
+		Properties: &amqpwire.Properties{MessageID: id, To: "/devices/dev1/messages/devicebound"},
+		Data:       [][]byte{[]byte("body of " + id)},
+	}
+}
+
+// enqueue puts messages for dev1 on its queue, past the network.
+func (w *world) enqueue(ids ...string) {
+	w.t.Helper()
+	for _, id := range ids {
+		in := incoming{bytes: encode(w.t, c2d(id))}
+		state := (&c2dSink{w.hub, w.hub.log}).accept(in)
+		if _, ok := state.(*amqpwire.Accepted); !ok {
+			w.t.Fatalf("enqueue %s: %+v", id, state)
+		}
+	}
+}
+
+// queueOf returns a device's queue.
+func (w *world) queueOf(device string) *queue {
+	w.t.Helper()
+	m, ok := w.hub.mailbox(identity{device: device})
+	if !ok {
+		w.t.Fatalf("no device %s", device)
+	}
+	return m.queue
+}
+
+// listening returns dev1 with a receiver of the given credit on handle 0.
+func (w *world) listening(credit uint32) *raw {
+	w.t.Helper()
+	c := w.device("dev1")
+	c.receiver(0, deviceAddress)
+	c.credit(0, 0, credit)
+	return c
+}
+
+const (
+	deviceAddress   = "/devices/dev1/messages/devicebound"
+	serviceAddress  = "/messages/devicebound"
+	feedbackAddress = "/messages/servicebound/feedback"
+	eventsAddress   = "/devices/dev1/messages/events"
+)

@@ -1,0 +1,74 @@
+package localhub
+
+import (
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+)
+
+// TestClientWindow checks that the hub sends no more frames than the session's
+// window allows, in the middle of a message too, and that windows of any size
+// are understood.
+func TestClientWindow(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		c := w.opened()
+		c.begin(0, 3) // the reply to put-token takes the first
+		c.putToken(token("", testHost+"/devices/dev1", time.Hour))
+		c.receiver(0, deviceAddress)
+		window := func(next, window uint32) {
+			c.send(0, &amqpwire.Flow{
+				NextIncomingID: &next, IncomingWindow: window, OutgoingWindow: 5000,
+				Handle: new(uint32), DeliveryCount: new(uint32), LinkCredit: new(uint32(50)),
+			})
+			synctest.Wait()
+		}
+		w.enqueue(names(1, 12)...)
+		window(2, 2)
+		c.wantMessages(1, "m1", "m2")
+		c.wantNothing()
+		window(2, 3) // it has seen neither message: one more
+		c.wantMessages(3, "m3")
+		c.wantNothing()
+		window(5, 0)
+		c.wantNothing()
+		window(5, 1)
+		c.wantMessages(4, "m4")
+		window(5, math.MaxUint32)
+		c.wantMessages(5, names(5, 12)...)
+		w.enqueue("m13")
+		c.wantMessages(13, "m13")
+		// All of it is used up by what the client has not seen.
+		window(13, 2)
+		w.enqueue("m14")
+		c.wantNothing()
+		window(15, 2)
+		c.wantMessages(14, "m14")
+		// A client that claims to have seen what was never sent gains nothing.
+		window(1000, 1)
+		w.enqueue("m15", "m16")
+		c.wantMessages(15, "m15")
+		c.wantNothing()
+	})
+}
+
+// TestWindowOfBegin checks the window of the begin alone, and flows of a
+// client that has seen no begin.
+func TestWindowOfBegin(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		w.enqueue("m1", "m2", "m3")
+		c := w.device("dev1")
+		c.send(5, &amqpwire.Begin{IncomingWindow: 1, OutgoingWindow: 1})
+		want[*amqpwire.Begin](c)
+		c.send(5, receiverAttach(0, deviceAddress))
+		want[*amqpwire.Attach](c)
+		c.send(5, &amqpwire.Flow{IncomingWindow: 1, Handle: new(uint32), LinkCredit: new(uint32(9))})
+		c.wantMessages(0, "m1")
+		c.wantNothing()
+		c.send(5, &amqpwire.Flow{IncomingWindow: 2, Handle: new(uint32), LinkCredit: new(uint32(9))})
+		c.wantMessages(1, "m2")
+		c.wantNothing()
+	})
+}
