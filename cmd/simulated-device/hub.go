@@ -50,6 +50,7 @@ func (h *hubServer) addFlags(cmd *cobra.Command) {
 	h.registry.addFlags(f)
 	f.StringVar(&h.options.HostName, "host", "localhost", "`NAME` of the hub in its certificate and tokens")
 	f.StringVar(&h.caOut, "ca-out", "", "write the CA certificate, which clients need for TLS, to `FILE` (PEM)")
+	f.StringVar(&h.options.Data, "data", "", "keep messages and feedback in `DIR` over a restart")
 	h.options.Gateway = localhub.GatewayV2
 	f.Var(console.Choice(&h.options.Gateway, localhub.GatewayV1, localhub.GatewayV2), "gateway", "generation of IoT Hub's front end to imitate: v1 or v2")
 	h.tuning.addFlags(f)

@@ -17,6 +17,7 @@
 //   - Feedback: every status in every ack mode, in batches, in the hub's JSON.
 //   - Errors: the conditions and numbers of IoT Hub, described in JSON with a
 //     tracking id.
+//   - A bad day, on purpose: see [ParseFaults].
 //   - Telemetry from devices is taken and counted, single or batched, and thrown
 //     away.
 //
@@ -26,8 +27,8 @@
 // what its purge does), no twins, direct methods, jobs, file upload or file
 // notifications, no routing and no reading of telemetry, no throttling and no
 // quotas. MQTT is not spoken. Each device has one key, not two; a token of
-// Microsoft Entra ID is not understood. Nothing is stored: queues end with the
-// process. For the sake of one SDK, links for twins and methods are attached,
+// Microsoft Entra ID is not understood. Queues end with the process, unless
+// [Options.Data] keeps them; locks always do. For the sake of one SDK, links for twins and methods are attached,
 // but every request about a twin is refused and no method is ever called.
 //
 // # Choices

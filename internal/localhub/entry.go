@@ -52,6 +52,7 @@ type entry struct {
 	expires       time.Time         // never changes
 	deliveryCount int               // abandons so far (and lost locks, if they count)
 	lockedUntil   time.Time         // while it is delivered
+	records       []string          // never changes: keys of the feedback records in it
 }
 
 func bySequence(a, b *entry) int { return cmp.Compare(a.sequence, b.sequence) }

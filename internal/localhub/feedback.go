@@ -45,6 +45,8 @@ type feedbackRecord struct {
 	DeviceID           string `json:"deviceId"`
 	EnqueuedTimeUTC    string `json:"enqueuedTimeUtc"`
 	StatusCode         status `json:"statusCode"`
+
+	key string // of the record in the store
 }
 
 // timestampLayout is the form of times in the hub's JSON: .NET's round trip
@@ -65,10 +67,18 @@ type feedback struct {
 	timer    *time.Timer
 }
 
-// report adds the record of a message that ended, and sends what is due.
-func (f *feedback) report(r feedbackRecord) {
+// stamp fills in what follows from the moment, unless that is past.
+func (r *feedbackRecord) stamp() {
+	if r.EnqueuedTimeUTC != "" {
+		return
+	}
 	r.Description = string(r.StatusCode)
 	r.EnqueuedTimeUTC = time.Now().UTC().Format(timestampLayout)
+}
+
+// report adds the record of a message that ended, and sends what is due.
+func (f *feedback) report(r feedbackRecord) {
+	r.stamp()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.pending = append(f.pending, r)
@@ -101,6 +111,10 @@ func (f *feedback) send() {
 		f.log.Error("feedback records not encoded", "error", err)
 		return
 	}
+	keys := make([]string, len(f.pending))
+	for i, r := range f.pending {
+		keys[i] = r.key
+	}
 	f.pending = nil
 	f.lastSent = time.Now()
 	m := &amqpwire.Message{
@@ -110,8 +124,8 @@ func (f *feedback) send() {
 		},
 		Data: [][]byte{body},
 	}
-	if err := f.queue.put(m, time.Time{}); err != nil {
-		f.log.Error("feedback records lost", "error", err)
+	if err := f.queue.putRecords(m, time.Time{}, keys); err != nil {
+		f.log.Error("feedback records not sent before a restart", "error", err)
 	}
 }
 

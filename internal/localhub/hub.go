@@ -45,6 +45,8 @@ type Options struct {
 	// FeedbackInterval is the time between two feedback messages that are not
 	// full. IoT Hub takes 15 s; here the default is 0, at once.
 	FeedbackInterval time.Duration
+	// Data is a directory that keeps the queues over a restart: none.
+	Data string
 	// Faults are what the hub does wrong on purpose: nothing.
 	Faults Faults
 	// Observer is told what happens, from many goroutines at once: nobody. It must
@@ -103,6 +105,7 @@ type Hub struct {
 	policies  map[string]Policy
 	keys      map[string]auth.Key // of devices, by id
 	feedback  *feedback
+	store     *store // nil if nothing is kept
 	telemetry telemetry
 	injector  atomic.Pointer[injector]
 
@@ -150,6 +153,9 @@ func New(options *Options) (*Hub, error) {
 	}
 	h.feedback = h.newFeedback()
 	h.ctx, h.cancel = context.WithCancel(context.Background())
+	if err := h.openData(); err != nil {
+		return nil, err
+	}
 	return h, nil
 }
 

@@ -41,6 +41,12 @@ func (h *Hub) Close() {
 		m.queue.close()
 	}
 	h.feedback.close() // last, since the others report to it
+	if h.store == nil {
+		return
+	}
+	if err := h.store.close(); err != nil {
+		h.log.Error("data not closed", "error", err)
+	}
 }
 
 // Purge removes all messages that wait for a device, those in its hands too,

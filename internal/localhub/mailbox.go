@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"iothub-c2d/internal/amqpwire"
 )
 
 // mailbox is what the hub holds for one device (or module): its queue, and the
@@ -14,6 +12,7 @@ type mailbox struct {
 	id         identity
 	generation string // tells a device from an earlier one of the same id
 	queue      *queue
+	failure    error // of restoring it
 
 	mu       sync.Mutex
 	receiver *outLink
@@ -47,27 +46,34 @@ func (h *Hub) newMailbox(id identity) *mailbox {
 		ttl:            h.options.DefaultTTL,
 		deliveries:     h.options.MaxDeliveryCount,
 		countLostLocks: h.options.CountLostLocks,
-	}, func(e *entry, s status) {
-		h.tellOf(m, e, EventFinished, string(s))
-		h.finished(m, e.message, s)
-	})
+	}, func(e *entry, s status) { h.finished(m, e, s) })
 	m.queue.returned = func(e *entry, why string) { h.tellOf(m, e, EventReturned, why) }
+	h.keep(m)
 	return m
 }
 
 // finished reports a message that has reached its final state, if its sender
 // wants to know.
-func (h *Hub) finished(m *mailbox, message *amqpwire.Message, s status) {
-	id := messageID(message)
-	h.log.Debug("message finished", "device", m.id.String(), "id", id, "status", string(s))
-	if ackMode(message.ApplicationProperties.String(ackProperty)).wants(s) {
-		h.feedback.report(feedbackRecord{
-			OriginalMessageID:  id,
-			DeviceID:           m.id.device,
-			DeviceGenerationID: m.generation,
-			StatusCode:         s,
-		})
+func (h *Hub) finished(m *mailbox, e *entry, s status) {
+	h.tellOf(m, e, EventFinished, string(s))
+	h.log.Debug("message finished", "device", m.id.String(), "id", messageID(e.message), "status", string(s))
+	if r, wanted := m.record(e, s); wanted {
+		h.feedback.report(r)
 	}
+}
+
+// record returns the feedback record of a message that has ended, if its
+// sender wants one.
+func (m *mailbox) record(e *entry, s status) (r feedbackRecord, wanted bool) {
+	r = feedbackRecord{
+		OriginalMessageID:  messageID(e.message),
+		DeviceID:           m.id.device,
+		DeviceGenerationID: m.generation,
+		StatusCode:         s,
+		key:                fmt.Sprintf("%s#%d", m.id, e.sequence),
+	}
+	r.stamp()
+	return r, ackMode(e.message.ApplicationProperties.String(ackProperty)).wants(s)
 }
 
 // claim makes l the device's receiver and returns the one it displaces.

@@ -29,6 +29,10 @@ type queue struct {
 	// returned, if it is set, is told likewise of each delivery that ended with
 	// the message ready again, and why. The entry's state is not its to read.
 	returned func(e *entry, why string)
+	// journal, if it is set, keeps the queue over a restart; trouble is told, with
+	// the lock held, if it cannot.
+	journal *journal
+	trouble func(error)
 
 	mu       sync.Mutex
 	sequence uint64
@@ -92,6 +96,23 @@ func (q *queue) update(f func(now time.Time)) {
 	}
 }
 
+// restore fills a new queue with what its journal has kept. What has expired
+// meanwhile ends at once.
+func (q *queue) restore() error {
+	last, entries, err := q.journal.load()
+	if err != nil {
+		return err
+	}
+	q.update(func(time.Time) {
+		q.sequence, q.ready, q.arrived = last, entries, len(entries) > 0
+		for _, e := range entries {
+			q.due(e.expires)
+		}
+	})
+	q.update(func(time.Time) {})
+	return nil
+}
+
 // subscribe has wake called, from any goroutine, when a message may be ready.
 // wake must not block.
 func (q *queue) subscribe(wake func()) (cancel func()) {
@@ -106,7 +127,13 @@ func (q *queue) subscribe(wake func()) (cancel func()) {
 }
 
 // put enqueues m. A zero expires means the queue's own time to live.
-func (q *queue) put(m *amqpwire.Message, expires time.Time) (err error) {
+func (q *queue) put(m *amqpwire.Message, expires time.Time) error {
+	return q.putRecords(m, expires, nil)
+}
+
+// putRecords enqueues a message that holds the feedback records of the given
+// keys.
+func (q *queue) putRecords(m *amqpwire.Message, expires time.Time, records []string) (err error) {
 	q.update(func(now time.Time) {
 		if q.limits.pending > 0 && len(q.ready)+len(q.locked) >= q.limits.pending {
 			err = errQueueFull
@@ -115,8 +142,11 @@ func (q *queue) put(m *amqpwire.Message, expires time.Time) (err error) {
 		if expires.IsZero() {
 			expires = now.Add(q.limits.ttl)
 		}
+		e := &entry{message: m, sequence: q.sequence + 1, enqueued: now, expires: expires, records: records}
+		if err = q.journal.save(e); err != nil {
+			return
+		}
 		q.sequence++
-		e := &entry{message: m, sequence: q.sequence, enqueued: now, expires: expires}
 		q.ready = append(q.ready, e)
 		q.arrived = true
 		q.due(e.expires)
@@ -163,7 +193,7 @@ func (q *queue) settle(token lockToken, s settlement) (err error) {
 		case reject:
 			q.end(e, statusRejected)
 		case abandon:
-			e.deliveryCount++
+			q.count(e)
 			q.giveBack(e, now, "abandoned")
 		case release:
 			q.giveBack(e, now, "released")

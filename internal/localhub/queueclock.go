@@ -27,7 +27,23 @@ func (q *queue) giveBack(e *entry, now time.Time, why string) {
 	}
 }
 
+// count counts a delivery that came to nothing.
+func (q *queue) count(e *entry) {
+	e.deliveryCount++
+	q.kept(q.journal.save(e))
+}
+
+// kept hears whether a change has reached the disk. If it has not, the change
+// is still made: after a restart the message is older than it should be, and
+// delivered again rather than lost.
+func (q *queue) kept(err error) {
+	if err != nil {
+		q.trouble(err)
+	}
+}
+
 func (q *queue) end(e *entry, s status) {
+	q.kept(q.journal.finish(e, s))
 	q.ended = append(q.ended, ending{e, s})
 }
 
@@ -44,7 +60,7 @@ func (q *queue) expire(now time.Time) {
 		}
 		delete(q.locked, token)
 		if q.limits.countLostLocks {
-			e.deliveryCount++
+			q.count(e)
 		}
 		q.giveBack(e, now, "lock lost")
 	}

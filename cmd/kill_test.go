@@ -1,0 +1,185 @@
+package cmd_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/iothub/auth"
+)
+
+var kills = flag.Int("kills", 15, "how often TestKilledHub kills the hub")
+
+// TestKilledHub kills a hub that keeps its data, at any moment, again and
+// again, and starts it anew. In the end each message that it ever acknowledged
+// must have been completed or be there still, and each that was completed must
+// have its feedback.
+func TestKilledHub(t *testing.T) {
+	t.Parallel()
+	data, seed := t.TempDir(), uint64(time.Now().UnixNano())
+	random := rand.New(rand.NewPCG(seed, 0))
+	book := &book{acked: map[string]bool{}, completed: map[string]bool{}, reported: map[string]bool{}}
+	for round := range *kills {
+		hub := startKeptHub(t, data)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		life := time.Duration(random.Int64N(int64(80 * time.Millisecond)))
+		timer := time.AfterFunc(life, func() { _ = hub.cmd.Process.Kill() })
+		book.work(ctx, hub.address, round)
+		timer.Stop()
+		cancel()
+		_ = hub.cmd.Process.Kill()
+		_ = hub.cmd.Wait()
+	}
+	hub := startKeptHub(t, data)
+	defer hub.cmd.Wait()
+	defer hub.cmd.Process.Kill()
+	book.settleAll(t, hub.address)
+	t.Logf("%d kills: %d acknowledged, %d completed, %d reported, seed %#x", *kills, len(book.acked), len(book.completed), len(book.reported), seed)
+}
+
+type keptHub struct {
+	cmd     *exec.Cmd
+	address string
+}
+
+func startKeptHub(t *testing.T, data string) keptHub {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(binaries, "simulated-device"), "hub", "--listen", "127.0.0.1:0",
+		"--data", data, "--max-queue", "100000")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stderr).ReadString('\n')
+	_, address, ok := strings.Cut(strings.TrimSuffix(line, ".\n"), "is ready at ")
+	if err != nil || !ok {
+		t.Fatalf("the hub is not ready: %q, %v", line, err)
+	}
+	return keptHub{cmd, address}
+}
+
+// book is what the clients know of their messages.
+type book struct{ acked, completed, reported map[string]bool }
+
+// work sends, receives, completes and reads feedback until the hub is gone.
+func (b *book) work(ctx context.Context, address string, round int) {
+	options := &iothub.Options{NoReconnect: true}
+	service, err := iothub.DialService(ctx, keptString(address, "SharedAccessKeyName=service"), options)
+	if err != nil {
+		return
+	}
+	defer service.Close()
+	device, err := iothub.DialDevice(ctx, keptString(address, "DeviceId=myFirstDevice"), options)
+	if err != nil {
+		return
+	}
+	defer device.Close(ctx)
+	feedback, err := service.ReceiveFeedback(ctx)
+	if err != nil {
+		return
+	}
+	for n := 0; ; n++ {
+		id := fmt.Sprintf("%d-%d", round, n)
+		if service.Send(ctx, "myFirstDevice", &iothub.Message{ID: id, Ack: iothub.AckFull}) != nil {
+			return
+		}
+		b.acked[id] = true
+		if n%3 == 0 && (b.completeOne(ctx, device) != nil || b.readOne(ctx, feedback) != nil) {
+			return
+		}
+	}
+}
+
+func (b *book) completeOne(ctx context.Context, device *iothub.Device) error {
+	d, err := device.Receive(ctx)
+	if err == nil {
+		err = d.Complete(ctx)
+	}
+	if err == nil {
+		b.completed[d.ID] = true
+	}
+	return err
+}
+
+// readOne notes the records before it completes the batch: a batch that is
+// completed by a hub that dies then is gone, and this reader has it.
+func (b *book) readOne(ctx context.Context, feedback *iothub.FeedbackReceiver) error {
+	batch, err := feedback.Receive(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range batch.Records {
+		b.reported[f.MessageID] = true
+	}
+	return batch.Complete(ctx)
+}
+
+// settleAll empties the hub and compares the books.
+func (b *book) settleAll(t *testing.T, address string) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	device, err := iothub.DialDevice(ctx, keptString(address, "DeviceId=myFirstDevice"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer device.Close(ctx)
+	b.untilQuiet(t, ctx, func(ctx context.Context) error { return b.completeOne(ctx, device) })
+	service, err := iothub.DialService(ctx, keptString(address, "SharedAccessKeyName=service"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer service.Close()
+	feedback, err := service.ReceiveFeedback(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.untilQuiet(t, ctx, func(ctx context.Context) error { return b.readOne(ctx, feedback) })
+	for id := range b.acked {
+		// A completion whose answer was lost is known by its feedback.
+		if !b.completed[id] && !b.reported[id] {
+			t.Errorf("message %s was acknowledged and is lost", id)
+		}
+	}
+	for id := range b.completed {
+		if !b.reported[id] {
+			t.Errorf("message %s was completed without feedback", id)
+		}
+	}
+}
+
+// untilQuiet runs step until nothing has come for a while.
+func (b *book) untilQuiet(t *testing.T, ctx context.Context, step func(context.Context) error) {
+	t.Helper()
+	for {
+		const quiet = 500 * time.Millisecond
+		waiting, cancel := context.WithTimeout(ctx, quiet)
+		err := step(waiting)
+		cancel()
+		switch {
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			return
+		case err != nil:
+			t.Fatal(err)
+		}
+	}
+}
+
+func keptString(address, who string) auth.ConnectionString {
+	cs, err := auth.ParseConnectionString("HostName=" + address + ";UseDevelopmentEmulator=true;SharedAccessKey=bG9jYWwgaHViOiBwdWJsaXNoZWQsIG5vdCBzZWNyZXQ=;" + who)
+	if err != nil {
+		panic(err)
+	}
+	return cs
+}
