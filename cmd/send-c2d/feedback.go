@@ -9,6 +9,7 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/localhub"
 )
 
 // monitor is the feedback subcommand: it prints feedback as it comes.
@@ -41,10 +42,11 @@ there as a whole.`,
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringArrayVarP(&m.devices, "device-id", "d", nil, "only records of this device (repeat)")
-	f.StringArrayVar(&m.ids, "message-id", nil, "only the record of this message (repeat)")
+	f.StringArrayVarP(&m.devices, "device-id", "d", nil, "only records of the device `ID` (repeat)")
+	f.StringArrayVar(&m.ids, "message-id", nil, "only the record of the message `ID` (repeat)")
 	f.IntVarP(&m.count, "count", "C", 0, "stop after `N` records (or more: a batch is printed to its end)")
 	f.BoolVar(&m.peek, "peek", false, "leave all records for others")
+	s.AddFlags(cmd, localhub.DefaultAddress)
 	return cmd
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 func (s *source) addFlags(f *pflag.FlagSet) {
-	f.StringArrayVarP(&s.devices, "device-id", "d", nil, "device to send to (repeat; default IOTHUB_DEVICE_ID, or "+localhub.DefaultDeviceID+" on the local hub)")
+	f.StringArrayVarP(&s.devices, "device-id", "d", nil, "device `ID` to send to (repeat; default IOTHUB_DEVICE_ID, or "+localhub.DefaultDeviceID+" on the local hub)")
 	f.StringVarP(&s.file, "file", "f", "", "read the body from `PATH` (-: standard input)")
 	f.BoolVarP(&s.lines, "lines", "l", false, "send each line of standard input, or of --file; a blank one is an empty message")
 	f.BoolVar(&s.jsonLines, "jsonl", false, "each line is a whole message as JSON, as --output json of simulated-device prints it")
@@ -25,8 +25,8 @@ func (s *source) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&s.id, "message-id", "", "message `ID` (default a new UUID for each)")
 	f.StringVar(&s.correlation, "correlation-id", "", "correlation `ID`")
 	f.StringVar(&s.user, "user-id", "", "user `ID`")
-	f.StringVar(&s.contentType, "content-type", "", "such as application/json")
-	f.StringVar(&s.contentEncoding, "content-encoding", "", "such as utf-8")
+	f.StringVar(&s.contentType, "content-type", "", "media `TYPE`, such as application/json")
+	f.StringVar(&s.contentEncoding, "content-encoding", "", "`NAME`, such as utf-8")
 	f.Var(&s.ttl, "ttl", "how long the message lives (default the hub's, usually 1h)")
 	f.StringVar(&s.expiry, "expiry", "", "when it expires: `TIME` in RFC 3339, or milliseconds since 1970")
 	s.ack = iothub.AckFull

@@ -38,8 +38,8 @@ simulated-device brings.`,
 			return s.run(cmd.Context())
 		},
 	}
-	s.settings.AddFlags(cmd, localhub.DefaultAddress)
 	s.addFlags(cmd)
+	s.settings.AddFlags(cmd, localhub.DefaultAddress)
 	cmd.AddCommand(newFeedbackCommand(c, &s.settings))
 	return cmd
 }

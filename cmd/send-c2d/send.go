@@ -43,7 +43,7 @@ func (s *sender) addFlags(cmd *cobra.Command) {
 	s.waitLimit = console.Duration(time.Minute)
 	f.Var(&s.waitLimit, "feedback-timeout", "wait this long for the last feedback, then exit with code 124 (0: for ever)")
 	f.Var(&s.retryFull, "retry-queue-full", "wait up to this long for room in a full queue")
-	f.IntVar(&s.inFlight, "in-flight", 1, "messages that may await the hub's answer at once")
+	f.IntVar(&s.inFlight, "in-flight", 1, "`N` messages may await the hub's answer at once")
 	f.BoolVar(&s.dryRun, "dry-run", false, "show the messages, send nothing")
 }
 

@@ -31,7 +31,7 @@ type receiver struct {
 func (r *receiver) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVarP(&r.deviceID, "device-id", "d", "", "device to be, on the local hub (default "+localhub.DefaultDeviceID+")")
+	f.StringVarP(&r.deviceID, "device-id", "d", "", "device `ID` to be, on the local hub (default "+localhub.DefaultDeviceID+")")
 	f.IntVarP(&r.count, "count", "C", 0, "stop after `N` messages")
 	f.Var(&r.idle, "exit-when-idle", "stop after this long without a message")
 	f.IntVar(&r.prefetch, "prefetch", 0, "messages to hold at once; the lock of each is running (default 10, or 1000 to leave some unsettled)")

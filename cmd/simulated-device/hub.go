@@ -54,6 +54,7 @@ func (h *hubServer) addFlags(cmd *cobra.Command) {
 	h.options.Gateway = localhub.GatewayV2
 	f.Var(console.Choice(&h.options.Gateway, localhub.GatewayV1, localhub.GatewayV2), "gateway", "generation of IoT Hub's front end to imitate: v1 or v2")
 	h.tuning.addFlags(f)
+	h.settings.AddRunFlags(cmd)
 }
 
 // run serves until the context ends.
@@ -90,7 +91,10 @@ func (h *hubServer) make() (*localhub.Hub, error) {
 	}
 	h.options.Logger = h.console.Logger(h.settings)
 	hub, err := localhub.New(&h.options)
-	if err != nil {
+	switch {
+	case errors.Is(err, localhub.ErrData):
+		return nil, err
+	case err != nil:
 		return nil, console.Usage(err, "")
 	}
 	if h.caOut == "" {

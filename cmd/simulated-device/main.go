@@ -33,8 +33,8 @@ to that, so that everything can be tried without an Azure account.`,
 		Args: console.Args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}
-	r.settings.AddFlags(cmd, localhub.DefaultAddress)
 	r.addFlags(cmd)
+	r.settings.AddFlags(cmd, localhub.DefaultAddress)
 	cmd.AddCommand(newHubCommand(c, &r.settings))
 	return cmd
 }

@@ -17,7 +17,6 @@ func completeChoices(cmd *cobra.Command) {
 		_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(value.Choices(), cobra.ShellCompDirectiveNoFileComp))
 	}
 	cmd.Flags().VisitAll(register)
-	cmd.PersistentFlags().VisitAll(register)
 	for _, below := range cmd.Commands() {
 		completeChoices(below)
 	}

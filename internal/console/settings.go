@@ -37,7 +37,7 @@ type Settings struct {
 	Transport        Transport
 
 	env          map[string]string // of the .env file
-	flags        *pflag.FlagSet
+	clients      []*pflag.FlagSet // of the commands with AddFlags; one of them runs
 	localDefault string
 }
 
@@ -50,22 +50,29 @@ const (
 	OutputJSON Output = "json" // one object a line
 )
 
-// AddFlags registers the settings as flags of cmd. A local hub is looked for at
-// localAddress if nothing else is said.
+// AddFlags registers the settings as flags of cmd, which is a client of a hub. A
+// local hub is looked for at localAddress if nothing else is said.
 func (s *Settings) AddFlags(cmd *cobra.Command, localAddress string) {
-	f := cmd.PersistentFlags()
+	f := cmd.Flags()
 	f.SortFlags = false
-	s.flags, s.localDefault = f, localAddress
-	f.StringVarP(&s.ConnectionString, "connection-string", "c", "", "connection string of the hub (better: environment or .env)")
+	s.clients = append(s.clients, f)
+	s.localDefault = localAddress
+	f.StringVarP(&s.ConnectionString, "connection-string", "c", "", "connection `STRING` of the hub (better: environment or .env)")
 	f.StringVar(&s.Local, "local", "", "use the local hub, at `HOST:PORT` if given")
 	f.Lookup("local").NoOptDefVal = localAddress
 	f.StringVar(&s.EnvFile, "env-file", "", "read settings from `FILE` (default .env, if it is there)")
 	s.Output = OutputText
 	f.VarP(Choice(&s.Output, OutputText, OutputJSON), "output", "o", "form of the output: text or json")
+	s.AddRunFlags(cmd)
+	s.Transport.addFlags(f)
+}
+
+// AddRunFlags registers the settings that every command has.
+func (s *Settings) AddRunFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
 	f.BoolVarP(&s.Quiet, "quiet", "q", false, "print data and errors only")
 	f.BoolVarP(&s.Verbose, "verbose", "v", false, "print more, on standard error")
 	f.VarP(&s.Timeout, "timeout", "W", "give up after this long, with exit code 124")
-	s.Transport.addFlags(cmd)
 }
 
 // Load reads the .env file. It must run before Get.
@@ -98,8 +105,10 @@ var variableNames = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 // variable is empty must not end up at another hub.
 func (s *Settings) check() error {
 	for _, name := range []string{"connection-string", "local", "env-file", "ca-file"} {
-		if f := s.flags.Lookup(name); f.Changed && f.Value.String() == "" {
-			return Usagef("--%s is empty", name)
+		for _, flags := range s.clients {
+			if f := flags.Lookup(name); f.Changed && f.Value.String() == "" {
+				return Usagef("--%s is empty", name)
+			}
 		}
 	}
 	if s.Local != "" && s.ConnectionString != "" {

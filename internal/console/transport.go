@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/iothub/auth"
@@ -29,8 +29,7 @@ type Transport struct {
 const traceStderr = "-"
 
 // addFlags registers the flags.
-func (t *Transport) addFlags(cmd *cobra.Command) {
-	f := cmd.PersistentFlags()
+func (t *Transport) addFlags(f *pflag.FlagSet) {
 	t.Protocol = iothub.AMQP
 	f.Var((*protocolValue)(&t.Protocol), "protocol", "amqp (port 5671) or amqp-ws (WebSocket, port 443)")
 	f.StringVar(&t.ProxyURL, "proxy", "", "go by the HTTP proxy at `URL` (amqp-ws also heeds HTTPS_PROXY and NO_PROXY)")

@@ -1,6 +1,7 @@
 package localhub
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -12,11 +13,17 @@ func (h *Hub) openData() error {
 		return nil
 	}
 	var err error
-	if h.store, err = openStore(h.options.Data); err != nil {
-		return err
+	if h.store, err = openStore(h.options.Data); err == nil {
+		err = h.takeUp()
 	}
-	return h.takeUp()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrData, err)
+	}
+	return nil
 }
+
+// ErrData says that [Options.Data] cannot be used.
+var ErrData = errors.New("keep data")
 
 // takeUp restores the feedback queue, the queues of devices, and the records of
 // messages that ended and were not reported.
