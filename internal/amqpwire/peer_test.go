@@ -51,8 +51,11 @@ func namedMessages() map[string]*Message {
 			Data:                  [][]byte{[]byte("on")},
 		},
 		"delivered command": {
-			Annotations: Map{{Symbol("x-opt-sequence-number"), uint64(1)}, {Symbol("iothub-enqueuedtime"), now},
-				{Symbol("iothub-deliverycount"), uint8(0)}},
+			Annotations: Map{
+				{Symbol("x-opt-sequence-number"), uint64(1)},
+				{Symbol("iothub-enqueuedtime"), now},
+				{Symbol("iothub-deliverycount"), uint8(0)},
+			},
 			Data: [][]byte{{}},
 		},
 		"put-token": {

@@ -37,7 +37,7 @@ type Settings struct {
 	Transport        Transport
 
 	env          map[string]string // of the .env file
-	clients      []*pflag.FlagSet // of the commands with AddFlags; one of them runs
+	clients      []*pflag.FlagSet  // of the commands with AddFlags; one of them runs
 	localDefault string
 }
 

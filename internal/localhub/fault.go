@@ -161,7 +161,7 @@ func onPurpose(value string, usual amqpwire.Symbol) *amqpwire.Error {
 
 // authStatus is the status that refuse-auth gives a token.
 func authStatus(value string) int32 {
-	n, _ := strconv.Atoi(cmp.Or(value, "401"))
+	n, _ := strconv.ParseInt(cmp.Or(value, "401"), 10, 32) // ParseFaults has checked it
 	return int32(n)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"iothub-c2d/internal/amqpwire"
 )
@@ -43,7 +44,7 @@ func openStore(dir string) (*store, error) {
 	const patience = time.Second // for another hub to let go of the file
 	path := filepath.Join(dir, "hub.db")
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: patience})
-	if errors.Is(err, bbolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		err = errors.New("another hub is using it")
 	}
 	if err != nil {
