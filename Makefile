@@ -23,6 +23,10 @@ lint: ## check the code's form
 fuzz: ## fuzz every target for FUZZTIME (30s) each
 	.ci/fuzz $(FUZZTIME)
 
+soak: ## a million messages, 50,000 faults, 1,000 kills of the hub (minutes)
+	go test -run TestSoak -v -timeout 60m ./internal/iothub -soak.messages 1000000 -soak.faults 50000
+	go test -run TestKilledHub -v -timeout 60m ./cmd -args -kills=1000
+
 bench: ## measure against bare go-amqp on the same hub
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
@@ -32,4 +36,4 @@ man: build ## write the man pages to bin/man
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help build test demo interop lint fuzz bench man clean
+.PHONY: help build test demo interop lint fuzz soak bench man clean
