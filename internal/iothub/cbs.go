@@ -21,9 +21,11 @@ const cbsAddress = "$cbs"
 // cbs keeps a connection authenticated. Its links stay open, so that renewing
 // a token disturbs nothing else.
 type cbs struct {
+	conn     *amqp.Conn
 	session  *amqp.Session
 	sender   *amqp.Sender
 	receiver *amqp.Receiver
+	broken   bool // the links are
 	tokens   TokenSource
 	name     string // what the tokens are for
 	options  Options
@@ -41,37 +43,47 @@ func authenticate(ctx context.Context, conn *amqp.Conn, cs auth.ConnectionString
 	}
 	// The name is the resource as it stands in a token, which is what the Node
 	// SDK sends.
-	c := &cbs{tokens: tokens, name: url.QueryEscape(cs.Resource()), options: o}
-	if err := c.attach(ctx, conn); err != nil {
-		return nil, fmt.Errorf("attach %s: %w", cbsAddress, refine(err))
+	c := &cbs{conn: conn, tokens: tokens, name: url.QueryEscape(cs.Resource()), options: o}
+	if err := c.attach(ctx); err != nil {
+		return nil, err
 	}
-	expires, err := c.put(ctx)
+	expires, err := c.put(ctx, time.Time{})
 	if err != nil {
 		return nil, err
 	}
 	o.Logger.Info("authenticated", "by", "token", "for", cs.Resource(), "expires", expires.UTC().Format(time.RFC3339))
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	c.cancel = cancel
-	c.renewal.Go(func() { c.renew(background, conn.Done(), expires) })
+	c.renewal.Go(func() { c.renew(background, expires) })
 	return c, nil
 }
 
-func (c *cbs) attach(ctx context.Context, conn *amqp.Conn) (err error) {
-	if c.session, err = conn.NewSession(ctx, nil); err != nil {
-		return err
+func (c *cbs) attach(ctx context.Context) (err error) {
+	if c.session, err = c.conn.NewSession(ctx, nil); err != nil {
+		return fmt.Errorf("begin session: %w", refine(err))
 	}
 	if c.sender, err = c.session.NewSender(ctx, cbsAddress, nil); err != nil {
-		return err
+		return fmt.Errorf("attach %s: %w", cbsAddress, refine(err))
 	}
 	c.receiver, err = c.session.NewReceiver(ctx, cbsAddress, &amqp.ReceiverOptions{Credit: 10})
-	return err
+	if err != nil {
+		return fmt.Errorf("attach %s: %w", cbsAddress, refine(err))
+	}
+	return nil
 }
 
-// put shows the hub a new token and returns when it expires.
-func (c *cbs) put(ctx context.Context) (expires time.Time, err error) {
+// errNoNewToken says that a renewal would only show what the hub has seen.
+var errNoNewToken = errors.New("there is no token that lasts longer")
+
+// put shows the hub a new token in place of the one that it knows, and returns
+// when it expires.
+func (c *cbs) put(ctx context.Context, known time.Time) (expires time.Time, err error) {
 	token, err := c.tokens(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return time.Time{}, fmt.Errorf("make a token: %w", err)
+	case !token.Expires.After(known):
+		return time.Time{}, errNoNewToken
 	}
 	c.requests++
 	id := fmt.Sprintf("put-token-%d", c.requests)
@@ -133,53 +145,6 @@ var conditionOfStatus = map[int]string{
 	http.StatusUnauthorized: string(amqp.ErrCondUnauthorizedAccess),
 	http.StatusForbidden:    string(amqp.ErrCondUnauthorizedAccess),
 	http.StatusNotFound:     string(amqp.ErrCondNotFound),
-}
-
-// Renewal starts when this much of a token's life has passed, and a failed one
-// is tried again after renewalRetry. Source: 85 % is the C# and Java SDKs' rule.
-const (
-	renewalPart  = 0.85
-	renewalRetry = 5 * time.Second
-	// renewalTimeout is how long one attempt may take.
-	renewalTimeout = 30 * time.Second
-)
-
-// renewAfter returns how long to wait before a token that expires then is
-// replaced.
-func renewAfter(expires, now time.Time) time.Duration {
-	return time.Duration(float64(expires.Sub(now)) * renewalPart)
-}
-
-// renew is the goroutine that replaces tokens before they expire. It ends with
-// ctx, or with the connection.
-func (c *cbs) renew(ctx context.Context, closed <-chan struct{}, expires time.Time) {
-	wait := renewAfter(expires, time.Now())
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-closed:
-			return
-		case <-time.After(wait):
-		}
-		next, err := c.replace(ctx)
-		switch {
-		case err == nil:
-			c.options.Logger.Info("token renewed", "expires", next.UTC().Format(time.RFC3339))
-			wait = renewAfter(next, time.Now())
-		case ctx.Err() != nil, connectionLost(err):
-			return
-		default:
-			c.options.Logger.Warn("token not renewed", "error", err)
-			wait = renewalRetry
-		}
-	}
-}
-
-func (c *cbs) replace(ctx context.Context) (time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, renewalTimeout)
-	defer cancel()
-	return c.put(ctx)
 }
 
 // connectionLost reports whether nothing can be sent on the link any more.

@@ -2,7 +2,6 @@ package iothub
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/Azure/go-amqp"
@@ -23,7 +22,7 @@ func receiveAddress(cs auth.ConnectionString) string {
 // Device is a device's connection to a hub. It reconnects by itself.
 type Device struct {
 	client   *client
-	receiver attachment[*amqp.Receiver]
+	receiver *attachment[*amqp.Receiver]
 	id       string
 }
 
@@ -32,11 +31,12 @@ type Device struct {
 // displaces the first.
 func DialDevice(ctx context.Context, cs auth.ConnectionString, options *Options) (*Device, error) {
 	d := &Device{client: newClient(cs, options), id: cs.DeviceID}
-	d.receiver = attachment[*amqp.Receiver]{client: d.client, attach: func(ctx context.Context, session *amqp.Session) (*amqp.Receiver, error) {
+	d.receiver = newAttachment(d.client, func(ctx context.Context, session *amqp.Session) (*amqp.Receiver, error) {
 		return attachReceiver(ctx, session, receiveAddress(cs), d.client.options.Prefetch)
-	}}
+	})
 	if _, _, err := d.receiver.get(ctx); err != nil {
-		return nil, errors.Join(err, d.client.close())
+		_ = d.client.close() // what went wrong before is what matters
+		return nil, err
 	}
 	return d, nil
 }
@@ -63,7 +63,7 @@ func (d *Device) Receive(ctx context.Context) (delivery *Delivery, err error) {
 		if err != nil {
 			return err
 		}
-		delivery = &Delivery{DeviceID: d.id, Received: decode(m), receiver: receiver, message: m}
+		delivery = &Delivery{DeviceID: d.id, Received: decode(m), held: held{d.receiver, receiver, m}}
 		return nil
 	})
 	if err != nil {
@@ -72,47 +72,42 @@ func (d *Device) Receive(ctx context.Context) (delivery *Delivery, err error) {
 	return delivery, nil
 }
 
-// Close ends the connection. Messages that are not settled go back to the hub.
+// Close ends the connection, and what waits for it. Messages that are not
+// settled go back to the hub.
 func (d *Device) Close(ctx context.Context) error {
-	return errors.Join(d.receiver.close(ctx), d.client.close())
+	d.client.end()
+	err := d.receiver.close(ctx)
+	if closed := d.client.close(); err == nil {
+		err = closed
+	}
+	return err
 }
 
 // Delivery is a message in the device's hands.
 type Delivery struct {
 	Received
 	DeviceID string
-	receiver *amqp.Receiver
-	message  *amqp.Message
+	held     held
 }
 
 // Complete tells the hub that the message has been processed. It fails with
 // [ErrLockLost] if the hub delivers the message again nevertheless: because the
 // lock had run out, or because the connection broke and with it the answer.
 func (d *Delivery) Complete(ctx context.Context) error {
-	return settled("complete", d.receiver.AcceptMessage(ctx, d.message))
+	return d.held.settle(ctx, "complete message", (*amqp.Receiver).AcceptMessage)
 }
 
 // Abandon gives the message back, to be delivered again, ten times at most. It
 // fails as [Delivery.Complete] does.
 func (d *Delivery) Abandon(ctx context.Context) error {
-	return settled("abandon", d.receiver.ReleaseMessage(ctx, d.message))
+	return d.held.settle(ctx, "abandon message", (*amqp.Receiver).ReleaseMessage)
 }
 
 // Reject gives the message up: the hub dead-letters it. It fails as
 // [Delivery.Complete] does.
 func (d *Delivery) Reject(ctx context.Context) error {
-	// No error goes with it: real hubs have detached the link over one.
-	return settled("reject", d.receiver.RejectMessage(ctx, d.message, nil))
-}
-
-// settled names a settlement that failed. A delivery cannot be settled on any
-// link but its own, so without that link its lock is lost.
-func settled(verb string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case connectionLost(err):
-		return fmt.Errorf("%s message: %w: %w", verb, ErrLockLost, refine(err))
-	}
-	return fmt.Errorf("%s message: %w", verb, refine(err))
+	return d.held.settle(ctx, "reject message", func(r *amqp.Receiver, ctx context.Context, m *amqp.Message) error {
+		// No error goes with it: real hubs have detached the link over one.
+		return r.RejectMessage(ctx, m, nil)
+	})
 }

@@ -48,6 +48,9 @@ func connect(ctx context.Context, cs auth.ConnectionString, o Options) (*connect
 	})
 	if err != nil {
 		_ = stream.Close() // what went wrong before is what matters
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = context.DeadlineExceeded // the socket may be the first to notice
+		}
 		return nil, fmt.Errorf("open AMQP connection to %s: %w", r.address(), refine(err))
 	}
 	c := &connection{stream: stream, amqp: conn}

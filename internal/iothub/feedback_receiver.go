@@ -13,14 +13,15 @@ const feedbackCredit = 100
 
 // FeedbackReceiver receives feedback messages. It reconnects by itself.
 type FeedbackReceiver struct {
-	receiver attachment[*amqp.Receiver]
+	receiver *attachment[*amqp.Receiver]
 }
 
 // ReceiveFeedback starts to receive delivery feedback. All back ends of a hub
 // share one queue of it: what one completes, no other sees.
 func (s *Service) ReceiveFeedback(ctx context.Context) (*FeedbackReceiver, error) {
-	f := &FeedbackReceiver{attachment[*amqp.Receiver]{client: s.client, attach: attachFeedback}}
-	if _, _, err := f.receiver.get(ctx); err != nil {
+	f := &FeedbackReceiver{newAttachment(s.client, attachFeedback)}
+	attached := func(context.Context, *amqp.Receiver) error { return nil }
+	if err := f.receiver.do(ctx, attached); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -37,13 +38,13 @@ func (f *FeedbackReceiver) Receive(ctx context.Context) (batch *FeedbackBatch, e
 		if err != nil {
 			return err
 		}
-		batch = &FeedbackBatch{receiver: receiver, message: m}
+		batch = &FeedbackBatch{held: held{f.receiver, receiver, m}}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("receive feedback: %w", err)
 	}
-	batch.Records, err = decodeFeedback(body(batch.message))
+	batch.Records, err = decodeFeedback(body(batch.held.message))
 	return batch, err
 }
 
@@ -62,12 +63,11 @@ func (f *FeedbackReceiver) Yield(ctx context.Context) error {
 // FeedbackBatch is one feedback message: the records that the hub had when it
 // sent it, for whatever devices and senders.
 type FeedbackBatch struct {
-	Records  []Feedback
-	receiver *amqp.Receiver
-	message  *amqp.Message
+	Records []Feedback
+	held    held
 }
 
 // Complete removes the batch from the hub.
 func (b *FeedbackBatch) Complete(ctx context.Context) error {
-	return settled("complete feedback", b.receiver.AcceptMessage(ctx, b.message))
+	return b.held.settle(ctx, "complete feedback", (*amqp.Receiver).AcceptMessage)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/Azure/go-amqp"
 )
 
-// remedy is what an error calls for.
+// remedy is what an error calls for. Each includes those before it.
 type remedy int
 
 const (
@@ -53,6 +53,18 @@ var remedies = map[amqp.ErrCond]remedy{
 	"com.microsoft:message-lock-lost":          stop,      // the message is the next receiver's
 }
 
+// requestWrong are the conditions that blame what was asked. If they end a whole
+// session or connection, it was not the request that was wrong: the two ends no
+// longer agree on where they are, which a new start mends. It happens: go-amqp
+// begins a session anew before it has said that it understood the end of the
+// last.
+var requestWrong = map[amqp.ErrCond]bool{
+	amqp.ErrCondNotAllowed:     true,
+	amqp.ErrCondNotImplemented: true,
+	amqp.ErrCondInvalidField:   true,
+	amqp.ErrCondDecodeError:    true,
+}
+
 // finalError is an error that no other attempt can mend, whatever it says.
 type finalError struct{ error }
 
@@ -67,16 +79,34 @@ func remedyFor(err error) remedy {
 		return stop
 	}
 	if remote := remoteError(err); remote != nil {
-		if r, ok := remedies[remote.Condition]; ok {
-			return r
+		r, ok := remedies[remote.Condition]
+		if ok && (!requestWrong[remote.Condition] || !agreementLost(err)) {
+			// A link that was detached is gone, though its condition may pass.
+			return max(r, damage(err))
 		}
 	}
+	return damage(err)
+}
+
+// agreementLost reports whether err ended a session or a connection.
+func agreementLost(err error) bool {
+	var session *amqp.SessionError
+	var conn *amqp.ConnError
+	return errors.As(err, &session) || errors.As(err, &conn)
+}
+
+// damage returns what it takes to mend what err broke, whatever its reason.
+func damage(err error) remedy {
 	var link *amqp.LinkError
+	var session *amqp.SessionError
+	var conn *amqp.ConnError
 	var rejected *amqp.Error
 	switch {
-	case errors.As(err, &link):
+	case errors.As(err, &conn):
+		return reconnect
+	case errors.As(err, &link), errors.As(err, &session): // one link has one session
 		return relink
-	case errors.As(err, &rejected): // the delivery only
+	case errors.As(err, &rejected): // the delivery, or a link that never was
 		return again
 	}
 	return reconnect

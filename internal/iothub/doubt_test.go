@@ -1,0 +1,76 @@
+package iothub_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"iothub-c2d/internal/faultnet"
+	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/localhub"
+)
+
+// TestDoubtStays wants a refusal after an attempt without an answer to leave
+// open whether the hub has the message: here it has.
+func TestDoubtStays(t *testing.T) {
+	t.Parallel()
+	for _, faults := range []string{
+		"refuse-send=resource-limit",
+		"refuse-send=throttled:first=2,refuse-send=resource-limit",
+	} {
+		t.Run(faults, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 1, localhub.Options{})
+				defer w.close()
+				p := newProbe(w)
+				s := w.service(t.Context(), iothub.Options{Dial: p.DialContext})
+				defer w.closeService(s)
+				p.arm(phaseSend, blow{after: func(c *faultnet.Conn) {
+					c.BlackHole()   // the answer does not arrive
+					synctest.Wait() // until the hub has the message
+					c.Cut(faultnet.Reset)
+					w.inject(faults)
+				}})
+				err := w.send(t.Context(), s, "dev1", 0)
+				if !errors.Is(err, iothub.ErrIndeterminate) || !errors.Is(err, iothub.ErrQueueFull) {
+					t.Errorf("Send = %v, want queue full, but indeterminate", err)
+				}
+				w.inject("")
+				w.finish(t.Context(), nil)
+				if r := w.verify(); r.recovered != 1 {
+					t.Errorf("%d recovered, want 1", r.recovered)
+				}
+			})
+		})
+	}
+}
+
+// TestAfterStop wants an error that no attempt can mend to be that operation's
+// only: the next finds the client whole.
+func TestAfterStop(t *testing.T) {
+	t.Parallel()
+	for _, faults := range []string{
+		"detach=stolen:first=1", "detach=not-found:first=1", "end-session=not-found:first=1", "close=not-found:first=1",
+		"refuse-send=not-found:first=1",
+	} {
+		t.Run(faults, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 2, localhub.Options{})
+				defer w.close()
+				s := w.service(t.Context(), iothub.Options{})
+				defer w.closeService(s)
+				w.inject(faults)
+				if err := w.send(t.Context(), s, "dev1", 0); err == nil {
+					t.Error("the first message was sent, want an error")
+				}
+				if err := w.send(t.Context(), s, "dev1", 1); err != nil {
+					t.Errorf("the second message = %v, want it sent", err)
+				}
+				w.finish(t.Context(), nil)
+				w.verify()
+			})
+		})
+	}
+}

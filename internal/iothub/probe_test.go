@@ -1,0 +1,178 @@
+package iothub_test
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"sync"
+	"syscall"
+
+	"iothub-c2d/internal/faultnet"
+)
+
+// phase is a step that a client takes on its connection.
+type phase string
+
+const (
+	phaseDial     phase = "dial"
+	phaseHeader   phase = "header"
+	phaseOpen     phase = "open"
+	phasePutToken phase = "put-token"
+	phaseAttach   phase = "attach"
+	phaseSend     phase = "send"
+	phaseReceive  phase = "receive" // credit is granted
+	phaseSettle   phase = "settle"
+	noPhase       phase = ""
+)
+
+var phases = []phase{
+	phaseDial, phaseHeader, phaseOpen, phasePutToken, phaseAttach, phaseSend, phaseReceive, phaseSettle,
+}
+
+// probe counts the steps of a client, and strikes at one of them.
+type probe struct {
+	dial func(ctx context.Context) (net.Conn, error)
+
+	mu      sync.Mutex
+	count   map[phase]int
+	at      phase // where to strike, once; noPhase: nowhere
+	blow    blow
+	refused bool // all dials are
+	current *faultnet.Conn
+}
+
+// blow is what strikes: one of the three, and dial in place of these.
+type blow struct {
+	before func(*faultnet.Conn) // what the client says does not arrive
+	after  func(*faultnet.Conn) // it does, but the answer does not
+	dial   func(ctx context.Context) error
+}
+
+func newProbe(w *world) *probe {
+	return &probe{dial: w.dial, count: make(map[phase]int)}
+}
+
+// arm has b strike at the next step of phase p, and counts from 0.
+func (p *probe) arm(at phase, b blow) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at, p.blow, p.count = at, b, make(map[phase]int)
+}
+
+// refuse has dials refused from now on, or no longer.
+func (p *probe) refuse(yes bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused = yes
+}
+
+// cut breaks the connection.
+func (p *probe) cut() {
+	p.mu.Lock()
+	c := p.current
+	p.mu.Unlock()
+	c.Cut(faultnet.Reset)
+}
+
+func (p *probe) counted(at phase) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count[at]
+}
+
+// step counts a step and returns what strikes at it.
+func (p *probe) step(at phase) (b blow) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.count[at]++
+	if at != noPhase && at == p.at {
+		p.at = noPhase
+		return p.blow
+	}
+	return blow{}
+}
+
+func (p *probe) DialContext(ctx context.Context) (net.Conn, error) {
+	if b := p.step(phaseDial); b.dial != nil {
+		if err := b.dial(ctx); err != nil {
+			return nil, err
+		}
+	}
+	p.mu.Lock()
+	refused := p.refused
+	p.mu.Unlock()
+	if refused {
+		return nil, refuseDial(ctx)
+	}
+	stream, err := p.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := faultnet.NewConn(stream, 1)
+	p.mu.Lock()
+	p.current = c
+	p.mu.Unlock()
+	return &probedConn{Conn: c, probe: p}, nil
+}
+
+// probedConn tells the probe of the steps in what is written. go-amqp writes
+// frame by frame.
+type probedConn struct {
+	*faultnet.Conn
+	probe    *probe
+	attached bool // a link other than those to $cbs
+}
+
+func (c *probedConn) Write(frame []byte) (int, error) {
+	at := c.phaseOf(frame)
+	b := c.probe.step(at)
+	if b.before != nil {
+		b.before(c.Conn)
+	}
+	n, err := c.Conn.Write(frame)
+	if b.after != nil {
+		b.after(c.Conn)
+	}
+	return n, err
+}
+
+func (c *probedConn) phaseOf(frame []byte) phase {
+	const performative = 10 // where its code is
+	if bytes.HasPrefix(frame, []byte("AMQP")) {
+		return phaseHeader
+	}
+	if len(frame) <= performative {
+		return noPhase
+	}
+	switch frame[performative] {
+	case 0x10:
+		return phaseOpen
+	case 0x12:
+		if bytes.Contains(frame, []byte("$cbs")) {
+			return noPhase
+		}
+		c.attached = true
+		return phaseAttach
+	case 0x13:
+		if c.attached {
+			return phaseReceive
+		}
+	case 0x14:
+		if bytes.Contains(frame, []byte("put-token")) {
+			return phasePutToken
+		}
+		return phaseSend
+	case 0x15:
+		if c.attached {
+			return phaseSettle
+		}
+	}
+	return noPhase
+}
+
+func refuseDial(context.Context) error { return syscall.ECONNREFUSED }
+
+func hangDial(ctx context.Context) error {
+	<-ctx.Done()
+	return ctx.Err()
+}

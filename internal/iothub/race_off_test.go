@@ -1,0 +1,5 @@
+//go:build !race
+
+package iothub_test
+
+const raceDetector = false
