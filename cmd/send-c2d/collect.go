@@ -9,36 +9,55 @@ import (
 	"iothub-c2d/internal/iothub"
 )
 
-// receive is the goroutine that takes the feedback in.
+// reader reads a hub's feedback beside others who do.
 //
-// All senders of a hub read from one queue, and get each other's records. A
-// batch that holds any is neither completed, which would take it from its
-// owner, nor kept, which would hide it: it goes back, and since it would come
-// straight here again, this reader stays away for a moment. First it looks
-// through all that is there, for its own may be behind the others'.
-func (t *tracker) receive(ctx context.Context) {
-	var turns int // that ended with others' batches in hand
-	for {
-		foreign, err := t.look(ctx)
-		if err == nil && foreign {
-			turns++
-			err = t.makeWay(ctx, turns)
+// All back ends of a hub read from one queue, and get each other's records. A
+// batch that holds any that are not this reader's to take is neither completed,
+// which would take it from its owner, nor kept, which would hide it: it goes
+// back, and since it would come straight here again, this reader stays away for
+// a moment. First it looks through all that is there, for its own may be behind
+// the others'.
+type reader struct {
+	receiver *iothub.FeedbackReceiver
+	// take looks at a batch, and completes it if it may; it reports whether the
+	// batch is done with.
+	take func(ctx context.Context, batch *iothub.FeedbackBatch) (done bool, err error)
+	// enough ends the reading, if it is set.
+	enough func() bool
+	quiet  time.Duration // after this long without a batch there are no more
+}
+
+// shortestQuiet bounds quiet from below: a hub on the same machine answers at
+// once, but has other work as well.
+const shortestQuiet = 20 * time.Millisecond
+
+// newReader returns a reader of a hub that takes roundTrip to answer.
+func newReader(receiver *iothub.FeedbackReceiver, roundTrip time.Duration, take func(context.Context, *iothub.FeedbackBatch) (bool, error)) *reader {
+	return &reader{receiver: receiver, take: take, quiet: max(2*roundTrip, shortestQuiet)}
+}
+
+// read takes batches in until there have been enough, or ctx ends.
+func (r *reader) read(ctx context.Context) error {
+	for turns := 1; ; turns++ {
+		foreign, err := r.look(ctx)
+		if err != nil || !foreign {
+			return err
 		}
-		if err != nil {
-			t.fail(err)
-			return
+		if err := r.makeWay(ctx, turns); err != nil {
+			return err
 		}
 	}
 }
 
-// look takes in batches until one is not all ours and no more follow it.
-func (t *tracker) look(ctx context.Context) (foreign bool, err error) {
-	for {
+// look takes in batches until one is to stay and no more follow it, or until
+// there have been enough.
+func (r *reader) look(ctx context.Context) (foreign bool, err error) {
+	for r.enough == nil || !r.enough() {
 		waiting, cancel := ctx, context.CancelFunc(func() {})
 		if foreign {
-			waiting, cancel = context.WithTimeout(ctx, t.quiet)
+			waiting, cancel = context.WithTimeout(ctx, r.quiet)
 		}
-		batch, err := t.receiver.Receive(waiting)
+		batch, err := r.receiver.Receive(waiting)
 		ended := waiting.Err() != nil
 		cancel()
 		switch {
@@ -47,15 +66,16 @@ func (t *tracker) look(ctx context.Context) (foreign bool, err error) {
 		case err != nil:
 			return foreign, err
 		}
-		ours, err := t.take(ctx, batch)
+		done, err := r.take(ctx, batch)
 		if err != nil {
 			return foreign, err
 		}
-		foreign = foreign || !ours
+		foreign = foreign || !done
 	}
+	return false, nil
 }
 
-// The time that a reader stays away doubles with each turn: the more senders
+// The time that a reader stays away doubles with each turn: the more readers
 // there are, the more turns it takes until each has seen all batches alone.
 const (
 	shortestLeave = 50 * time.Millisecond
@@ -63,8 +83,8 @@ const (
 )
 
 // makeWay gives others' batches back, and stays away for them to be found.
-func (t *tracker) makeWay(ctx context.Context, turns int) error {
-	if err := t.receiver.Yield(ctx); err != nil {
+func (r *reader) makeWay(ctx context.Context, turns int) error {
+	if err := r.receiver.Yield(ctx); err != nil {
 		return err
 	}
 	leave := min(shortestLeave<<min(turns-1, 10), longestLeave)
@@ -72,27 +92,14 @@ func (t *tracker) makeWay(ctx context.Context, turns int) error {
 	return ctx.Err()
 }
 
-// take reports our records of a batch, and completes the batch if it has no
-// others: completing it removes it for everyone.
-func (t *tracker) take(ctx context.Context, batch *iothub.FeedbackBatch) (ours bool, err error) {
-	ours = true
-	for _, f := range batch.Records {
-		known, err := t.resolve(f)
-		if err != nil {
-			return false, err
-		}
-		ours = ours && known
-	}
-	if !ours {
-		return false, nil
-	}
-	// Also when the work is done meanwhile: else the next reader finds it.
+// complete takes a batch off the hub, also when the work is done meanwhile:
+// else the next reader finds it. A batch whose lock is lost comes again.
+func complete(ctx context.Context, batch *iothub.FeedbackBatch) error {
 	const patience = time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	err = batch.Complete(ctx)
-	if errors.Is(err, iothub.ErrLockLost) {
-		err = nil // it comes again, and is known then
+	if err := batch.Complete(ctx); !errors.Is(err, iothub.ErrLockLost) {
+		return err
 	}
-	return true, err
+	return nil
 }

@@ -51,6 +51,7 @@ type (
 		DeliveryCountExceeded int        `json:"deliveryCountExceeded"`
 		Purged                int        `json:"purged"`
 		Unanswered            int        `json:"unanswered"`
+		Resent                int        `json:"resent"`
 		LatencyMS             *latencyMS `json:"latencyMs,omitempty"`
 	}
 	latencyMS struct {
@@ -67,9 +68,9 @@ func newFeedbackEvent(f iothub.Feedback) feedbackEvent {
 	}
 }
 
-func (r *report) summaryEvent(unanswered int) summaryEvent {
+func (r *report) summaryEvent(unanswered, resent int) summaryEvent {
 	event := summaryEvent{
-		Event: "summary", Sent: r.total, Unanswered: unanswered,
+		Event: "summary", Sent: r.total, Unanswered: unanswered, Resent: resent,
 		Success: r.statuses[iothub.Success], Rejected: r.statuses[iothub.Rejected],
 		Expired: r.statuses[iothub.Expired], Purged: r.statuses[iothub.Purged],
 		DeliveryCountExceeded: r.statuses[iothub.DeliveryCountExceeded],

@@ -22,6 +22,9 @@ type monitor struct {
 	peek     bool
 	report   report
 	shown    int
+	seen     map[iothub.Feedback]bool
+
+	roundTrip time.Duration // to the hub and back
 }
 
 func newFeedbackCommand(c *console.Console, s *console.Settings) *cobra.Command {
@@ -60,15 +63,18 @@ func (m *monitor) run(ctx context.Context) error {
 		return err
 	}
 	m.report.prepare(m.console, m.settings)
+	m.seen = make(map[iothub.Feedback]bool)
 	service, err := connect(ctx, m.console, m.settings)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer service.Close() //nolint:errcheck // all that matters has been confirmed
+	began := time.Now()
 	receiver, err := service.ReceiveFeedback(ctx)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
+	m.roundTrip = time.Since(began)
 	defer m.leave(receiver)
 	m.announce()
 	err = m.watch(ctx, receiver)
@@ -96,40 +102,37 @@ func (m *monitor) leave(receiver *iothub.FeedbackReceiver) {
 	_ = receiver.Yield(ctx) // if this fails, the hub takes it back later
 }
 
+// watch prints what comes. Batches that hold records which are to stay are
+// looked at and given back, as the tracker does with other senders'.
 func (m *monitor) watch(ctx context.Context, receiver *iothub.FeedbackReceiver) error {
-	for m.count == 0 || m.shown < m.count {
-		batch, err := receiver.Receive(ctx)
-		if err != nil {
-			return err
-		}
-		all, err := m.show(batch)
-		if err != nil {
-			return err
-		}
-		if all && !m.peek {
-			if err := batch.Complete(ctx); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	reader := newReader(receiver, m.roundTrip, m.take)
+	reader.enough = func() bool { return m.count > 0 && m.shown >= m.count }
+	return reader.read(ctx)
 }
 
-// show prints the records that are asked for, and reports whether that was
-// all of the batch.
-func (m *monitor) show(batch *iothub.FeedbackBatch) (all bool, err error) {
-	all = true
+// take prints the records that are asked for, and completes the batch if that
+// was all of it.
+func (m *monitor) take(ctx context.Context, batch *iothub.FeedbackBatch) (done bool, err error) {
+	done = !m.peek
 	for _, f := range batch.Records {
 		if !wanted(m.devices, f.DeviceID) || !wanted(m.ids, f.MessageID) {
-			all = false
+			done = false
 			continue
 		}
+		// Given back, it comes again.
+		if m.seen[f] {
+			continue
+		}
+		m.seen[f] = true
 		m.shown++
 		if err := m.report.record(f); err != nil {
 			return false, err
 		}
 	}
-	return all, nil
+	if !done {
+		return false, nil
+	}
+	return true, complete(ctx, batch)
 }
 
 // wanted reports whether a filter lets v through.

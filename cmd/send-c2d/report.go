@@ -110,8 +110,27 @@ func (r *report) feedback(f iothub.Feedback, latency time.Duration) error {
 	return r.line("%s: %s after %s", f.Status, f.MessageID, latency.Round(time.Millisecond))
 }
 
-// summary prints the totals. t is nil if no feedback was waited for.
-func (r *report) summary(t *tracker) {
+// progress tells in a few words how far the run has got.
+func (r *report) progress() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Join(r.totals(), ", ")
+}
+
+// totals lists what has been sent, and what has become of it. Called with mu
+// held.
+func (r *report) totals() []string {
+	parts := []string{fmt.Sprintf("%d sent", r.total)}
+	for status, n := range r.statuses {
+		parts = append(parts, fmt.Sprintf("%d %s", n, status))
+	}
+	slices.Sort(parts[1:])
+	return parts
+}
+
+// summary prints the totals. t is nil if no feedback was waited for; resent is
+// how many messages the hub may have twice.
+func (r *report) summary(t *tracker, resent int) {
 	unanswered := 0
 	if t != nil {
 		unanswered = t.outstanding()
@@ -119,16 +138,15 @@ func (r *report) summary(t *tracker) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.settings.Output == console.OutputJSON {
-		_ = r.json(r.summaryEvent(unanswered))
+		_ = r.json(r.summaryEvent(unanswered, resent))
 	}
 	if r.settings.Quiet {
 		return
 	}
-	parts := []string{fmt.Sprintf("%d sent", r.total)}
-	for status, n := range r.statuses {
-		parts = append(parts, fmt.Sprintf("%d %s", n, status))
+	parts := r.totals()
+	if resent > 0 {
+		parts = append(parts, fmt.Sprintf("%d sent again", resent))
 	}
-	slices.Sort(parts[1:])
 	if unanswered > 0 {
 		parts = append(parts, fmt.Sprintf("%d without feedback", unanswered))
 	}

@@ -70,11 +70,16 @@ func (s *sender) run(ctx context.Context) error {
 		}
 		defer s.feedback.stop()
 	}
+	stop := func() {}
+	if !s.settings.Quiet {
+		stop = s.console.ShowProgress(s.report.progress)
+	}
 	err = s.sendAll(ctx)
 	if err == nil && s.feedback != nil {
 		err = s.await(ctx)
 	}
-	s.report.summary(s.feedback)
+	stop()
+	s.report.summary(s.feedback, service.Resent())
 	if err != nil {
 		return console.Cause(ctx, err)
 	}

@@ -15,7 +15,6 @@ type tracker struct {
 	receiver *iothub.FeedbackReceiver
 	cancel   context.CancelFunc
 	done     sync.WaitGroup
-	quiet    time.Duration // after this long without a batch there are no more
 
 	mu      sync.Mutex
 	pending map[key][]*awaited // oldest first; a message id may be used again
@@ -35,10 +34,6 @@ type awaited struct {
 	latency  time.Duration    // of early
 }
 
-// shortestQuiet bounds quiet from below: a hub on the same machine answers at
-// once, but has other work as well.
-const shortestQuiet = 20 * time.Millisecond
-
 // track starts to receive feedback, for the messages that expect announces.
 func track(ctx context.Context, service *iothub.Service, report *report) (*tracker, error) {
 	began := time.Now()
@@ -55,9 +50,9 @@ func track(ctx context.Context, service *iothub.Service, report *report) (*track
 		pending:  make(map[key][]*awaited),
 		seen:     make(map[key]bool),
 		changed:  make(chan struct{}),
-		quiet:    max(2*roundTrip, shortestQuiet),
 	}
-	t.done.Go(func() { t.receive(ctx) })
+	reader := newReader(receiver, roundTrip, t.take)
+	t.done.Go(func() { t.fail(reader.read(ctx)) })
 	return t, nil
 }
 
@@ -168,4 +163,21 @@ func (t *tracker) fail(err error) {
 	t.failure = err
 	close(t.changed)
 	t.changed = make(chan struct{})
+}
+
+// take reports our records of a batch, and completes the batch if it has no
+// others.
+func (t *tracker) take(ctx context.Context, batch *iothub.FeedbackBatch) (ours bool, err error) {
+	ours = true
+	for _, f := range batch.Records {
+		known, err := t.resolve(f)
+		if err != nil {
+			return false, err
+		}
+		ours = ours && known
+	}
+	if !ours {
+		return false, nil
+	}
+	return true, complete(ctx, batch)
 }

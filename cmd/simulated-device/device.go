@@ -59,7 +59,12 @@ func (r *receiver) run(ctx context.Context) error {
 	if !r.settings.Quiet {
 		r.console.Say("Waiting for messages for device %s; Ctrl-C stops.", cs.DeviceID)
 	}
+	done := func() {}
+	if !r.settings.Quiet {
+		done = r.console.ShowProgress(r.print.progress)
+	}
 	err = r.receive(ctx, device)
+	done()
 	r.print.summary()
 	return errors.Join(err, r.leave(device))
 }

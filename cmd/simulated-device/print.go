@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"text/template"
 
 	"github.com/spf13/pflag"
@@ -22,7 +23,8 @@ type printer struct {
 	template *template.Template
 	dump     string
 
-	total  int // messages received
+	total  int          // messages received
+	shown  atomic.Int64 // total, for the goroutine that shows the progress
 	counts map[outcome]int
 	lost   int // locks
 }
@@ -65,6 +67,7 @@ func parseFormat(text string) (*template.Template, error) {
 func (p *printer) received(d *iothub.Delivery) error {
 	n := p.total
 	p.total++
+	p.shown.Store(int64(p.total))
 	if p.dump != "" {
 		name := filepath.Join(p.dump, fmt.Sprintf("%06d", n))
 		if err := os.WriteFile(name, d.Body, 0o644); err != nil { //nolint:gosec // as above
@@ -145,6 +148,9 @@ func (p *printer) lockLost(d *iothub.Delivery) {
 	p.lost++
 	p.console.Say("message %s: its lock was lost before it was settled; the hub delivers it again", d.ID)
 }
+
+// progress tells in a few words how far the run has got.
+func (p *printer) progress() string { return fmt.Sprintf("%d received", p.shown.Load()) }
 
 // summary prints the totals.
 func (p *printer) summary() {

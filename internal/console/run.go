@@ -22,6 +22,8 @@ type Console struct {
 	In   io.Reader
 	Out  io.Writer
 	Err  io.Writer
+
+	progress *progress // on Err; nil if there never is any
 }
 
 // interrupted is the cause of a context that a signal has ended.
@@ -35,7 +37,7 @@ func (i interrupted) Error() string { return "interrupted by " + i.signal.String
 // The first SIGINT or SIGTERM ends the command's context, so that it can settle
 // what is in hand and print its totals; the second ends the process.
 func Run(name string, build func(*Console) *cobra.Command) int {
-	c := &Console{Name: name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr}
+	c := &Console{Name: name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, progress: &progress{w: os.Stderr}}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
@@ -83,5 +85,5 @@ func signalCode(s syscall.Signal) int { return 128 + int(s) }
 // Say prints a line about what is going on. It may quote anything: what acts on
 // a terminal is escaped, and what looks like a secret is taken out.
 func (c *Console) Say(format string, args ...any) {
-	_, _ = fmt.Fprintln(c.Err, Printable(scrub(fmt.Sprintf(format, args...)))) // nowhere left to complain
+	_, _ = fmt.Fprintln(c.lines(), Printable(scrub(fmt.Sprintf(format, args...)))) // nowhere left to complain
 }

@@ -161,7 +161,7 @@ func (c *Console) Logger(s *Settings) *slog.Logger {
 	if !s.Verbose {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(scrubber{c.Err}, &slog.HandlerOptions{
+	return slog.New(slog.NewTextHandler(scrubber{c.lines()}, &slog.HandlerOptions{
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && a.Key == slog.TimeKey {
 				return slog.Attr{}

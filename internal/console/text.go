@@ -108,8 +108,10 @@ func (s scrubber) Write(line []byte) (int, error) {
 }
 
 // OnTerminal reports whether the output goes to a terminal.
-func (c *Console) OnTerminal() bool {
-	f, ok := c.Out.(*os.File)
+func (c *Console) OnTerminal() bool { return isTerminal(c.Out) }
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
 	if !ok {
 		return false
 	}

@@ -77,7 +77,7 @@ func (c *Console) ClientOptions(s *Settings, cs auth.ConnectionString) (*iothub.
 	if err != nil {
 		return nil, err
 	}
-	trace, err := t.openTrace(c.Err)
+	trace, err := t.openTrace(c.lines())
 	if err != nil {
 		return nil, err
 	}
