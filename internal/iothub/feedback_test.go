@@ -14,19 +14,27 @@ func TestDecodeFeedback(t *testing.T) {
 		name, body string
 		want       []Feedback
 	}{
-		{"Microsoft's documentation", `[{"originalMessageId":"0987654321","enqueuedTimeUtc":"2015-10-29T07:59:00.9772249Z","statusCode":"Success","description":"Success","deviceId":"123","deviceGenerationId":"abcdefghijklmnopqrstuvwxyz"}]`,
-			[]Feedback{{"0987654321", Success, "Success", "123", "abcdefghijklmnopqrstuvwxyz", at}}},
-		{"no status, as hubs sent Success in 2015", `[{"originalMessageId":"m","description":"Success"}]`,
-			[]Feedback{{MessageID: "m", Status: Success, Description: "Success"}}},
+		{
+			"Microsoft's documentation", `[{"originalMessageId":"0987654321","enqueuedTimeUtc":"2015-10-29T07:59:00.9772249Z","statusCode":"Success","description":"Success","deviceId":"123","deviceGenerationId":"abcdefghijklmnopqrstuvwxyz"}]`,
+			[]Feedback{{"0987654321", Success, "Success", "123", "abcdefghijklmnopqrstuvwxyz", at}},
+		},
+		{
+			"no status, as hubs sent Success in 2015", `[{"originalMessageId":"m","description":"Success"}]`,
+			[]Feedback{{MessageID: "m", Status: Success, Description: "Success"}},
+		},
 		{"neither status nor description", `[{"originalMessageId":"m"}]`, []Feedback{{MessageID: "m", Status: Success}}},
 		{"status as a number", `[{"statusCode":2},{"statusCode":0}]`, []Feedback{{Status: DeliveryCountExceeded}, {Status: Success}}},
 		{"status null", `[{"statusCode":null,"description":"Rejected"}]`, []Feedback{{Status: Rejected, Description: "Rejected"}}},
 		{"status in other letters", `[{"statusCode":"deliverycountexceeded"}]`, []Feedback{{Status: DeliveryCountExceeded}}},
 		{"description only, in other letters", `[{"description":"expired"}]`, []Feedback{{Status: Expired, Description: "expired"}}},
-		{"a status of the future", `[{"statusCode":"Vanished"},{"statusCode":9,"description":"Purged"}]`,
-			[]Feedback{{Status: "Vanished"}, {Status: Purged, Description: "Purged"}}},
-		{"several", `[{"originalMessageId":"a","statusCode":"Expired"},{"originalMessageId":"b","statusCode":"Purged"}]`,
-			[]Feedback{{MessageID: "a", Status: Expired}, {MessageID: "b", Status: Purged}}},
+		{
+			"a status of the future", `[{"statusCode":"Vanished"},{"statusCode":9,"description":"Purged"}]`,
+			[]Feedback{{Status: "Vanished"}, {Status: Purged, Description: "Purged"}},
+		},
+		{
+			"several", `[{"originalMessageId":"a","statusCode":"Expired"},{"originalMessageId":"b","statusCode":"Purged"}]`,
+			[]Feedback{{MessageID: "a", Status: Expired}, {MessageID: "b", Status: Purged}},
+		},
 		{"none", `[]`, []Feedback{}},
 		{"a time that is none", `[{"enqueuedTimeUtc":"yesterday","statusCode":"Success"}]`, []Feedback{{Status: Success}}},
 	}

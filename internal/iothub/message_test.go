@@ -59,22 +59,37 @@ func TestDecodeMessage(t *testing.T) {
 		want Received
 	}{
 		{"nothing", amqp.Message{}, Received{Message: Message{Properties: none}}},
-		{"string ids", amqp.Message{Properties: &amqp.MessageProperties{MessageID: "m", CorrelationID: "c"}},
-			Received{Message: Message{ID: "m", CorrelationID: "c", Properties: none}}},
-		{"UUID as id, as the Node SDK sends it", amqp.Message{Properties: &amqp.MessageProperties{MessageID: amqp.UUID{1, 2}}},
-			Received{Message: Message{ID: "01020000-0000-0000-0000-000000000000", Properties: none}}},
-		{"number and bytes as ids", amqp.Message{Properties: &amqp.MessageProperties{MessageID: uint64(7), CorrelationID: []byte("raw")}},
-			Received{Message: Message{ID: "7", CorrelationID: "raw", Properties: none}}},
+		{
+			"string ids",
+			amqp.Message{Properties: &amqp.MessageProperties{MessageID: "m", CorrelationID: "c"}},
+			Received{Message: Message{ID: "m", CorrelationID: "c", Properties: none}},
+		},
+		{
+			"UUID as id, as the Node SDK sends it",
+			amqp.Message{Properties: &amqp.MessageProperties{MessageID: amqp.UUID{1, 2}}},
+			Received{Message: Message{ID: "01020000-0000-0000-0000-000000000000", Properties: none}},
+		},
+		{
+			"number and bytes as ids",
+			amqp.Message{Properties: &amqp.MessageProperties{MessageID: uint64(7), CorrelationID: []byte("raw")}},
+			Received{Message: Message{ID: "7", CorrelationID: "raw", Properties: none}},
+		},
 		{"annotations of a real hub", amqp.Message{Annotations: amqp.Annotations{
 			"x-opt-sequence-number": uint64(3), "iothub-enqueuedtime": at, "iothub-deliverycount": uint8(2),
 		}}, Received{Message: Message{Properties: none}, SequenceNumber: 3, EnqueuedTime: at, DeliveryCount: 2}},
 		{"annotations of other types", amqp.Message{Annotations: amqp.Annotations{
 			"x-opt-sequence-number": int64(4), "iothub-deliverycount": uint32(5), "iothub-enqueuedtime": "soon",
 		}}, Received{Message: Message{Properties: none}, SequenceNumber: 4, DeliveryCount: 5}},
-		{"properties that are no strings", amqp.Message{ApplicationProperties: map[string]any{"n": 5, "b": true, "iothub-ack": "negative"}},
-			Received{Message: Message{Properties: map[string]string{"n": "5", "b": "true"}, Ack: AckNegative}}},
-		{"body in two sections", amqp.Message{Data: [][]byte{[]byte("a"), []byte("b")}},
-			Received{Message: Message{Body: []byte("ab"), Properties: none}}},
+		{
+			"properties that are no strings",
+			amqp.Message{ApplicationProperties: map[string]any{"n": 5, "b": true, "iothub-ack": "negative"}},
+			Received{Message: Message{Properties: map[string]string{"n": "5", "b": "true"}, Ack: AckNegative}},
+		},
+		{
+			"body in two sections",
+			amqp.Message{Data: [][]byte{[]byte("a"), []byte("b")}},
+			Received{Message: Message{Body: []byte("ab"), Properties: none}},
+		},
 		{"body as a string value", amqp.Message{Value: "text"}, Received{Message: Message{Body: []byte("text"), Properties: none}}},
 		{"body as a binary value", amqp.Message{Value: []byte{1}}, Received{Message: Message{Body: []byte{1}, Properties: none}}},
 	}

@@ -17,7 +17,9 @@ func TestCorrelationID(t *testing.T) {
 	t.Parallel()
 	for _, id := range []any{
 		"a string", "", uint64(0), uint64(1 << 40),
-		amqpwire.UUID{0xca, 0xfe, 15: 1}, []byte{0, 1, 2}, nil,
+		amqpwire.UUID{0xca, 0xfe, 15: 1},
+		[]byte{0, 1, 2},
+		nil,
 	} {
 		t.Run(fmt.Sprintf("%T %v", id, id), func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {

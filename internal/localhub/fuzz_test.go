@@ -59,7 +59,8 @@ func FuzzHubHandshake(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(appendFrames(f, amqp[:8:8], open, amqpwire.Frame{Body: &amqpwire.Begin{}}))
 	for _, init := range []amqpwire.SASLInit{
-		{Mechanism: "ANONYMOUS"}, {Mechanism: "MSSBCBS"},
+		{Mechanism: "ANONYMOUS"},
+		{Mechanism: "MSSBCBS"},
 		{Mechanism: "PLAIN", InitialResponse: []byte("\x00service@sas.root.myhub\x00SharedAccessSignature sr=a&sig=YQ&se=1&skn=service")},
 	} {
 		b := appendFrames(f, sasl[:8:8], amqpwire.Frame{SASL: true, Body: &init})

@@ -23,8 +23,13 @@ func TestPermissions(t *testing.T) {
 		sends   bool
 	}
 	all := []link{
-		{serviceAddress, true}, {feedbackAddress, false}, {deviceAddress, false}, {eventsAddress, true},
-		{otherDevice, false}, {moduleAddress, false}, {otherModule, false},
+		{serviceAddress, true},
+		{feedbackAddress, false},
+		{deviceAddress, false},
+		{eventsAddress, true},
+		{otherDevice, false},
+		{moduleAddress, false},
+		{otherModule, false},
 	}
 	for _, test := range []struct{ name, policy, resource, allowed string }{
 		{"none", "", "", ""},

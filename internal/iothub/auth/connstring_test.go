@@ -32,22 +32,36 @@ func TestParseConnectionString(t *testing.T) {
 		{"white space around", " \tHostName=h;DeviceId=d;SharedAccessKey=c2VjcmV0\r\n", device},
 		{"unknown keys", "HostName=h;CredentialScope=Device;X=;DeviceId=d;SharedAccessKey=c2VjcmV0", device},
 		{"x509=false", "HostName=h;DeviceId=d;SharedAccessKey=c2VjcmV0;x509=False", device},
-		{"module behind a gateway", "HostName=h;DeviceId=d;ModuleId=m;GatewayHostName=edge:5671;SharedAccessKey=c2VjcmV0",
-			auth.ConnectionString{HostName: "h", GatewayHostName: "edge:5671", DeviceID: "d", ModuleID: "m", Key: secret}},
-		{"policy key used as a device", "HostName=h;DeviceId=d;SharedAccessKeyName=device;SharedAccessKey=c2VjcmV0",
-			auth.ConnectionString{HostName: "h", DeviceID: "d", KeyName: "device", Key: secret}},
-		{"device with token", "HostName=h;DeviceId=d;SharedAccessSignature=" + someToken,
-			auth.ConnectionString{HostName: "h", DeviceID: "d", Token: mustToken(t, someToken)}},
-		{"service with token", "HostName=h;SharedAccessKeyName=p;SharedAccessSignature=" + someToken,
-			auth.ConnectionString{HostName: "h", KeyName: "p", Token: mustToken(t, someToken)}},
+		{
+			"module behind a gateway", "HostName=h;DeviceId=d;ModuleId=m;GatewayHostName=edge:5671;SharedAccessKey=c2VjcmV0",
+			auth.ConnectionString{HostName: "h", GatewayHostName: "edge:5671", DeviceID: "d", ModuleID: "m", Key: secret},
+		},
+		{
+			"policy key used as a device", "HostName=h;DeviceId=d;SharedAccessKeyName=device;SharedAccessKey=c2VjcmV0",
+			auth.ConnectionString{HostName: "h", DeviceID: "d", KeyName: "device", Key: secret},
+		},
+		{
+			"device with token", "HostName=h;DeviceId=d;SharedAccessSignature=" + someToken,
+			auth.ConnectionString{HostName: "h", DeviceID: "d", Token: mustToken(t, someToken)},
+		},
+		{
+			"service with token", "HostName=h;SharedAccessKeyName=p;SharedAccessSignature=" + someToken,
+			auth.ConnectionString{HostName: "h", KeyName: "p", Token: mustToken(t, someToken)},
+		},
 		{"x509", "HostName=h;DeviceId=d;x509=TRUE", auth.ConnectionString{HostName: "h", DeviceID: "d", X509: true}},
 		{"X509Cert", "HostName=h;DeviceId=d;X509Cert=true", auth.ConnectionString{HostName: "h", DeviceID: "d", X509: true}},
-		{"every mark in an id", "HostName=h;DeviceId=-:.+%_#*?!(),=@$';SharedAccessKey=c2VjcmV0",
-			auth.ConnectionString{HostName: "h", DeviceID: "-:.+%_#*?!(),=@$'", Key: secret}},
-		{"port", "HostName=localhost:5671;DeviceId=d;SharedAccessKey=c2VjcmV0",
-			auth.ConnectionString{HostName: "localhost:5671", DeviceID: "d", Key: secret}},
-		{"emulator", "HostName=[::1]:5672;DeviceId=d;SharedAccessKey=c2VjcmV0;UseDevelopmentEmulator=True",
-			auth.ConnectionString{HostName: "[::1]:5672", DeviceID: "d", Key: secret, UseDevelopmentEmulator: true}},
+		{
+			"every mark in an id", "HostName=h;DeviceId=-:.+%_#*?!(),=@$';SharedAccessKey=c2VjcmV0",
+			auth.ConnectionString{HostName: "h", DeviceID: "-:.+%_#*?!(),=@$'", Key: secret},
+		},
+		{
+			"port", "HostName=localhost:5671;DeviceId=d;SharedAccessKey=c2VjcmV0",
+			auth.ConnectionString{HostName: "localhost:5671", DeviceID: "d", Key: secret},
+		},
+		{
+			"emulator", "HostName=[::1]:5672;DeviceId=d;SharedAccessKey=c2VjcmV0;UseDevelopmentEmulator=True",
+			auth.ConnectionString{HostName: "[::1]:5672", DeviceID: "d", Key: secret, UseDevelopmentEmulator: true},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -190,11 +204,19 @@ func TestValidate(t *testing.T) {
 	}{
 		{"good", auth.ConnectionString{HostName: "h", DeviceID: "d", Key: key}, ""},
 		{"nothing", auth.ConnectionString{}, "connection string: HostName is missing"},
-		{"semicolon in id", auth.ConnectionString{HostName: "h", DeviceID: "a;x509=true", Key: key},
-			"connection string: DeviceId is not 1 to 128 letters, digits and -:.+%_#*?!(),=@$'"},
-		{"semicolon in token", auth.ConnectionString{HostName: "h", DeviceID: "d",
-			Token: mustToken(t, "SharedAccessSignature sr=h/devices/a;b&sig=YWJjZA==&se=1")},
-			`connection string: SharedAccessSignature has a ";" that is not percent-encoded`},
+		{
+			"semicolon in id",
+			auth.ConnectionString{HostName: "h", DeviceID: "a;x509=true", Key: key},
+			"connection string: DeviceId is not 1 to 128 letters, digits and -:.+%_#*?!(),=@$'",
+		},
+		{
+			"semicolon in token",
+			auth.ConnectionString{
+				HostName: "h", DeviceID: "d",
+				Token: mustToken(t, "SharedAccessSignature sr=h/devices/a;b&sig=YWJjZA==&se=1"),
+			},
+			`connection string: SharedAccessSignature has a ";" that is not percent-encoded`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -129,11 +129,19 @@ func TestRedactedText(t *testing.T) {
 		{"zero key", auth.Key{}, "REDACTED"},
 		{"token", token, shownToken},
 		{"zero token", auth.Token{}, ""},
-		{"connection string with key", auth.ConnectionString{HostName: "h", GatewayHostName: "g", DeviceID: "d", ModuleID: "m",
-			KeyName: "p", Key: key, UseDevelopmentEmulator: true},
-			"HostName=h;GatewayHostName=g;DeviceId=d;ModuleId=m;SharedAccessKeyName=p;SharedAccessKey=REDACTED;UseDevelopmentEmulator=true"},
-		{"connection string with token", auth.ConnectionString{HostName: "h", DeviceID: "d", Token: token},
-			"HostName=h;DeviceId=d;SharedAccessSignature=" + shownToken},
+		{
+			"connection string with key",
+			auth.ConnectionString{
+				HostName: "h", GatewayHostName: "g", DeviceID: "d", ModuleID: "m",
+				KeyName: "p", Key: key, UseDevelopmentEmulator: true,
+			},
+			"HostName=h;GatewayHostName=g;DeviceId=d;ModuleId=m;SharedAccessKeyName=p;SharedAccessKey=REDACTED;UseDevelopmentEmulator=true",
+		},
+		{
+			"connection string with token",
+			auth.ConnectionString{HostName: "h", DeviceID: "d", Token: token},
+			"HostName=h;DeviceId=d;SharedAccessSignature=" + shownToken,
+		},
 		{"connection string with x509", auth.ConnectionString{HostName: "h", DeviceID: "d", X509: true}, "HostName=h;DeviceId=d;x509=true"},
 	}
 	for _, tt := range tests {
