@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -110,6 +111,8 @@ var hints = []struct {
 	{iothub.ErrTooLarge, "a message holds 64 KB at most, properties included"},
 	{iothub.ErrDisplaced, "a hub keeps one receiver per device: stop the other, or use another device"},
 	{syscall.ECONNREFUSED, "nothing listens there: start `simulated-device`, which brings a local hub, or check the address"},
+	{iothub.ErrNotAMQP, "something else listens at that address and port: check HostName, and --protocol"},
+	{iothub.ErrProxy, "check the address, the user and the password in --proxy, and that the proxy may connect to the hub's port"},
 	{context.DeadlineExceeded, "if this is Azure, a firewall may block the port: AMQP over TLS needs 5671"},
 }
 
@@ -123,9 +126,21 @@ func hintFor(err error) string {
 			return h.hint
 		}
 	}
+	return tlsHint(err)
+}
+
+// tlsHint returns what to do about an error of a TLS handshake.
+func tlsHint(err error) string {
 	var unknown x509.UnknownAuthorityError
-	if errors.As(err, &unknown) {
+	var name x509.HostnameError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &unknown):
 		return "name the CA with --ca-file; a local hub writes its own with `simulated-device hub --ca-out FILE`"
+	case errors.As(err, &name):
+		return "HostName must be a name in the server's certificate; `simulated-device hub --host NAME` sets a local hub's"
+	case errors.As(err, &record):
+		return "the server does not speak TLS at that port: AMQP over TLS is at 5671; for a local hub add UseDevelopmentEmulator=true"
 	}
 	return ""
 }

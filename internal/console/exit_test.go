@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -41,6 +42,10 @@ func TestExitCodesAndHints(t *testing.T) {
 		{"nobody there", fmt.Errorf("connect: %w", syscall.ECONNREFUSED), ExitFailed, "simulated-device"},
 		{"no answer", fmt.Errorf("connect: %w", context.DeadlineExceeded), ExitFailed, "firewall"},
 		{"unknown CA", fmt.Errorf("TLS: %w", x509.UnknownAuthorityError{}), ExitFailed, "--ca-file"},
+		{"wrong name", fmt.Errorf("TLS: %w", x509.HostnameError{Certificate: &x509.Certificate{}}), ExitFailed, "--host NAME"},
+		{"no TLS there", fmt.Errorf("TLS: %w", tls.RecordHeaderError{}), ExitFailed, "5671"},
+		{"no AMQP there", fmt.Errorf("open: %w", iothub.ErrNotAMQP), ExitFailed, "HostName"},
+		{"proxy", fmt.Errorf("proxy: %w", iothub.ErrProxy), ExitFailed, "--proxy"},
 		{"hint before the table's", Fail(syscall.ECONNREFUSED, ExitFailed, "mine"), ExitFailed, "mine"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -62,13 +62,14 @@ func exchange(stream net.Conn, request *http.Request) (net.Conn, error) {
 	}
 	if response.StatusCode != http.StatusOK {
 		_ = response.Body.Close() // nothing in it is of use
-		return nil, fmt.Errorf("%w: %s", errProxyRefused, response.Status)
+		return nil, fmt.Errorf("%w: %s", ErrProxy, response.Status)
 	}
 	limited.N = 1 << 62
 	return &tunnel{stream, reader}, nil
 }
 
-var errProxyRefused = errors.New("it refused the connection")
+// ErrProxy says that the proxy, not the hub, is what does not work.
+var ErrProxy = errors.New("it refused the connection")
 
 // tunnel reads through the buffer that held the proxy's answer: the server
 // behind it may have been quick.

@@ -3,6 +3,7 @@ package iothub
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -122,6 +123,11 @@ func isHeader(b []byte) bool { return string(b[:4]) == "AMQP" }
 
 // notAMQPError says that the server is something else.
 type notAMQPError struct{ began string }
+
+// ErrNotAMQP says that the server is no AMQP 1.0 server.
+var ErrNotAMQP = errors.New("the server does not speak AMQP")
+
+func (*notAMQPError) Unwrap() error { return ErrNotAMQP }
 
 func (n *notAMQPError) Error() string {
 	if strings.HasPrefix(n.began, "AMQP") {
