@@ -27,7 +27,7 @@ func TestKilledHub(t *testing.T) {
 	t.Parallel()
 	data, seed := t.TempDir(), uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))
-	book := &book{acked: map[string]bool{}, completed: map[string]bool{}, reported: map[string]bool{}}
+	book := &book{acked: map[string]bool{}, completed: map[string]bool{}, reported: map[string]bool{}, abandons: map[string]uint32{}}
 	for round := range *kills {
 		hub := startKeptHub(t, data)
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -43,7 +43,8 @@ func TestKilledHub(t *testing.T) {
 	defer hub.cmd.Wait()
 	defer hub.cmd.Process.Kill()
 	book.settleAll(t, hub.address)
-	t.Logf("%d kills: %d acknowledged, %d completed, %d reported, seed %#x", *kills, len(book.acked), len(book.completed), len(book.reported), seed)
+	t.Logf("%d kills: %d acknowledged, %d abandoned, %d completed, %d reported, seed %#x",
+		*kills, len(book.acked), len(book.abandons), len(book.completed), len(book.reported), seed)
 }
 
 type keptHub struct {
@@ -71,7 +72,11 @@ func startKeptHub(t *testing.T, data string) keptHub {
 }
 
 // book is what the clients know of their messages.
-type book struct{ acked, completed, reported map[string]bool }
+type book struct {
+	acked, completed, reported map[string]bool
+	abandons                   map[string]uint32 // confirmed by the hub
+	miscounted                 []string          // messages that the hub counts fewer of
+}
 
 // work sends, receives, completes and reads feedback until the hub is gone.
 func (b *book) work(ctx context.Context, address string, round int) {
@@ -96,14 +101,38 @@ func (b *book) work(ctx context.Context, address string, round int) {
 			return
 		}
 		b.acked[id] = true
+		if n%5 == 0 && b.abandonOne(ctx, device) != nil {
+			return
+		}
 		if n%3 == 0 && (b.completeOne(ctx, device) != nil || b.readOne(ctx, feedback) != nil) {
 			return
 		}
 	}
 }
 
-func (b *book) completeOne(ctx context.Context, device *iothub.Device) error {
+// receive takes a message, and compares its delivery count with the books. It
+// may be higher, by an abandon whose answer was lost.
+func (b *book) receive(ctx context.Context, device *iothub.Device) (*iothub.Delivery, error) {
 	d, err := device.Receive(ctx)
+	if err == nil && d.DeliveryCount < b.abandons[d.ID] {
+		b.miscounted = append(b.miscounted, d.ID)
+	}
+	return d, err
+}
+
+func (b *book) abandonOne(ctx context.Context, device *iothub.Device) error {
+	d, err := b.receive(ctx, device)
+	if err == nil {
+		err = d.Abandon(ctx)
+	}
+	if err == nil {
+		b.abandons[d.ID]++
+	}
+	return err
+}
+
+func (b *book) completeOne(ctx context.Context, device *iothub.Device) error {
+	d, err := b.receive(ctx, device)
 	if err == nil {
 		err = d.Complete(ctx)
 	}
@@ -146,6 +175,9 @@ func (b *book) settleAll(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 	b.untilQuiet(t, ctx, func(ctx context.Context) error { return b.readOne(ctx, feedback) })
+	if len(b.miscounted) > 0 {
+		t.Errorf("abandons were forgotten of messages %v", b.miscounted)
+	}
 	for id := range b.acked {
 		// A completion whose answer was lost is known by its feedback.
 		if !b.completed[id] && !b.reported[id] {
