@@ -31,9 +31,23 @@ type reader struct {
 // once, but has other work as well.
 const shortestQuiet = 20 * time.Millisecond
 
-// newReader returns a reader of a hub that takes roundTrip to answer.
-func newReader(receiver *iothub.FeedbackReceiver, roundTrip time.Duration, take func(context.Context, *iothub.FeedbackBatch) (bool, error)) *reader {
-	return &reader{receiver: receiver, take: take, quiet: max(2*roundTrip, shortestQuiet)}
+// newReader starts to receive feedback, for take to look at.
+func newReader(ctx context.Context, service *iothub.Service, take func(context.Context, *iothub.FeedbackBatch) (bool, error)) (*reader, error) {
+	began := time.Now()
+	receiver, err := service.ReceiveFeedback(ctx)
+	if err != nil {
+		return nil, err
+	}
+	roundTrip := time.Since(began)
+	return &reader{receiver: receiver, take: take, quiet: max(2*roundTrip, shortestQuiet)}, nil
+}
+
+// leave ends the receiver. What was not completed goes back to the hub.
+func (r *reader) leave() {
+	const timeout = time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	_ = r.receiver.Yield(ctx) // if this fails, the hub takes it back later
 }
 
 // read takes batches in until there have been enough, or ctx ends.

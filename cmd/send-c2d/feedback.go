@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,8 +22,6 @@ type monitor struct {
 	report   report
 	shown    int
 	seen     map[iothub.Feedback]bool
-
-	roundTrip time.Duration // to the hub and back
 }
 
 func newFeedbackCommand(c *console.Console, s *console.Settings) *cobra.Command {
@@ -69,15 +66,14 @@ func (m *monitor) run(ctx context.Context) error {
 		return console.Cause(ctx, err)
 	}
 	defer service.Close() //nolint:errcheck // all that matters has been confirmed
-	began := time.Now()
-	receiver, err := service.ReceiveFeedback(ctx)
+	reader, err := newReader(ctx, service, m.take)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
-	m.roundTrip = time.Since(began)
-	defer m.leave(receiver)
+	defer reader.leave()
+	reader.enough = func() bool { return m.count > 0 && m.shown >= m.count }
 	m.announce()
-	err = m.watch(ctx, receiver)
+	err = reader.read(ctx)
 	if !m.settings.Quiet {
 		m.console.Say("Feedback records: %d.", m.shown)
 	}
@@ -92,22 +88,6 @@ func (m *monitor) announce() {
 	default:
 		m.console.Say("Waiting for feedback; Ctrl-C stops. Note: records that are printed here are gone for other programs; --peek leaves them.")
 	}
-}
-
-// leave gives back what was not completed.
-func (m *monitor) leave(receiver *iothub.FeedbackReceiver) {
-	const timeout = time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	_ = receiver.Yield(ctx) // if this fails, the hub takes it back later
-}
-
-// watch prints what comes. Batches that hold records which are to stay are
-// looked at and given back, as the tracker does with other senders'.
-func (m *monitor) watch(ctx context.Context, receiver *iothub.FeedbackReceiver) error {
-	reader := newReader(receiver, m.roundTrip, m.take)
-	reader.enough = func() bool { return m.count > 0 && m.shown >= m.count }
-	return reader.read(ctx)
 }
 
 // take prints the records that are asked for, and completes the batch if that

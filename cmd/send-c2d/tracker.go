@@ -11,10 +11,10 @@ import (
 
 // tracker waits for the feedback of the messages that were sent.
 type tracker struct {
-	report   *report
-	receiver *iothub.FeedbackReceiver
-	cancel   context.CancelFunc
-	done     sync.WaitGroup
+	report *report
+	reader *reader
+	cancel context.CancelFunc
+	done   sync.WaitGroup
 
 	mu      sync.Mutex
 	pending map[key][]*awaited // oldest first; a message id may be used again
@@ -36,34 +36,27 @@ type awaited struct {
 
 // track starts to receive feedback, for the messages that expect announces.
 func track(ctx context.Context, service *iothub.Service, report *report) (*tracker, error) {
-	began := time.Now()
-	receiver, err := service.ReceiveFeedback(ctx)
+	t := &tracker{
+		report:  report,
+		pending: make(map[key][]*awaited),
+		seen:    make(map[key]bool),
+		changed: make(chan struct{}),
+	}
+	reader, err := newReader(ctx, service, t.take)
 	if err != nil {
 		return nil, err
 	}
-	roundTrip := time.Since(began)
 	ctx, cancel := context.WithCancel(ctx)
-	t := &tracker{
-		report:   report,
-		receiver: receiver,
-		cancel:   cancel,
-		pending:  make(map[key][]*awaited),
-		seen:     make(map[key]bool),
-		changed:  make(chan struct{}),
-	}
-	reader := newReader(receiver, roundTrip, t.take)
+	t.reader, t.cancel = reader, cancel
 	t.done.Go(func() { t.fail(reader.read(ctx)) })
 	return t, nil
 }
 
-// stop ends the receiver. The feedback of others goes back to the hub.
+// stop ends the reader. The feedback of others goes back to the hub.
 func (t *tracker) stop() {
 	t.cancel()
 	t.done.Wait()
-	const timeout = time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	_ = t.receiver.Yield(ctx) // if this fails, the hub takes it back later
+	t.reader.leave()
 }
 
 // expect announces a message before it is sent.
