@@ -15,6 +15,7 @@
 //   - Receiving: locks, delivery counts, time to live, dead letters, the four
 //     outcomes of AMQP, both modes of settlement, one receiver per device.
 //   - Feedback: every status in every ack mode, in batches, in the hub's JSON.
+//   - The purge of a device's messages, by REST.
 //   - Errors: the conditions and numbers of IoT Hub, described in JSON with a
 //     tracking id.
 //   - A bad day, on purpose: see [ParseFaults].
@@ -23,12 +24,12 @@
 //
 // # What is not
 //
-// There is no registry beyond [Options.Devices], no REST API ([Hub.Purge] does
-// what its purge does), no twins, direct methods, jobs, file upload or file
-// notifications, no routing and no reading of telemetry, no throttling and no
-// quotas. MQTT is not spoken. Each device has one key, not two; a token of
-// Microsoft Entra ID is not understood. Queues end with the process, unless
-// [Options.Data] keeps them; locks always do. For the sake of one SDK, links for twins and methods are attached,
+// There is no registry beyond [Options.Devices], no other REST API than the
+// purge, no twins, direct methods, jobs, file upload or file notifications, no
+// routing and no reading of telemetry, no throttling and no quotas. MQTT is not
+// spoken. Each device has one key, not two; a token of Microsoft Entra ID is not
+// understood. Queues end with the process, unless [Options.Data] keeps them; locks
+// always do. For the sake of one SDK, links for twins and methods are attached,
 // but every request about a twin is refused and no method is ever called.
 //
 // # Choices
@@ -53,6 +54,8 @@
 //     is sent.
 //   - A second receiver for a device takes over; the first is detached with
 //     amqp:link:stolen. Readers of feedback compete instead, and share.
+//   - A purge takes the messages in the device's hands too. It needs service
+//     connect, for the hub or the device; any api-version will do.
 //   - Feedback is sent at once unless [Options.FeedbackInterval] says otherwise.
 //     IoT Hub collects for 15 s, or 64 records. The 15 s run from the message
 //     before, or from the start. Feedback about a module carries the id of its

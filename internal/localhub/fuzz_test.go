@@ -67,6 +67,8 @@ func FuzzHubHandshake(f *testing.F) {
 		f.Add(appendFrames(f, append(b, amqp...), open))
 	}
 	f.Add([]byte("GET /$iothub/websocket HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n"))
+	f.Add([]byte("DELETE /devices/dev1/commands?api-version=1 HTTP/1.1\r\nHost: h\r\nAuthorization: " +
+		token("service", testHost, time.Hour) + "\r\n\r\n"))
 	f.Add([]byte("\x16\x03\x01\x00\x05hello"))
 	f.Fuzz(func(t *testing.T, hostile []byte) {
 		attack(t, hostile, func(w *world) net.Conn {

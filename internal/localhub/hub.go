@@ -198,7 +198,7 @@ func (h *Hub) Serve(l net.Listener) error {
 }
 
 // ServeConn speaks with one client until either side closes the connection. The
-// client may begin with AMQP, with TLS, or with the HTTP request of a WebSocket.
+// client may begin with AMQP, with TLS, or with an HTTP request.
 func (h *Hub) ServeConn(c net.Conn) {
 	log := h.log.With("client", c.RemoteAddr().String())
 	if !h.admit() {
@@ -209,7 +209,9 @@ func (h *Hub) ServeConn(c net.Conn) {
 	defer h.leave()
 	s, err := h.unwrap(c)
 	if err != nil {
-		log.Info("connection refused", "reason", err.Error())
+		if !errors.Is(err, errServed) {
+			log.Info("connection refused", "reason", err.Error())
+		}
 		_ = s.Close()
 		return
 	}

@@ -48,13 +48,3 @@ func (h *Hub) Close() {
 		h.log.Error("data not closed", "error", err)
 	}
 }
-
-// Purge removes all messages that wait for a device, those in its hands too,
-// and returns how many there were. It returns false if there is no such device.
-func (h *Hub) Purge(deviceID string) (n int, ok bool) {
-	m, ok := h.mailbox(identity{device: deviceID})
-	if !ok {
-		return 0, false
-	}
-	return m.queue.purge(), true
-}

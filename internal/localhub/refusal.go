@@ -55,15 +55,14 @@ const (
 // refusal makes an error as IoT Hub words it: the description is a JSON object
 // with the hub's own code and a tracking id, which is also in info.
 func refusal(condition amqpwire.Symbol, code int, format string, args ...any) *amqpwire.Error {
-	now := time.Now().UTC()
-	token := newLockToken()
-	trackingID := fmt.Sprintf("%X-G:0-TimeStamp:%s", token[:], now.Format("01/02/2006 15:04:05"))
+	now := time.Now()
+	trackingID := newTrackingID(now)
 	description, err := json.Marshal(struct {
 		ErrorCode    int    `json:"errorCode"`
 		TrackingID   string `json:"trackingId"`
 		Message      string `json:"message"`
 		TimestampUTC string `json:"timestampUtc"`
-	}{code, trackingID, fmt.Sprintf(format, args...), now.Format(timestampLayout)})
+	}{code, trackingID, fmt.Sprintf(format, args...), now.UTC().Format(timestampLayout)})
 	if err != nil { // strings and a number: cannot happen
 		description = nil
 	}
@@ -74,6 +73,13 @@ func refusal(condition amqpwire.Symbol, code int, format string, args ...any) *a
 			{Key: amqpwire.Symbol("com.microsoft:tracking-id"), Value: trackingID},
 		},
 	}
+}
+
+// newTrackingID returns what IoT Hub puts into every error, so that its operators
+// can find it in their logs.
+func newTrackingID(now time.Time) string {
+	id := newLockToken() // 16 random bytes
+	return fmt.Sprintf("%X-G:0-TimeStamp:%s", id[:], now.UTC().Format("01/02/2006 15:04:05"))
 }
 
 // protocolError is a breach of AMQP itself; it has no code of the hub's.

@@ -59,7 +59,7 @@ func (h *Hub) unwrap(c net.Conn) (*stream, error) {
 	case isAMQP(start):
 		return s, nil
 	case isHTTP(start):
-		return s, s.upgrade(h.options.HostName)
+		return s, h.serveHTTP(s)
 	}
 	return s, errors.New(foreign(start))
 }
