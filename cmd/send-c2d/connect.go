@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
@@ -15,30 +14,25 @@ import (
 
 // connect opens the back end's connection that the settings ask for.
 func connect(ctx context.Context, c *console.Console, s *console.Settings) (*iothub.Service, error) {
-	cs, err := target(c, s)
+	cs, options, err := resolve(c, s)
 	if err != nil {
 		return nil, err
 	}
-	options, err := c.ClientOptions(s, cs)
-	if err != nil {
-		return nil, err
-	}
-	options.Logger.Info("connecting", "hub", cs.HostName, "policy", cs.KeyName)
 	return iothub.DialService(ctx, cs, options)
 }
 
-// defaultDevice returns the device to send to if no flag names any. Only the
-// local hub has a device of a known name.
-func defaultDevice(s *console.Settings) (string, error) {
-	id := s.Get(console.EnvDeviceID)
-	_, asked := s.LocalAddress()
-	switch {
-	case id != "":
-		return id, nil
-	case asked || connectionString(s) == "" || strings.Contains(strings.ToLower(connectionString(s)), "usedevelopmentemulator=true"):
-		return localhub.DefaultDeviceID, nil
+// resolve returns which hub the settings ask for, and the way to it.
+func resolve(c *console.Console, s *console.Settings) (auth.ConnectionString, *iothub.Options, error) {
+	cs, err := target(c, s)
+	if err != nil {
+		return cs, nil, err
 	}
-	return "", console.Usage(errors.New("no device to send to"), "name it with --device-id, or set "+console.EnvDeviceID)
+	options, err := c.ClientOptions(s, cs)
+	if err != nil {
+		return cs, nil, err
+	}
+	options.Logger.Info("connecting", "hub", cs.HostName, "policy", cs.KeyName)
+	return cs, options, nil
 }
 
 func connectionString(s *console.Settings) string {

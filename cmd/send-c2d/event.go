@@ -42,6 +42,11 @@ type (
 		EnqueuedTimeUTC    string        `json:"enqueuedTimeUtc"`
 		LatencyMS          *float64      `json:"latencyMs,omitempty"`
 	}
+	purgedEvent struct {
+		Event    string `json:"event"`
+		DeviceID string `json:"deviceId"`
+		Messages int    `json:"messages"`
+	}
 	summaryEvent struct {
 		Event                 string     `json:"event"`
 		Sent                  int        `json:"sent"`

@@ -11,11 +11,10 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/localhub"
 )
 
 func (s *source) addFlags(f *pflag.FlagSet) {
-	f.StringArrayVarP(&s.devices, "device-id", "d", nil, "device `ID` to send to (repeat; default IOTHUB_DEVICE_ID, or "+localhub.DefaultDeviceID+" on the local hub)")
+	addDeviceFlag(f, &s.devices, "to send to")
 	f.StringVarP(&s.file, "file", "f", "", "read the body from `PATH` (-: standard input)")
 	f.BoolVarP(&s.lines, "lines", "l", false, "send each line of standard input, or of --file; a blank one is an empty message")
 	f.BoolVar(&s.jsonLines, "jsonl", false, "each line is a whole message as JSON, as --output json of simulated-device prints it")
@@ -57,11 +56,6 @@ func (s *source) checkFlags() error {
 	for _, p := range s.properties {
 		if name, _, ok := strings.Cut(p, "="); !ok || name == "" {
 			return console.Usagef("--property %q is not K=V", p)
-		}
-	}
-	for _, id := range s.devices {
-		if err := console.CheckDeviceID(id); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -40,6 +40,6 @@ simulated-device brings.`,
 	}
 	s.addFlags(cmd)
 	s.settings.AddFlags(cmd, localhub.DefaultAddress)
-	cmd.AddCommand(newFeedbackCommand(c, &s.settings))
+	cmd.AddCommand(newFeedbackCommand(c, &s.settings), newPurgeCommand(c, &s.settings))
 	return cmd
 }

@@ -202,3 +202,11 @@ func (r *report) record(f iothub.Feedback) error {
 	}
 	return r.line("%s %s: %s for %s", console.Timestamp(f.Time), f.Status, f.MessageID, f.DeviceID)
 }
+
+// purged shows how many messages have been removed from a queue.
+func (r *report) purged(device string, n int) error {
+	if r.settings.Output == console.OutputJSON {
+		return r.json(purgedEvent{"purged", device, n})
+	}
+	return r.line("Purged %d from the queue of %s", n, device)
+}

@@ -87,7 +87,7 @@ func (s *sender) run(ctx context.Context) error {
 }
 
 // prepare checks everything that needs no hub.
-func (s *sender) prepare(ctx context.Context) error {
+func (s *sender) prepare(ctx context.Context) (err error) {
 	if err := s.settings.Load(); err != nil {
 		return err
 	}
@@ -102,12 +102,8 @@ func (s *sender) prepare(ctx context.Context) error {
 	case s.flags.Changed("ttl") && s.source.ttl == 0:
 		return console.Usagef("--ttl 0 lets no message live")
 	}
-	if len(s.source.devices) == 0 {
-		id, err := defaultDevice(&s.settings)
-		if err != nil {
-			return err
-		}
-		s.source.devices = []string{id}
+	if s.source.devices, err = chosenDevices(&s.settings, s.source.devices); err != nil {
+		return err
 	}
 	s.report.prepare(s.console, &s.settings)
 	return s.source.prepare(s.console.Input(ctx))

@@ -106,7 +106,7 @@ var hints = []struct {
 	hint string
 }{
 	{iothub.ErrUnauthorized, "check the key, and that it belongs to this hub; a clock that is minutes off also invalidates tokens"},
-	{iothub.ErrQueueFull, "IoT Hub holds 50 messages per device: start the device, or wait with --retry-queue-full 1m"},
+	{iothub.ErrQueueFull, "IoT Hub holds 50 messages per device: start the device, wait with --retry-queue-full 1m, or empty the queue with `send-c2d purge`"},
 	{iothub.ErrNotFound, "check the device id (it is case-sensitive), and that the device is registered with this hub"},
 	{iothub.ErrTooLarge, "a message holds 64 KB at most, properties included"},
 	{iothub.ErrDisplaced, "a hub keeps one receiver per device: stop the other, or use another device"},

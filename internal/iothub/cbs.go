@@ -37,13 +37,9 @@ type cbs struct {
 
 // authenticate puts the first token, and sees to it that the next ones follow.
 func authenticate(ctx context.Context, conn *amqp.Conn, cs auth.ConnectionString, o Options) (*cbs, error) {
-	tokens := o.Tokens
-	if tokens == nil {
-		tokens = signingSource(cs, o.SASTTL)
-	}
 	// The name is the resource as it stands in a token, which is what the Node
 	// SDK sends.
-	c := &cbs{conn: conn, tokens: tokens, name: url.QueryEscape(cs.Resource()), options: o}
+	c := &cbs{conn: conn, tokens: tokenSource(cs, o), name: url.QueryEscape(cs.Resource()), options: o}
 	if err := c.attach(ctx); err != nil {
 		return nil, err
 	}

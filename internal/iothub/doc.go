@@ -16,6 +16,7 @@
 //  5. The hub tells the back end what became of the message: a [Feedback] record
 //     in a [FeedbackBatch].
 //
-// Everything runs over AMQP 1.0 with github.com/Azure/go-amqp. Both clients
-// authenticate with tokens over $cbs and renew them in place.
+// Everything runs over AMQP 1.0 with github.com/Azure/go-amqp, but for [Purge],
+// which needs HTTPS. Both clients authenticate with tokens over $cbs and renew
+// them in place.
 package iothub

@@ -1,6 +1,7 @@
 package iothub
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,12 +36,14 @@ var conditions = map[string]error{
 	"amqp:invalid-field":                   ErrInvalidMessage,
 	"com.microsoft:argument-error":         ErrInvalidMessage,
 	"com.microsoft:argument-out-of-range":  ErrInvalidMessage,
+	"401 Unauthorized":                     ErrUnauthorized,
+	"404 Not Found":                        ErrNotFound,
 }
 
 // HubError is the hub's reason for saying no.
 type HubError struct {
 	Op         string // what was refused, empty if the context says it
-	Condition  string // AMQP's, such as amqp:not-found
+	Condition  string // AMQP's, such as amqp:not-found, or HTTP's status
 	Code       int    // IoT Hub's own, such as 404001; 0 if it gave none
 	Message    string // for people
 	TrackingID string // for Microsoft's support; may be empty
@@ -79,21 +82,27 @@ func refine(err error) error {
 	if remote == nil || errors.As(err, &done) {
 		return err
 	}
-	refined := &HubError{Condition: string(remote.Condition), Message: remote.Description, cause: err}
+	refined := &HubError{Condition: string(remote.Condition), cause: err}
 	refined.TrackingID, _ = remote.Info["com.microsoft:tracking-id"].(string)
-	// IoT Hub's descriptions are JSON objects; other AMQP peers' are plain text.
+	if !refined.describe(remote.Description) {
+		refined.Message = remote.Description // other AMQP peers' are plain text
+	}
+	return refined
+}
+
+// describe takes over what the hub says in a JSON object, and reports whether
+// text is one.
+func (e *HubError) describe(text string) bool {
 	var d struct {
 		ErrorCode  int    `json:"errorCode"`
 		TrackingID string `json:"trackingId"`
 		Message    string `json:"message"`
 	}
-	if json.Unmarshal([]byte(remote.Description), &d) == nil && d.Message != "" {
-		refined.Code, refined.Message = d.ErrorCode, d.Message
-		if refined.TrackingID == "" {
-			refined.TrackingID = d.TrackingID
-		}
+	if json.Unmarshal([]byte(text), &d) != nil || d.Message == "" {
+		return false
 	}
-	return refined
+	e.Code, e.Message, e.TrackingID = d.ErrorCode, d.Message, cmp.Or(e.TrackingID, d.TrackingID)
+	return true
 }
 
 // remoteError finds what the hub said in an error of go-amqp, which keeps it

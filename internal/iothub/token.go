@@ -32,6 +32,14 @@ const sasTokenType = "servicebus.windows.net:sastoken"
 // DefaultSASTTL is how long a token made from a key is valid.
 const DefaultSASTTL = time.Hour
 
+// tokenSource returns where the tokens for a hub come from.
+func tokenSource(cs auth.ConnectionString, o Options) TokenSource {
+	if o.Tokens != nil {
+		return o.Tokens
+	}
+	return signingSource(cs, o.SASTTL)
+}
+
 // signingSource returns a source of tokens signed with a key, or of the one
 // ready-made token that the connection string holds.
 func signingSource(cs auth.ConnectionString, ttl time.Duration) TokenSource {

@@ -3,11 +3,9 @@ package iothub
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 
 	"github.com/coder/websocket"
 )
@@ -20,20 +18,8 @@ const (
 
 // dialWebSocket opens a WebSocket and returns it as a byte stream.
 func (r route) dialWebSocket(ctx context.Context) (net.Conn, error) {
-	target := url.URL{Scheme: "wss", Host: r.address(), Path: websocketPath}
-	if r.plain() {
-		target.Scheme = "ws"
-	}
-	transport := &http.Transport{TLSClientConfig: r.tls(), DisableKeepAlives: true}
-	if r.options.Proxy != nil || r.plain() {
-		transport.DialContext = func(ctx context.Context, _, address string) (net.Conn, error) {
-			return r.dialTCP(ctx, address)
-		}
-	} else {
-		transport.Proxy = http.ProxyFromEnvironment
-	}
-	socket, response, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{
-		HTTPClient:   &http.Client{Transport: transport},
+	socket, response, err := websocket.Dial(ctx, r.url("wss", websocketPath), &websocket.DialOptions{
+		HTTPClient:   r.httpClient(),
 		Subprotocols: []string{websocketSubprotocol},
 	})
 	if err != nil {
@@ -60,11 +46,7 @@ func upgradeError(response *http.Response, err error) error {
 	if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
 		return fmt.Errorf("the server answered %s", response.Status)
 	}
-	var request *url.Error
-	if errors.As(err, &request) {
-		return request.Err
-	}
-	return err
+	return requestError(err)
 }
 
 // socketStream is a WebSocket as a byte stream. AMQP has said goodbye by the
