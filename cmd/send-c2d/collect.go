@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
 )
 
@@ -110,7 +111,7 @@ func (r *reader) makeWay(ctx context.Context, turns int) error {
 // else the next reader finds it. A batch whose lock is lost comes again.
 func complete(ctx context.Context, batch *iothub.FeedbackBatch) error {
 	const patience = time.Second
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	ctx, cancel := console.Linger(ctx, patience)
 	defer cancel()
 	if err := batch.Complete(ctx); !errors.Is(err, iothub.ErrLockLost) {
 		return err

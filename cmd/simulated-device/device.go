@@ -63,7 +63,7 @@ func (r *receiver) run(ctx context.Context) error {
 	if !r.settings.Quiet {
 		done = r.console.ShowProgress(r.print.progress)
 	}
-	err = r.receive(ctx, device)
+	err = console.Cause(ctx, r.receive(ctx, device))
 	done()
 	r.print.summary()
 	return errors.Join(err, r.leave(device))
@@ -174,7 +174,7 @@ func (r *receiver) handle(ctx context.Context, d *iothub.Delivery) error {
 		return err
 	}
 	// What has been printed is settled, also when it is time to go.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	ctx, cancel := console.Linger(ctx, leaveTimeout)
 	defer cancel()
 	switch err := outcome.apply(ctx, d); {
 	case errors.Is(err, iothub.ErrLockLost):

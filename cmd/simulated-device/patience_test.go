@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/faultnet"
+	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/localhub"
+)
+
+// TestHubThatDoesNotAnswer checks that a settlement which is not confirmed
+// costs the lock of its message, and not the whole run.
+func TestHubThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hub, err := localhub.New(&localhub.Options{Devices: []localhub.Device{{ID: "dev1", Key: localhub.DefaultKey()}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var served sync.WaitGroup
+		defer served.Wait()
+		defer hub.Close()
+		options := &iothub.Options{Dial: func(context.Context) (net.Conn, error) {
+			client, server := faultnet.Pipe(1 << 16)
+			served.Go(func() { hub.ServeConn(server) })
+			return client, nil
+		}}
+		service, err := iothub.DialService(t.Context(), localhub.ServiceString(localhub.DefaultAddress), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer service.Close()
+		if err := service.Send(t.Context(), "dev1", &iothub.Message{Body: []byte("hello")}); err != nil {
+			t.Fatal(err)
+		}
+		device, err := iothub.DialDevice(t.Context(), localhub.DeviceString(localhub.DefaultAddress, localhub.Device{ID: "dev1", Key: localhub.DefaultKey()}), options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer device.Close(t.Context())
+		d, err := device.Receive(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent, err := localhub.ParseFaults("withhold-disposition:first=1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := hub.Inject(silent); err != nil {
+			t.Fatal(err)
+		}
+		r := &receiver{console: &console.Console{Out: new(bytes.Buffer), Err: new(bytes.Buffer)}}
+		r.settle.otherwise = complete
+		if err := r.print.prepare(r.console, &r.settings); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.handle(t.Context(), d); err != nil || r.print.lost != 1 {
+			t.Errorf("error = %v with %d locks lost, want none with 1", err, r.print.lost)
+		}
+	})
+}
