@@ -22,7 +22,7 @@ func malformed(format string, args ...any) error {
 // Decode reads one value from the front of b and returns it with the bytes
 // that follow. Binary values alias b.
 func Decode(b []byte) (value any, rest []byte, err error) {
-	d := decoder{b: b}
+	d := decoder{b: b, unclaimed: new(len(b))}
 	value, err = d.value()
 	return value, d.b, err
 }
@@ -32,6 +32,9 @@ func Decode(b []byte) (value any, rest []byte, err error) {
 type decoder struct {
 	b     []byte
 	depth int
+	// unclaimed is how many more elements the whole input can hold, for nested
+	// containers may each claim the bytes of the innermost one.
+	unclaimed *int
 }
 
 func (d *decoder) take(n int) ([]byte, error) {
@@ -155,7 +158,8 @@ func (d *decoder) scalar(code byte, width int) (any, error) {
 
 // elements opens the container that follows its format code: a decoder over
 // exactly its bytes, and the number of elements it claims to hold. No element
-// is empty, so a count above the number of bytes is a lie.
+// is empty, so a count above the number of bytes is a lie, and so are counts
+// that add up to more.
 func (d *decoder) elements(code byte) (in decoder, count int, err error) {
 	width := sizeWidth(code)
 	n, err := d.size(width)
@@ -166,13 +170,14 @@ func (d *decoder) elements(code byte) (in decoder, count int, err error) {
 	if err != nil {
 		return in, 0, err
 	}
-	in = decoder{b: body, depth: d.depth}
+	in = decoder{b: body, depth: d.depth, unclaimed: d.unclaimed}
 	if count, err = in.size(width); err != nil {
 		return in, 0, err
 	}
-	if count > len(in.b) {
+	if count > min(len(in.b), *in.unclaimed) {
 		return in, 0, malformed("%d elements in %d bytes", count, len(in.b))
 	}
+	*in.unclaimed -= count
 	err = in.enter()
 	return in, count, err
 }

@@ -140,7 +140,8 @@ func (f field) storeCompound(v any) error {
 		*p = new(Source)
 		return fillDescribed(*p, v)
 	case **Target:
-		*p = new(Target)
+		d, _ := v.(Described)
+		*p = &Target{Coordinator: coordinator.matches(d.Descriptor)}
 		return fillDescribed(*p, v)
 	}
 	return fmt.Errorf("no way to decode a %T", f.ptr)

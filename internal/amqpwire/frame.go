@@ -14,7 +14,6 @@ type ProtocolHeader [8]byte
 // The protocol headers of AMQP 1.0.
 var (
 	HeaderAMQP = ProtocolHeader{'A', 'M', 'Q', 'P', 0, 1, 0, 0}
-	HeaderTLS  = ProtocolHeader{'A', 'M', 'Q', 'P', 2, 1, 0, 0}
 	HeaderSASL = ProtocolHeader{'A', 'M', 'Q', 'P', 3, 1, 0, 0}
 )
 

@@ -120,7 +120,6 @@ func TestProtocolHeaders(t *testing.T) {
 		want string
 	}{
 		{HeaderAMQP, "AMQP\x00\x01\x00\x00"},
-		{HeaderTLS, "AMQP\x02\x01\x00\x00"},
 		{HeaderSASL, "AMQP\x03\x01\x00\x00"},
 	}
 	for _, tt := range tests {

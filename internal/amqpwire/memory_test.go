@@ -40,11 +40,22 @@ func hostile() map[string][]byte {
 		"array of described binary": element("\x00\x44\xa0", size, "\x00"),
 		"array of described lists":  element("\x00\x44\xc0", size/2, "\x01\x00"),
 		"array described 32 times":  element(string(bytes.Repeat([]byte{0x00, 0x44}, 32))+"\x50", size, "\x01"),
+		"nested false counts":       nestedLies(size),
 		"array with a false count":  sized(0xf0, 1<<31-1, zeros),
 		"list with a false count":   sized(0xd0, 1<<31-1, zeros),
 		"map with a false count":    sized(0xd1, 1<<31-2, zeros),
 		"binary with a false size":  append([]byte{0xb0, 0x7f, 0xff, 0xff, 0xff}, zeros...),
 	}
+}
+
+// nestedLies is lists in lists, each of which claims all bytes that it has.
+func nestedLies(size int) []byte {
+	var b []byte
+	for range maxDepth {
+		rest := uint64(size - len(b) - 9)
+		b = append(append(append(b, 0xd0), appendUint(nil, rest+4, 4)...), appendUint(nil, rest, 4)...)
+	}
+	return append(b, bytes.Repeat([]byte{0x40}, size-len(b))...)
 }
 
 // element is an array of as many elements, all the same.

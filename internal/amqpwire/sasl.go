@@ -4,7 +4,6 @@ package amqpwire
 const (
 	SASLOK   uint8 = 0
 	SASLAuth uint8 = 1 // the credentials were refused
-	SASLSys  uint8 = 2 // a system error
 )
 
 // SASLMechanisms advertises what a server accepts (part 5 §5.3.3.1).

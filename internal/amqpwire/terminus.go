@@ -33,7 +33,8 @@ func (s *Source) fields() []field {
 	}
 }
 
-// Target is the node that a link brings messages to (part 3 §3.5.4).
+// Target is the node that a link brings messages to (part 3 §3.5.4), or the
+// coordinator of transactions (part 4 §4.5.1).
 type Target struct {
 	Address               string
 	Durable               uint32
@@ -42,11 +43,24 @@ type Target struct {
 	Dynamic               bool
 	DynamicNodeProperties Map
 	Capabilities          []Symbol
+	// Coordinator is no field on the wire but a descriptor of its own, for a list
+	// of nothing but capabilities.
+	Coordinator bool
 }
 
-func (*Target) descriptor() descriptor { return descriptor{0x29, "target"} }
+var coordinator = descriptor{0x30, "coordinator"}
+
+func (t *Target) descriptor() descriptor {
+	if t.Coordinator {
+		return coordinator
+	}
+	return descriptor{0x29, "target"}
+}
 
 func (t *Target) fields() []field {
+	if t.Coordinator {
+		return []field{{"capabilities", &t.Capabilities, optional}}
+	}
 	return []field{
 		{"address", &t.Address, optional},
 		{"durable", &t.Durable, optional},

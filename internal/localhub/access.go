@@ -37,6 +37,8 @@ func (c *conn) permitted(n need) time.Time {
 func (c *conn) refuse(a *amqpwire.Attach, ep endpoint) *amqpwire.Error {
 	clientSends := a.Role == amqpwire.RoleSender
 	switch {
+	case a.Target != nil && a.Target.Coordinator:
+		return refusal(condNotImplemented, codeNotImplemented, "The local hub has no transactions.")
 	case ep.kind == foreignEndpoint:
 		return refusal(condNotImplemented, codeNotImplemented, "The local hub does not emulate %q.", address(a))
 	case ep.kind == unknownEndpoint, !ep.serves(clientSends):
@@ -45,9 +47,8 @@ func (c *conn) refuse(a *amqpwire.Attach, ep endpoint) *amqpwire.Error {
 		return refusal(condUnauthorized, codeUnauthorized, "No token or certificate on this connection permits %q.%s", address(a), c.credential.remark)
 	}
 	if ep.target != (identity{}) {
-		if _, ok := c.hub.mailbox(ep.target); !ok {
-			return c.hub.noDevice(ep.target.device)
-		}
+		_, refused := c.hub.mailbox(ep.target)
+		return refused
 	}
 	return nil
 }
@@ -91,12 +92,13 @@ func (s *session) source(ep endpoint, l *outLink) (source, func()) {
 	hub, wake := s.conn.hub, s.conn.nudge
 	switch ep.kind {
 	case cbsEndpoint:
-		return &replySource{s}, func() {}
+		return &s.replies, func() {}
 	case feedbackEndpoint:
 		stop := hub.feedback.queue.subscribe(wake)
-		return &feedbackSource{hub.feedback.queue}, stop
+		return feedbackSource{hub.feedback.queue}, stop
 	case twinEndpoint:
-		return &twinReplies{device: ep.target}, func() {}
+		r := &twinReplies{replies{conn: s.conn}, ep.target}
+		return r, r.drop
 	case methodsEndpoint:
 		return methods{}, func() {}
 	}
@@ -105,7 +107,7 @@ func (s *session) source(ep endpoint, l *outLink) (source, func()) {
 		displaced.displace()
 	}
 	stop := m.queue.subscribe(wake)
-	return &deviceSource{hub, m}, func() {
+	return &deviceSource{m.queue, hub, m}, func() {
 		stop()
 		m.leave(l)
 	}
@@ -113,12 +115,13 @@ func (s *session) source(ep endpoint, l *outLink) (source, func()) {
 
 // deviceSource sends a device its messages, stamped by the hub.
 type deviceSource struct {
+	*queue
 	hub *Hub
 	box *mailbox
 }
 
 func (d *deviceSource) next() (*amqpwire.Message, lockToken, bool) {
-	e, token, ok := d.box.queue.take()
+	e, token, ok := d.take()
 	if !ok {
 		return nil, token, false
 	}
@@ -132,8 +135,6 @@ func (d *deviceSource) next() (*amqpwire.Message, lockToken, bool) {
 	return &m, token, true
 }
 
-func (d *deviceSource) settle(t lockToken, s settlement) error { return d.box.queue.settle(t, s) }
-
 // The annotations that the hub stamps on messages.
 const (
 	sequenceNumber amqpwire.Symbol = "x-opt-sequence-number"
@@ -142,10 +143,10 @@ const (
 )
 
 // feedbackSource sends the back end its feedback.
-type feedbackSource struct{ queue *queue }
+type feedbackSource struct{ *queue }
 
-func (f *feedbackSource) next() (*amqpwire.Message, lockToken, bool) {
-	e, token, ok := f.queue.take()
+func (f feedbackSource) next() (*amqpwire.Message, lockToken, bool) {
+	e, token, ok := f.take()
 	if !ok {
 		return nil, token, false
 	}
@@ -153,5 +154,3 @@ func (f *feedbackSource) next() (*amqpwire.Message, lockToken, bool) {
 	m.Annotations = amqpwire.Map{{Key: enqueuedTime, Value: amqpwire.NewTimestamp(e.enqueued)}}
 	return &m, token, true
 }
-
-func (f *feedbackSource) settle(t lockToken, s settlement) error { return f.queue.settle(t, s) }

@@ -2,6 +2,7 @@ package localhub
 
 import (
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -31,15 +32,24 @@ type Policy struct {
 // C# SDK's MaxClockSkew, and Microsoft's troubleshooting page on error 401003.
 const clockSkew = 5 * time.Minute
 
-// grant is what a connection may do on the strength of one token.
+// grant is what a connection may do on the strength of one token. All of it is
+// worked out once: a connection may hold many grants, for many links.
 type grant struct {
-	token       auth.Token
-	resource    string // the token's, decoded once for all
-	host        string // as the token spells it
+	resource    string // the token's
+	policy      string // empty: the token is a device's or module's own
+	scopes      []string
 	permissions Permission
+	end         time.Time
 }
 
-func (g grant) expires() time.Time { return g.token.Expiry().Add(clockSkew) }
+// covers reports whether a path below the hub is one of the scopes, or below it
+// segment by segment.
+func (g grant) covers(path string) bool {
+	return slices.ContainsFunc(g.scopes, func(scope string) bool {
+		rest, ok := strings.CutPrefix(path, scope)
+		return ok && (rest == "" || rest[0] == '/')
+	})
+}
 
 // grants are all that a connection has been granted. A renewed token takes the
 // place of the old one.
@@ -50,9 +60,9 @@ type grants []grant
 const maxGrants = 1000
 
 func (g *grants) add(n grant) *amqpwire.Error {
+	now := time.Now()
 	*g = slices.DeleteFunc(*g, func(old grant) bool {
-		return old.resource == n.resource && old.token.Policy() == n.token.Policy() ||
-			!time.Now().Before(old.expires())
+		return old.resource == n.resource && old.policy == n.policy || !now.Before(old.end)
 	})
 	if len(*g) >= maxGrants {
 		return refusal(condLimitExceeded, codeTooManyTokens, "The connection holds %d tokens already.", maxGrants)
@@ -65,11 +75,8 @@ func (g *grants) add(n grant) *amqpwire.Error {
 // if there is none.
 func (g grants) until(p Permission, path string) (end time.Time) {
 	for _, grant := range g {
-		if grant.permissions&p == 0 || !grant.token.Covers(grant.host+path) {
-			continue
-		}
-		if grant.expires().After(end) {
-			end = grant.expires()
+		if grant.permissions&p != 0 && grant.covers(path) {
+			end = later(end, grant.end)
 		}
 	}
 	if !time.Now().Before(end) {
@@ -85,42 +92,73 @@ func (h *Hub) verify(text string) (grant, *amqpwire.Error) {
 		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token is malformed: %v.", err)
 	}
 	resource := token.Resource()
-	host, path, _ := strings.Cut(resource, "/")
+	host, _, _ := strings.Cut(resource, "/")
 	if !h.isHost(host) {
 		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token is for host %q, this is %q.", host, h.options.HostName)
 	}
-	g, key, refused := h.signer(token, path)
-	g.resource, g.host = resource, host
+	g, key, refused := h.signer(token, scopesOf(token, host))
+	g.resource, g.end = resource, token.Expiry().Add(clockSkew)
 	switch {
 	case refused != nil:
 		return grant{}, refused
 	case !token.VerifiedBy(key):
-		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token for %q is signed with another key.", token.Resource())
-	case !time.Now().Before(g.expires()):
-		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token for %q expired at %s.", token.Resource(), token.Expiry().UTC().Format(time.RFC3339))
+		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token for %q is signed with another key.", resource)
+	case !time.Now().Before(g.end):
+		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token for %q expired at %s.", resource, token.Expiry().UTC().Format(time.RFC3339))
 	}
 	return g, nil
 }
 
+// scopesOf returns the paths below the hub that a token may mean. SDKs escape
+// the resource not at all (C, Python), once (Node) or, the ids in it, twice (C#).
+func scopesOf(token auth.Token, host string) (scopes []string) {
+	resource := token.RawResource()
+	for range 3 {
+		if path, ok := strings.CutPrefix(resource, host); ok && (path == "" || path[0] == '/') {
+			scopes = append(scopes, strings.TrimSuffix(path, "/"))
+		}
+		if decoded, err := url.PathUnescape(resource); err == nil {
+			resource = decoded
+		}
+	}
+	return scopes
+}
+
 // signer finds who must have signed the token: the policy that it names, else
-// the device whose path it carries.
-func (h *Hub) signer(token auth.Token, path string) (grant, auth.Key, *amqpwire.Error) {
+// the device whose path it carries. The grant is not complete yet.
+func (h *Hub) signer(token auth.Token, scopes []string) (grant, auth.Key, *amqpwire.Error) {
 	if name := token.Policy(); name != "" {
 		policy, ok := h.policies[name]
 		if !ok {
 			return grant{}, auth.Key{}, refusal(condUnauthorized, codeUnauthorized, "There is no shared access policy %q.", name)
 		}
-		return grant{token: token, permissions: policy.Permissions}, policy.Key, nil
+		return grant{policy: name, scopes: scopes, permissions: policy.Permissions}, policy.Key, nil
 	}
-	id, rest, ok := segments(strings.Split(path, "/")).identity()
-	if !ok || len(rest) > 0 {
+	id, ok := h.owner(scopes)
+	if !ok {
 		return grant{}, auth.Key{}, refusal(condUnauthorized, codeUnauthorized, "The token for %q names neither a policy nor a device.", token.Resource())
 	}
 	key, ok := h.keys[id.device]
 	if !ok {
 		return grant{}, auth.Key{}, h.noDevice(id.device)
 	}
-	return grant{token: token, permissions: DeviceConnect}, key, nil
+	return grant{scopes: []string{id.path()}, permissions: DeviceConnect}, key, nil
+}
+
+// owner returns whose path the scopes are: the first registered device's or its
+// module's, else anybody's.
+func (h *Hub) owner(scopes []string) (id identity, ok bool) {
+	for _, path := range scopes {
+		meant, rest, valid := segments(strings.Split(path, "/")[1:]).identity()
+		if !valid || len(rest) > 0 {
+			continue
+		}
+		id, ok = meant, true
+		if _, known := h.keys[id.device]; known {
+			break
+		}
+	}
+	return id, ok
 }
 
 func (h *Hub) noDevice(id string) *amqpwire.Error {

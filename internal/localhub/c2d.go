@@ -21,41 +21,47 @@ type c2dSink struct {
 }
 
 func (c *c2dSink) accept(in incoming) amqpwire.DeliveryState {
-	if refused := c.enqueue(in); refused != nil {
+	m, to, refused := readMessage(in.bytes)
+	if refused == nil {
+		refused = c.enqueue(m, to)
+	}
+	c.hub.tellTaken(to, m, refused)
+	if refused != nil {
 		c.log.Info("message refused", "condition", string(refused.Condition), "reason", explain(refused))
 		return &amqpwire.Rejected{Error: refused}
 	}
+	c.log.Debug("message enqueued", "device", to.String(), "id", messageID(m))
 	return &amqpwire.Accepted{}
 }
 
-func (c *c2dSink) enqueue(in incoming) *amqpwire.Error {
-	m, err := amqpwire.DecodeMessage(in.bytes)
+// readMessage returns an encoded message with properties, and whom it is for.
+// What is refused may be incomplete.
+func readMessage(b []byte) (m *amqpwire.Message, to identity, refused *amqpwire.Error) {
+	m, err := amqpwire.DecodeMessage(b)
 	if err != nil {
-		return protocolError(condDecodeError, "%v", err)
+		m, refused = new(amqpwire.Message), protocolError(condDecodeError, "%v", err)
 	}
-	if m.Properties == nil {
-		m.Properties = new(amqpwire.Properties)
-	}
-	if refused := checkMessage(m); refused != nil {
-		return refused
-	}
+	m.Properties = propertiesOf(m)
 	to, ok := parseRecipient(m.Properties.To)
-	if !ok {
-		return refusal(condArgument, codeBadArgument, "The to property '%s' does not name a device.", m.Properties.To)
+	if refused == nil {
+		refused = checkMessage(m)
 	}
-	box, ok := c.hub.mailbox(to)
-	if !ok {
-		return c.hub.noDevice(to.device)
+	if refused == nil && !ok {
+		refused = refusal(condArgument, codeBadArgument, "The to property '%s' does not name a device.", m.Properties.To)
+	}
+	return m, to, refused
+}
+
+func (c *c2dSink) enqueue(m *amqpwire.Message, to identity) *amqpwire.Error {
+	box, refused := c.hub.mailbox(to)
+	if refused != nil {
+		return refused
 	}
 	m.Header, m.DeliveryAnnotations = nil, nil // they are about the link that the message came on
 	m.Annotations = slices.DeleteFunc(m.Annotations, isStamp)
 	if err := box.queue.put(m, expiry(m)); err != nil {
-		refused := c.notQueued(err, to)
-		c.hub.tellTaken(to, m, refused)
-		return refused
+		return c.notQueued(err, to)
 	}
-	c.hub.tellTaken(to, m, nil)
-	c.log.Debug("message enqueued", "device", to.String(), "id", messageID(m))
 	return nil
 }
 
@@ -80,17 +86,23 @@ func (c *c2dSink) notQueued(err error, to identity) *amqpwire.Error {
 // iot-hub-devguide-messages-construct and iot-hub-devguide-quotas-throttling.
 const maxContent = 64 << 10 // bytes
 
+// maxID is how long the id of a message or a module may be.
+const maxID = 128
+
 var (
-	messageIDs    = regexp.MustCompile(`^[A-Za-z0-9\-:.+%_#*?!(),=@;$']{0,128}$`)
+	ids           = regexp.MustCompile(`^[A-Za-z0-9\-:.+%_#*?!(),=@;$']+$`)
 	propertyNames = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+\\-.^_`|~]+$")
 )
+
+// isID reports whether IoT Hub would take the text for an id.
+func isID(text string) bool { return len(text) <= maxID && ids.MatchString(text) }
 
 // checkMessage returns why IoT Hub would not take the message, nil if it would.
 func checkMessage(m *amqpwire.Message) *amqpwire.Error {
 	if size := contentSize(m); size > maxContent {
 		return refusal(condTooLarge, codeTooLarge, "The message has %d bytes, the limit is %d.", size, maxContent)
 	}
-	if !messageIDs.MatchString(messageID(m)) {
+	if id := messageID(m); id != "" && !isID(id) {
 		return refusal(condArgument, codeBadArgument, "The message id is longer than 128 characters or has illegal ones.")
 	}
 	if e := expiry(m); !e.IsZero() && !e.After(time.Now()) {
@@ -138,8 +150,12 @@ func expiry(m *amqpwire.Message) time.Time {
 	if t == nil || *t <= 0 {
 		return time.Time{}
 	}
-	return t.Time()
+	return min(*t, endOfTime).Time()
 }
+
+// endOfTime is the last millisecond of year 9999: entries are stored in JSON,
+// which has no later one.
+const endOfTime amqpwire.Timestamp = 253402300799999
 
 // messageID returns a message's id as feedback spells it.
 func messageID(m *amqpwire.Message) string { return idString(m.Properties.MessageID) }

@@ -11,9 +11,6 @@ import (
 // 1.0 working draft), in the dialects of IoT Hub's SDKs.
 type tokenSink struct{ session *session }
 
-// maxReplies bounds the replies that wait for a client to grant credit.
-const maxReplies = 1000
-
 // accept carries out one request. The reply goes out on the session's $cbs
 // receiver when the owner comes round to it, hence after the disposition:
 // there is a client that fails if the reply overtakes it.
@@ -22,15 +19,13 @@ func (t *tokenSink) accept(in incoming) amqpwire.DeliveryState {
 	if err != nil {
 		return &amqpwire.Rejected{Error: protocolError(condDecodeError, "%v", err)}
 	}
-	if len(t.session.replies) >= maxReplies {
-		return &amqpwire.Rejected{Error: refusal(condLimitExceeded, codeTooManyTokens, "%d replies wait for credit.", maxReplies)}
+	id := propertiesOf(request).MessageID
+	if refused := t.session.replies.refuse(id); refused != nil {
+		return &amqpwire.Rejected{Error: refused}
 	}
-	status, description, answered := t.put(request)
-	if !answered {
-		return &amqpwire.Accepted{}
+	if status, description, answered := t.put(request); answered {
+		t.session.replies.add(newReply(status, description), id)
 	}
-	t.session.replies = append(t.session.replies, newReply(request, status, description))
-	t.session.conn.nudge()
 	return &amqpwire.Accepted{}
 }
 
@@ -55,8 +50,8 @@ func (t *tokenSink) putToken(request *amqpwire.Message) (status int32, descripti
 		c.log.Info("token refused", "reason", explain(refused))
 		return statusOf(refused), explain(refused)
 	}
-	c.log.Debug("token accepted", "resource", g.token.Resource(), "policy", g.token.Policy(), "expires", g.token.Expiry().Format(time.RFC3339))
-	c.checkPermissionsAt(g.expires()) // it may replace one that lived longer
+	c.log.Debug("token accepted", "resource", g.resource, "policy", g.policy, "until", g.end.UTC().Format(time.RFC3339))
+	c.checkPermissionsAt(g.end) // it may replace one that lived longer
 	return 200, "OK"
 }
 
@@ -70,36 +65,23 @@ func statusOf(refused *amqpwire.Error) int32 {
 	return 401
 }
 
-// newReply answers request. The correlation id has the very type of the
-// message id, since SDKs compare it by type as well.
-func newReply(request *amqpwire.Message, status int32, description string) *amqpwire.Message {
-	reply := &amqpwire.Message{
-		Properties: &amqpwire.Properties{},
+func newReply(status int32, description string) *amqpwire.Message {
+	return &amqpwire.Message{
 		ApplicationProperties: amqpwire.Map{
 			{Key: "status-code", Value: status},
 			{Key: "status-description", Value: description},
 		},
 		Value: amqpwire.Null{},
 	}
-	if request.Properties != nil {
-		reply.Properties.CorrelationID = request.Properties.MessageID
-	}
-	return reply
 }
 
-// replySource sends the replies to the requests of its session.
-type replySource struct{ session *session }
-
-func (r *replySource) next() (*amqpwire.Message, lockToken, bool) {
-	if len(r.session.replies) == 0 {
-		return nil, lockToken{}, false
+// propertiesOf returns a message's properties, empty if it has none.
+func propertiesOf(m *amqpwire.Message) *amqpwire.Properties {
+	if m.Properties == nil {
+		return new(amqpwire.Properties)
 	}
-	m := r.session.replies[0]
-	r.session.replies = r.session.replies[1:]
-	return m, newLockToken(), true
+	return m.Properties
 }
-
-func (*replySource) settle(lockToken, settlement) error { return nil }
 
 // login checks the credentials of SASL PLAIN, and adds what they permit to the
 // connection's grants. The user is {policy}@sas.root.{hub} or
@@ -133,9 +115,9 @@ func (g grant) isFor(user string) bool {
 	}
 	name := user[:i]
 	if strings.HasPrefix(user[i+len(at):], "root.") {
-		return name == g.token.Policy()
+		return name == g.policy
 	}
-	return g.token.Policy() == "" && g.token.Covers(g.host+identity{device: name}.path())
+	return g.policy == "" && g.covers(identity{device: name}.path())
 }
 
 func (c *conn) mechanism(m amqpwire.Symbol) *amqpwire.Error {

@@ -24,6 +24,7 @@ import (
 type conn struct {
 	hub     *Hub
 	net     net.Conn
+	socket  net.Conn      // under TLS and WebSocket
 	br      *bufio.Reader // until the reader takes it over
 	log     *slog.Logger
 	manners manners
@@ -43,21 +44,24 @@ type conn struct {
 
 	sessions map[uint16]*session // by channel, the same in both directions
 	links    int
+	replies  int // that wait for credit
+	partial  int // bytes of messages of which more is to come
 	grants   grants
-	renewal  *time.Timer // fires when a link may have lost its permission,
-	// which is at
-	nextCheck time.Time // zero: it is not set
+
+	renewal   *time.Timer // fires when a link may have lost its permission
+	nextCheck time.Time   // when that is; zero: it is not set
 }
 
 // maxLinks bounds the links of one connection. SDKs that pool devices use up
 // to a few for each of about a thousand.
 const maxLinks = 5000
 
-func newConn(h *Hub, c net.Conn, log *slog.Logger) *conn {
+func newConn(h *Hub, s *stream, log *slog.Logger) *conn {
 	return &conn{
 		hub:      h,
-		net:      c,
-		br:       bufio.NewReader(c),
+		net:      s.Conn,
+		socket:   s.socket,
+		br:       bufio.NewReader(s.Conn),
 		log:      log,
 		manners:  gateways[h.options.Gateway],
 		in:       make(chan amqpwire.Frame),
@@ -107,7 +111,7 @@ func (c *conn) run(ctx context.Context) error {
 		var err error
 		select {
 		case f := <-c.in:
-			if closed, ok := f.Body.(*amqpwire.Close); ok {
+			if closed, ok := f.Body.(*amqpwire.Close); ok && !c.silent.Load() {
 				return c.closed(closed)
 			}
 			err = c.handle(f)
@@ -185,6 +189,7 @@ func (c *conn) handle(f amqpwire.Frame) error {
 // send queues a frame for the writer. It waits while the client is slow to
 // read, and gives up with the connection.
 func (c *conn) send(channel uint16, body amqpwire.Performative, payload []byte) {
+	c.abridge(body)
 	f := amqpwire.Frame{Channel: channel, Body: body, Payload: payload}
 	select {
 	case c.out <- f: // also on a broken connection: it may carry the reason

@@ -152,6 +152,37 @@ func TestDrainWaitsForWindow(t *testing.T) {
 	})
 }
 
+// TestDrainOfNothing checks that a drain is answered though the window is shut
+// when there is no message that waits for it.
+func TestDrainOfNothing(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		c := w.device("dev1")
+		c.receiver(0, deviceAddress)
+		drain := func(count, credit, window uint32) {
+			c.send(0, &amqpwire.Flow{
+				NextIncomingID: new(uint32(2)), IncomingWindow: window, OutgoingWindow: 1,
+				Handle: new(uint32), DeliveryCount: &count, LinkCredit: &credit, Drain: true,
+			})
+		}
+		wantDrained := func(count uint32) {
+			t.Helper()
+			if f := want[*amqpwire.Flow](c); *f.DeliveryCount != count || *f.LinkCredit != 0 || !f.Drain {
+				t.Errorf("flow %+v, want the credit used up at %d", f, count)
+			}
+		}
+		drain(0, 9, 0)
+		wantDrained(9)
+		w.enqueue("m1", "m2")
+		drain(9, 1, 0)
+		c.wantNothing() // m1 is to come first
+		drain(9, 1, 1)
+		c.wantMessages(1, "m1")
+		wantDrained(10) // m2 has no credit
+		drain(10, 0, 0)
+		wantDrained(10)
+	})
+}
+
 func TestEcho(t *testing.T) {
 	inWorld(t, Options{Gateway: GatewayV1}, func(t *testing.T, w *world) {
 		c := w.listening(7)

@@ -25,12 +25,17 @@
 // # What is not
 //
 // There is no registry beyond [Options.Devices], no other REST API than the
-// purge, no twins, direct methods, jobs, file upload or file notifications, no
-// routing and no reading of telemetry, no throttling and no quotas. MQTT is not
-// spoken. Each device has one key, not two; a token of Microsoft Entra ID is not
-// understood. Queues end with the process, unless [Options.Data] keeps them; locks
-// always do. For the sake of one SDK, links for twins and methods are attached,
-// but every request about a twin is refused and no method is ever called.
+// purge (every other request is answered with 404), no twins, direct methods,
+// jobs, file upload or file notifications, no routing and no reading of
+// telemetry, no throttling and no quotas. MQTT is not spoken. Each device has
+// one key, not two, and may log in with it, with its thumbprints and with a
+// certificate of a CA in turn, where IoT Hub wants one of these for each device;
+// a token of Microsoft Entra ID is not understood. There are no transactions,
+// and no delivery is resumed: what an attach says of unsettled ones is not
+// looked at. Queues end with the process, unless [Options.Data] keeps them;
+// locks always do. For the sake of one SDK, links for twins and methods are
+// attached, but every request about a twin is refused and no method is ever
+// called.
 //
 // # Choices
 //
@@ -52,6 +57,8 @@
 //     settlement without an outcome leaves the lock running.
 //   - To a receiver that wants settled messages, a message is complete once it
 //     is sent.
+//   - What the hub receives it settles at once, also for a sender that asks for
+//     rcv-settle-mode second.
 //   - A second receiver for a device takes over; the first is detached with
 //     amqp:link:stolen. Readers of feedback compete instead, and share.
 //   - A purge takes the messages in the device's hands too. It needs service
@@ -65,16 +72,21 @@
 //     and annotations are free. A body that is not made of data sections counts
 //     as encoded. Whatever is counted, an encoded message has 262144 bytes at
 //     most; a larger one costs the link.
-//   - Message ids and property names are checked, property values are not. An id
-//     may be missing; it is then empty in the feedback.
+//   - Message ids, module ids and property names are checked, device ids and
+//     property values are not. A message id may be missing; it is then empty in
+//     the feedback. An ack mode that is neither a string nor a symbol is none.
 //   - An expiry in the past is refused. One before 1970 means none, as clients
-//     in .NET send year 1 for that. There is no upper limit.
+//     in .NET send year 1 for that. One after 9999 counts as the end of that year.
 //   - The header, the delivery annotations and annotations of the hub's own names
 //     are taken off a message. The rest is passed on as it is.
 //   - Messages go to modules as well, which exist as soon as they are named, with
-//     a queue of their own and the key of their device.
+//     a queue of their own and the key of their device: up to 50 for each device,
+//     as on IoT Hub.
 //   - A percent sign in an address begins an encoded character if it can, since
 //     some SDKs encode ids. An id such as "a%41" must therefore be sent encoded.
+//     The resource of a token is read as it is, decoded once, and decoded twice,
+//     as some SDKs encode ids once more; of a device's own token, the first
+//     reading that names a registered device counts.
 //   - Tokens may name the hub as [Options.HostName], as localhost or a name below
 //     it, or by a loopback address, with any port. The hub named in the user of
 //     SASL PLAIN is not looked at.
@@ -82,9 +94,13 @@
 //     live by it are detached; the connection stays, also after SASL PLAIN.
 //   - A token for a device is good for its modules; a certificate is not.
 //   - Whether a device exists is told to whoever puts a token for it.
-//   - Limits that IoT Hub does not publish: 1000 tokens, 1000 unread $cbs replies
-//     and 5000 links per connection, 2000 connections, 100 messages of credit, 30
-//     s to open a connection, a minute to read what the hub writes.
+//   - Limits that IoT Hub does not publish: 1000 tokens, 1000 unread replies (of
+//     $cbs and to requests about twins), 5000 links and 8 MB of unfinished messages
+//     per connection, 2000 connections, 100 messages of credit, 128 bytes for the id
+//     of a request, 30 s for TLS and WebSocket, another 30 s to open a connection, a
+//     minute to read what the hub writes.
+//   - An error that does not fit into the client's max-frame-size is told without
+//     its description.
 //   - A client that is silent for four minutes is told so before it is dropped.
 //   - When the hub closes, links are detached with amqp:link:detach-forced, the
 //     connection is closed with amqp:connection:forced, and the client has two

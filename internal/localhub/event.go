@@ -12,7 +12,7 @@ type EventKind string
 // The kinds of events, and what Detail says about each.
 const (
 	EventEnqueued  EventKind = "enqueued"  // the hub answers for the message from here on
-	EventRefused   EventKind = "refused"   // Detail: the error condition
+	EventRefused   EventKind = "refused"   // a back end's message. Detail: the error condition
 	EventDelivered EventKind = "delivered" // handed to a device's link, locked
 	EventReturned  EventKind = "returned"  // ready again. Detail: abandoned, released or lock lost
 	EventFinished  EventKind = "finished"  // Detail: the final status, as in feedback
@@ -26,7 +26,7 @@ const (
 // device and sequence number, unless the device still holds the message.
 type Event struct {
 	Kind      EventKind
-	Device    string // id, or device/module; empty if none is concerned
+	Device    string // id, or device/module, registered or not; empty if none is concerned
 	MessageID string // as in feedback
 	Sequence  uint64 // of the message in the device's queue; 0 where it is not known
 	Detail    string
@@ -57,12 +57,12 @@ func (h *Hub) tellTaken(to identity, m *amqpwire.Message, refused *amqpwire.Erro
 // device's hands included, in the order of their sequence numbers.
 func (h *Hub) Pending(device string) []string {
 	h.mu.Lock()
-	m := h.mailboxes[identity{device: device}]
+	box := h.mailboxes[identity{device: device}]
 	h.mu.Unlock()
-	if m == nil {
+	if box == nil {
 		return nil
 	}
-	return m.queue.messageIDs()
+	return box().queue.messageIDs()
 }
 
 func (q *queue) messageIDs() (ids []string) {

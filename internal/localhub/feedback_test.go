@@ -54,9 +54,7 @@ func TestFeedbackOfEachMode(t *testing.T) {
 					if mode != "" {
 						m.ApplicationProperties = amqpwire.Map{{Key: "iothub-ack", Value: mode}}
 					}
-					if refused := (&c2dSink{w.hub, w.hub.log}).enqueue(incoming{bytes: encode(t, m)}); refused != nil {
-						t.Fatal(refused)
-					}
+					w.put(m)
 					_, token, _ := w.queueOf("dev1").take()
 					end(w, token)
 					synctest.Wait()

@@ -19,7 +19,8 @@ import (
 // Options configure a hub. The zero value of each field means its default,
 // which is IoT Hub's own unless the field says otherwise.
 type Options struct {
-	// HostName is the hub's name in connection strings and tokens: localhost.
+	// HostName is the hub's name in connection strings and tokens, where a port
+	// after it does not matter: localhost.
 	HostName string
 	// Devices are the registered devices; none means no device.
 	Devices []Device
@@ -58,7 +59,7 @@ type Options struct {
 
 // Device is a registered device.
 type Device struct {
-	ID  string
+	ID  string   // IoT Hub takes 1 to 128 of A-Za-z0-9-:.+%_#*?!(),=@;$', this hub others too
 	Key auth.Key // the zero key signs nothing
 	// Thumbprints are the hashes, in hex, of the certificates that the device may
 	// log in with, SHA-1 or SHA-256. IoT Hub has room for two.
@@ -87,6 +88,9 @@ func (o *Options) withDefaults() Options {
 	setDefault(&d.Logger, slog.New(slog.DiscardHandler))
 	if d.Policies == nil {
 		d.Policies = DefaultPolicies()
+	}
+	if host, _, err := net.SplitHostPort(d.HostName); err == nil {
+		d.HostName = host // tokens may name any port
 	}
 	return d
 }
@@ -118,8 +122,9 @@ type Hub struct {
 	served sync.WaitGroup // connections and listeners
 
 	mu        sync.Mutex
-	mailboxes map[identity]*mailbox
-	open      int // connections
+	mailboxes map[identity]func() *mailbox // each makes it at the first call
+	modules   map[string]int               // mailboxes of modules, by device
+	open      int                          // connections
 }
 
 // New returns a hub with empty queues.
@@ -130,7 +135,8 @@ func New(options *Options) (*Hub, error) {
 		log:       o.Logger,
 		policies:  make(map[string]Policy),
 		keys:      make(map[string]auth.Key),
-		mailboxes: make(map[identity]*mailbox),
+		mailboxes: make(map[identity]func() *mailbox),
+		modules:   make(map[string]int),
 
 		thumbprints: make(map[string][]string),
 		authority:   sync.OnceValues(newAuthority),
@@ -140,12 +146,8 @@ func New(options *Options) (*Hub, error) {
 		h.policies[p.Name] = p
 	}
 	for _, d := range o.Devices {
-		if _, double := h.keys[d.ID]; double {
-			return nil, fmt.Errorf("device %q is registered twice", d.ID)
-		}
-		h.keys[d.ID] = d.Key
-		if err := h.addThumbprints(d); err != nil {
-			return nil, err
+		if err := h.register(d); err != nil {
+			return nil, fmt.Errorf("device %q: %w", d.ID, err)
 		}
 	}
 	if err := h.Inject(o.Faults); err != nil {
@@ -157,6 +159,18 @@ func New(options *Options) (*Hub, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// register adds a device to those that the hub knows.
+func (h *Hub) register(d Device) error {
+	if _, twice := h.keys[d.ID]; twice {
+		return errors.New("it is registered twice")
+	}
+	if d.ID == "" || strings.Contains(d.ID, "/modules/") { // a token for the device before it would do
+		return errors.New("this is no device id")
+	}
+	h.keys[d.ID] = d.Key
+	return h.addThumbprints(d)
 }
 
 func (h *Hub) newFeedback() *feedback {
@@ -173,27 +187,6 @@ func (h *Hub) newFeedback() *feedback {
 		interval: h.options.FeedbackInterval,
 		log:      h.log,
 		lastSent: time.Now(),
-	}
-}
-
-// Serve accepts connections until the hub is closed or the listener fails. It
-// closes the listener.
-func (h *Hub) Serve(l net.Listener) error {
-	if !h.start() {
-		return l.Close()
-	}
-	defer h.served.Done()
-	stop := context.AfterFunc(h.ctx, func() { _ = l.Close() })
-	defer stop()
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			if h.ctx.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("accept on %s: %w", l.Addr(), errors.Join(err, l.Close()))
-		}
-		h.served.Go(func() { h.ServeConn(c) })
 	}
 }
 
@@ -215,7 +208,7 @@ func (h *Hub) ServeConn(c net.Conn) {
 		_ = s.Close()
 		return
 	}
-	conn := newConn(h, s.Conn, log.With("transport", s.transport()))
+	conn := newConn(h, s, log.With("transport", s.transport()))
 	conn.credential = h.examine(s.certificates)
 	if err := conn.serve(h.ctx); err != nil {
 		log.Info("connection ended", "reason", err.Error())

@@ -59,7 +59,11 @@ func (l *inLink) flow(f *amqpwire.Flow) {
 	}
 }
 
-func (l *inLink) end(bool) {}
+func (l *inLink) end(bool) { l.discard() }
+
+// maxPartial bounds the messages of which more is to come on one connection, in
+// bytes: on one link they may be as long as it takes, but not on all at once.
+const maxPartial = 8 << 20
 
 // transfer takes in one frame of a message.
 func (l *inLink) transfer(t *amqpwire.Transfer, payload []byte) {
@@ -73,30 +77,49 @@ func (l *inLink) transfer(t *amqpwire.Transfer, payload []byte) {
 		}
 	}
 	m := l.partial
-	if t.DeliveryID != nil && *t.DeliveryID != m.id {
-		l.partial = nil
-		l.detach(protocolError(condNotAllowed, "Delivery %d began before delivery %d had ended.", *t.DeliveryID, m.id))
+	if refused := l.add(t, payload); refused != nil {
+		l.discard()
+		l.detach(refused)
 		return
 	}
-	m.settled = m.settled || t.Settled
-	switch {
-	case t.Aborted:
-		l.partial = nil
-		l.count()
-		return
-	case len(m.bytes)+len(payload) > l.maxSize:
-		l.partial = nil
-		l.detach(refusal(condTooLarge, codeTooLarge, "The message is larger than %d bytes.", l.maxSize))
+	if t.More && !t.Aborted {
 		return
 	}
-	if m.bytes = append(m.bytes, payload...); t.More {
-		return
-	}
-	l.partial = nil
+	l.discard()
 	l.count()
+	if t.Aborted {
+		return
+	}
 	state, answer := l.accept(*m)
 	if answer && !m.settled {
 		l.session.send(&amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: m.id, Settled: true, State: state})
+	}
+}
+
+// add takes one more part of the message that has begun.
+func (l *inLink) add(t *amqpwire.Transfer, payload []byte) *amqpwire.Error {
+	m, c := l.partial, l.session.conn
+	switch {
+	case t.DeliveryID != nil && *t.DeliveryID != m.id:
+		return protocolError(condNotAllowed, "Delivery %d began before delivery %d had ended.", *t.DeliveryID, m.id)
+	case t.Aborted:
+		return nil
+	case len(m.bytes)+len(payload) > l.maxSize:
+		return refusal(condTooLarge, codeTooLarge, "The message is larger than %d bytes.", l.maxSize)
+	case c.partial+len(payload) > maxPartial:
+		return protocolError(condLimitExceeded, "More than %d bytes of unfinished messages are on this connection.", maxPartial)
+	}
+	m.settled = m.settled || t.Settled
+	m.bytes = append(m.bytes, payload...)
+	c.partial += len(payload)
+	return nil
+}
+
+// discard forgets the message that has begun, if one has.
+func (l *inLink) discard() {
+	if l.partial != nil {
+		l.session.conn.partial -= len(l.partial.bytes)
+		l.partial = nil
 	}
 }
 

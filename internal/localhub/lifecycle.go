@@ -1,5 +1,42 @@
 package localhub
 
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+)
+
+// Serve accepts connections until the hub is closed or the listener fails. It
+// closes the listener.
+func (h *Hub) Serve(l net.Listener) error {
+	if !h.start() {
+		return l.Close()
+	}
+	defer h.served.Done()
+	stop := context.AfterFunc(h.ctx, func() { _ = l.Close() })
+	defer stop()
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			h.served.Go(func() { h.ServeConn(c) })
+		case h.ctx.Err() != nil:
+			return nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+			h.log.Warn("no file descriptor is left for a client", "error", err)
+			time.Sleep(acceptPause) // clients that leave give some back
+		default:
+			return fmt.Errorf("accept on %s: %w", l.Addr(), errors.Join(err, l.Close()))
+		}
+	}
+}
+
+// acceptPause is how long the hub waits for a file descriptor.
+const acceptPause = 100 * time.Millisecond
+
 func (h *Hub) admit() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -37,8 +74,8 @@ func (h *Hub) Close() {
 	h.served.Wait()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, m := range h.mailboxes {
-		m.queue.close()
+	for _, box := range h.mailboxes {
+		box().queue.close()
 	}
 	h.feedback.close() // last, since the others report to it
 	if h.store == nil {

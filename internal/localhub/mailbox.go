@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"iothub-c2d/internal/amqpwire"
 )
 
 // mailbox is what the hub holds for one device (or module): its queue, and the
@@ -18,20 +20,43 @@ type mailbox struct {
 	receiver *outLink
 }
 
-// mailbox returns the mailbox of id, or false if there is no such device. A
-// module exists as soon as it is spoken of.
-func (h *Hub) mailbox(id identity) (*mailbox, bool) {
+// maxModules is how many modules a device may have. Source: Microsoft docs,
+// iot-hub-devguide-quotas-throttling.
+const maxModules = 50
+
+// mailbox returns the mailbox of id, or why there is none. A module exists as
+// soon as it is spoken of.
+func (h *Hub) mailbox(id identity) (*mailbox, *amqpwire.Error) {
 	if _, ok := h.keys[id.device]; !ok {
-		return nil, false
+		return nil, h.noDevice(id.device)
 	}
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	m := h.mailboxes[id]
-	if m == nil {
-		m = h.newMailbox(id)
-		h.mailboxes[id] = m
+	box := h.mailboxes[id]
+	if box == nil {
+		if refused := h.admitModule(id); refused != nil {
+			h.mu.Unlock()
+			return nil, refused
+		}
+		box = sync.OnceValue(func() *mailbox { return h.newMailbox(id) })
+		h.mailboxes[id] = box
 	}
-	return m, true
+	h.mu.Unlock()
+	return box(), nil // only those who want this one wait for the disk
+}
+
+// admitModule counts a new mailbox if it is a module's, or returns why there
+// must be none. Called with mu held.
+func (h *Hub) admitModule(id identity) *amqpwire.Error {
+	switch {
+	case id.module == "":
+		return nil
+	case !isID(id.module):
+		return refusal(condArgument, codeBadArgument, "The module id '%s' is longer than %d characters or has illegal ones.", id.module, maxID)
+	case h.modules[id.device] >= maxModules:
+		return refusal(condLimitExceeded, codeTooManyModules, "Device %s has %d modules already.", id.device, maxModules)
+	}
+	h.modules[id.device]++
+	return nil
 }
 
 func (h *Hub) newMailbox(id identity) *mailbox {

@@ -15,7 +15,7 @@ var errDropped = errors.New("dropped on purpose")
 // misbehave carries out the faults that strike at a frame. It reports whether
 // that is all that is to be done about the frame.
 func (c *conn) misbehave(f amqpwire.Frame) (done bool, err error) {
-	if c.hub.injector.Load() == nil || f.Body == nil {
+	if f.Body == nil {
 		return c.silent.Load(), nil
 	}
 	if _, hole := c.strikes(FaultBlackHole); hole {
@@ -26,7 +26,7 @@ func (c *conn) misbehave(f amqpwire.Frame) (done bool, err error) {
 	}
 	if _, drop := c.strikes(FaultDrop); drop {
 		c.silent.Store(true) // what waits to be written does not go out either
-		faultnet.NewConn(c.net, 0).Cut(faultnet.Reset)
+		faultnet.NewConn(c.socket, 0).Cut(faultnet.Reset)
 		return true, errDropped
 	}
 	if value, strikes := c.strikes(FaultClose); strikes {

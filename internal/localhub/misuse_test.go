@@ -63,19 +63,6 @@ func TestMisuseEndsSession(t *testing.T) {
 	}
 }
 
-// TestWindowViolation holds back the flow with which the hub would extend the
-// window, as a client that does not care would.
-func TestWindowViolation(t *testing.T) {
-	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		s := &session{
-			conn:     &conn{out: make(chan amqpwire.Frame, 10), manners: gateways[GatewayV1]},
-			received: incomingWindow,
-		}
-		err, _ := s.transfer(&amqpwire.Transfer{}, nil).(*amqpwire.Error)
-		wantCondition(t, "transfer", err, condWindowViolation)
-	})
-}
-
 // TestMisuseEndsConnection checks breaches after which the stream or the peer
 // cannot be trusted.
 func TestMisuseEndsConnection(t *testing.T) {
@@ -154,11 +141,31 @@ func TestMisuseDetachesLink(t *testing.T) {
 }
 
 // TestNoCredit checks that a message without credit ends the link. A client
-// cannot get there honestly, since credit is granted in time.
+// cannot get there honestly unless credit is withheld, for it is granted in time.
 func TestNoCredit(t *testing.T) {
+	faults := Faults{List: []Fault{{Name: FaultWithholdCredit}}}
+	inWorld(t, Options{Faults: faults}, func(t *testing.T, w *world) {
+		c := w.service()
+		c.send(0, senderAttach(0, serviceAddress))
+		want[*amqpwire.Attach](c)
+		c.wantNothing()
+		c.transfer(&amqpwire.Transfer{}, c2d("m"))
+		wantCondition(t, "detach", want[*amqpwire.Detach](c).Error, condTransferLimit)
+		if n := w.queueOf("dev1").pending(); n != 0 {
+			t.Errorf("%d messages arrived", n)
+		}
+	})
+}
+
+// TestNoTransactions checks that a client which wants transactions is told that
+// there are none, and may go on without.
+func TestNoTransactions(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		l := &inLink{}
-		wantCondition(t, "transfer", l.start(&amqpwire.Transfer{DeliveryID: new(uint32)}), condTransferLimit)
+		c := w.service()
+		a := senderAttach(0, "")
+		a.Target = &amqpwire.Target{Coordinator: true, Capabilities: []amqpwire.Symbol{"amqp:local-transactions"}}
+		wantHubError(t, c.wantRefused(a, condNotImplemented), codeNotImplemented)
+		c.sender(0, serviceAddress)
 	})
 }
 

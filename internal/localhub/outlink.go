@@ -24,7 +24,11 @@ type outLink struct {
 type source interface {
 	// next returns the next message, locked, if there is one now.
 	next() (m *amqpwire.Message, token lockToken, ok bool)
+	// empty reports whether there is none.
+	empty() bool
 	settle(lockToken, settlement) error
+	// release gives deliveries back as if they had not been.
+	release([]lockToken)
 }
 
 // sending is what is left of a message.
@@ -88,7 +92,7 @@ func (l *outLink) pump() {
 	for l.session.remoteWindow > 0 && (l.sending != nil || l.fetch()) {
 		l.sendPart()
 	}
-	if l.drain && l.sending == nil && l.session.remoteWindow > 0 {
+	if l.drain && l.sending == nil && (l.session.remoteWindow > 0 || l.credit == 0 || l.source.empty()) {
 		// Nothing is left to send: the rest of the credit is used up (§2.6.7).
 		l.deliveryCount += l.credit
 		l.credit = 0
@@ -220,18 +224,19 @@ func (l *outLink) end(clean bool) {
 	}
 	l.stop()
 	l.stop = nil
-	if l.sending != nil && l.settled && clean {
-		_ = l.source.settle(l.sending.token, release) // it was cut short
+	var held []lockToken
+	if l.sending != nil && l.settled {
+		held = append(held, l.sending.token) // it was cut short
 	}
 	l.sending = nil
 	for id, d := range l.session.unsettled {
-		if d.link != l {
-			continue
+		if d.link == l {
+			delete(l.session.unsettled, id)
+			held = append(held, d.token)
 		}
-		delete(l.session.unsettled, id)
-		if clean {
-			_ = l.source.settle(d.token, release) // or its lock has run out: as good
-		}
+	}
+	if clean {
+		l.source.release(held)
 	}
 }
 

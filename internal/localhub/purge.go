@@ -10,8 +10,8 @@ import (
 // Purge removes all messages that wait for a device, those in its hands too,
 // and returns how many there were. It returns false if there is no such device.
 func (h *Hub) Purge(deviceID string) (n int, ok bool) {
-	m, ok := h.mailbox(identity{device: deviceID})
-	if !ok {
+	m, refused := h.mailbox(identity{device: deviceID})
+	if refused != nil {
 		return 0, false
 	}
 	return m.queue.purge(), true

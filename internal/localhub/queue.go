@@ -193,13 +193,32 @@ func (q *queue) settle(token lockToken, s settlement) (err error) {
 		case reject:
 			q.end(e, statusRejected)
 		case abandon:
-			q.count(e)
-			q.giveBack(e, now, "abandoned")
+			q.giveBack(e, now, "abandoned", true)
 		case release:
-			q.giveBack(e, now, "released")
+			q.giveBack(e, now, "released", false)
 		}
 	})
 	return err
+}
+
+// release gives deliveries back as if they had not been: all at once, else a
+// receiver that waits could take a younger one before an older one is back.
+// Those whose lock has run out are back already.
+func (q *queue) release(tokens []lockToken) {
+	q.update(func(now time.Time) {
+		for _, t := range tokens {
+			if e := q.locked[t]; e != nil {
+				delete(q.locked, t)
+				q.giveBack(e, now, "released", false)
+			}
+		}
+	})
+}
+
+// empty reports whether no message is ready.
+func (q *queue) empty() (empty bool) {
+	q.update(func(time.Time) { empty = len(q.ready) == 0 })
+	return empty
 }
 
 // purge ends all messages and returns how many there were.

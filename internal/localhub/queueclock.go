@@ -8,15 +8,22 @@ import (
 // The methods below are called with mu held.
 
 // giveBack makes a message ready again, at its old place, unless it has
-// reached one of its limits.
-func (q *queue) giveBack(e *entry, now time.Time, why string) {
+// reached one of its limits. counts says that this was one of its deliveries. On
+// the disk it is one step either way: no message at its limit is found there.
+func (q *queue) giveBack(e *entry, now time.Time, why string, counts bool) {
 	e.lockedUntil = time.Time{}
+	if counts {
+		e.deliveryCount++
+	}
 	switch {
 	case !now.Before(e.expires):
 		q.end(e, statusExpired)
 	case e.deliveryCount >= q.limits.deliveries:
 		q.end(e, statusDeliveryCountExceeded)
 	default:
+		if counts {
+			q.kept(q.journal.save(e))
+		}
 		i, _ := slices.BinarySearchFunc(q.ready, e, bySequence)
 		q.ready = slices.Insert(q.ready, i, e)
 		q.arrived = true
@@ -25,12 +32,6 @@ func (q *queue) giveBack(e *entry, now time.Time, why string) {
 		}
 		q.due(e.expires) // while it was locked, only its lock counted
 	}
-}
-
-// count counts a delivery that came to nothing.
-func (q *queue) count(e *entry) {
-	e.deliveryCount++
-	q.kept(q.journal.save(e))
 }
 
 // kept hears whether a change has reached the disk. If it has not, the change
@@ -59,10 +60,7 @@ func (q *queue) expire(now time.Time) {
 			continue
 		}
 		delete(q.locked, token)
-		if q.limits.countLostLocks {
-			q.count(e)
-		}
-		q.giveBack(e, now, "lock lost")
+		q.giveBack(e, now, "lock lost", q.limits.countLostLocks)
 	}
 	q.ready = slices.DeleteFunc(q.ready, func(e *entry) bool {
 		if now.Before(e.expires) {

@@ -209,20 +209,25 @@ func c2d(id string) *amqpwire.Message {
 func (w *world) enqueue(ids ...string) {
 	w.t.Helper()
 	for _, id := range ids {
-		in := incoming{bytes: encode(w.t, c2d(id))}
-		state := (&c2dSink{w.hub, w.hub.log}).accept(in)
-		if _, ok := state.(*amqpwire.Accepted); !ok {
-			w.t.Fatalf("enqueue %s: %+v", id, state)
-		}
+		w.put(c2d(id))
+	}
+}
+
+// put is enqueue, of any message.
+func (w *world) put(m *amqpwire.Message) {
+	w.t.Helper()
+	state := (&c2dSink{w.hub, w.hub.log}).accept(incoming{bytes: encode(w.t, m)})
+	if _, ok := state.(*amqpwire.Accepted); !ok {
+		w.t.Fatalf("enqueue %+v: %+v", m.Properties, state)
 	}
 }
 
 // queueOf returns a device's queue.
 func (w *world) queueOf(device string) *queue {
 	w.t.Helper()
-	m, ok := w.hub.mailbox(identity{device: device})
-	if !ok {
-		w.t.Fatalf("no device %s", device)
+	m, refused := w.hub.mailbox(identity{device: device})
+	if refused != nil {
+		w.t.Fatal(refused)
 	}
 	return m.queue
 }

@@ -26,13 +26,15 @@ func (c *conn) linger() {
 
 // read is the reader's goroutine. It ends with the stream, or at stop.
 func (c *conn) read(stop <-chan struct{}) {
+	// Not a read deadline: the end of one breaks a WebSocket, and the client could
+	// not be told.
+	const patience = time.Duration(idleTimeOut) * time.Millisecond
+	silence := time.AfterFunc(patience, func() { c.giveUp(errSilent) })
+	defer silence.Stop()
 	for {
-		err := c.net.SetReadDeadline(time.Now().Add(time.Duration(idleTimeOut) * time.Millisecond))
-		if err != nil {
-			c.giveUp(err)
-			return
-		}
+		silence.Reset(patience)
 		f, err := amqpwire.ReadFrame(c.br, c.manners.maxFrameSize)
+		silence.Stop()
 		if err != nil {
 			c.giveUp(err)
 			return
@@ -44,6 +46,9 @@ func (c *conn) read(stop <-chan struct{}) {
 		}
 	}
 }
+
+// errSilent ends a connection on which nothing is heard (part 2 §2.4.5).
+var errSilent = protocolError(condLimitExceeded, "Nothing was heard from the client for %d ms.", idleTimeOut)
 
 func (c *conn) giveUp(err error) {
 	c.fail.Do(func() {

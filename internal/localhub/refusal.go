@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -23,10 +22,8 @@ const (
 	condUnauthorized     amqpwire.Symbol = "amqp:unauthorized-access"
 	condConnectionForced amqpwire.Symbol = "amqp:connection:forced"
 	condFramingError     amqpwire.Symbol = "amqp:connection:framing-error"
-	condErrantLink       amqpwire.Symbol = "amqp:session:errant-link"
 	condUnattachedHandle amqpwire.Symbol = "amqp:session:unattached-handle"
 	condHandleInUse      amqpwire.Symbol = "amqp:session:handle-in-use"
-	condWindowViolation  amqpwire.Symbol = "amqp:session:window-violation"
 	condDetachForced     amqpwire.Symbol = "amqp:link:detach-forced"
 	condStolen           amqpwire.Symbol = "amqp:link:stolen"
 	condTooLarge         amqpwire.Symbol = "amqp:link:message-size-exceeded"
@@ -48,6 +45,7 @@ const (
 	codeLinkConflict    = 409002
 	codeLockLost        = 412002
 	codeTooLarge        = 413001
+	codeTooManyModules  = 413003
 	codeInternal        = 500001
 	codeNotImplemented  = 501001
 )
@@ -94,12 +92,40 @@ func asProtocolError(err error) *amqpwire.Error {
 	switch {
 	case errors.As(err, &told):
 		return told
-	case errors.Is(err, os.ErrDeadlineExceeded): // part 2 §2.4.5
-		return protocolError(condLimitExceeded, "Nothing was heard from the client for %d ms.", idleTimeOut)
 	case errors.Is(err, amqpwire.ErrDecode):
 		return protocolError(condDecodeError, "%v", err)
 	case errors.Is(err, amqpwire.ErrFraming):
 		return protocolError(condFramingError, "%v", err)
+	}
+	return nil
+}
+
+// abridge leaves nothing but the condition of the error in a frame that would
+// be larger than the client takes (part 2 §2.7.1).
+func (c *conn) abridge(body amqpwire.Performative) {
+	reason := errorIn(body)
+	if reason == nil || *reason == nil {
+		return
+	}
+	b, err := amqpwire.AppendFrame(nil, amqpwire.Frame{Body: body})
+	if err == nil && len(b) > c.peerFrameSize() {
+		*reason = &amqpwire.Error{Condition: (*reason).Condition} // the old one may be in other frames too
+	}
+}
+
+// errorIn returns the place for an error in a frame, nil if it has none.
+func errorIn(body amqpwire.Performative) **amqpwire.Error {
+	switch body := body.(type) {
+	case *amqpwire.Disposition:
+		if rejected, ok := body.State.(*amqpwire.Rejected); ok {
+			return &rejected.Error
+		}
+	case *amqpwire.Detach:
+		return &body.Error
+	case *amqpwire.End:
+		return &body.Error
+	case *amqpwire.Close:
+		return &body.Error
 	}
 	return nil
 }

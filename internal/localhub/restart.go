@@ -13,10 +13,11 @@ func (h *Hub) openData() error {
 		return nil
 	}
 	var err error
-	if h.store, err = openStore(h.options.Data); err == nil {
-		err = h.takeUp()
+	if h.store, err = openStore(h.options.Data); err != nil {
+		return fmt.Errorf("%w: %w", ErrData, err)
 	}
-	if err != nil {
+	if err := h.takeUp(); err != nil {
+		h.Close()
 		return fmt.Errorf("%w: %w", ErrData, err)
 	}
 	return nil
@@ -47,10 +48,10 @@ func (h *Hub) takeUp() error {
 	}
 	for _, name := range names {
 		device, module, _ := strings.Cut(name, "/")
-		m, ok := h.mailbox(identity{device, module})
+		m, refused := h.mailbox(identity{device, module})
 		switch {
-		case !ok:
-			h.log.Warn("messages kept for a device that is not registered", "device", device)
+		case refused != nil:
+			h.log.Warn("messages are kept that nobody can get", "queue", name, "reason", explain(refused))
 		case m.failure != nil:
 			return fmt.Errorf("queue of %s: %w", name, m.failure)
 		}

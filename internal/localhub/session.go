@@ -14,10 +14,10 @@ type session struct {
 	conn    *conn
 	channel uint16
 	links   map[uint32]link // by handle, the same in both directions
-	replies []*amqpwire.Message
+	replies replies         // of $cbs
 
 	nextIncomingID uint32 // of the client's next transfer
-	received       uint32 // transfers since the window was last announced
+	received       uint32 // transfers since the window was last announced: at most half of it
 
 	nextOutgoingID uint32 // of our next transfer
 	remoteWindow   uint32 // transfers that the client will take
@@ -43,6 +43,7 @@ func (c *conn) begin(channel uint16, b *amqpwire.Begin) error {
 		links:          make(map[uint32]link),
 		nextIncomingID: b.NextOutgoingID,
 		nextOutgoingID: 1,
+		replies:        replies{conn: c},
 		remoteWindow:   b.IncomingWindow,
 		unsettled:      make(map[uint32]delivery),
 	}
@@ -110,6 +111,7 @@ func (s *session) dropAll(clean bool) {
 	for _, l := range s.links {
 		s.drop(l, clean)
 	}
+	s.replies.drop()
 }
 
 // drop forgets a link. clean says that the client detached it in good order.
@@ -126,19 +128,21 @@ func (s *session) flow(f *amqpwire.Flow) error {
 	if f.NextIncomingID != nil {
 		next = *f.NextIncomingID
 	}
+	shut := s.remoteWindow == 0
 	s.remoteWindow = left(f.IncomingWindow, next, s.nextOutgoingID)
-	if f.Handle == nil {
-		if f.Echo {
-			s.send(s.newFlow())
+	switch {
+	case f.Handle != nil:
+		l := s.links[*f.Handle]
+		if l == nil {
+			return protocolError(condUnattachedHandle, "There is no link with handle %d.", *f.Handle)
 		}
-		s.pump()
-		return nil
+		l.flow(f)
+	case f.Echo:
+		s.send(s.newFlow())
 	}
-	l := s.links[*f.Handle]
-	if l == nil {
-		return protocolError(condUnattachedHandle, "There is no link with handle %d.", *f.Handle)
+	if shut {
+		s.pump() // the window is the session's, whichever link the flow is about
 	}
-	l.flow(f)
 	return nil
 }
 
@@ -167,9 +171,6 @@ func (s *session) newFlow() *amqpwire.Flow {
 
 // transfer takes in a message, or a part of one.
 func (s *session) transfer(t *amqpwire.Transfer, payload []byte) error {
-	if s.received >= incomingWindow {
-		return protocolError(condWindowViolation, "%d transfers where %d were allowed.", s.received+1, incomingWindow)
-	}
 	s.nextIncomingID++
 	s.received++
 	switch l := s.links[t.Handle].(type) {

@@ -20,6 +20,7 @@ import (
 // read from it is AMQP.
 type stream struct {
 	net.Conn
+	socket       net.Conn // as it was accepted
 	tls          bool
 	websocket    bool
 	certificates []*x509.Certificate // the client's, its own first; none if it has shown none
@@ -41,7 +42,7 @@ func (s *stream) transport() string {
 // unwrap finds out by its first bytes what a client speaks, and takes off what
 // is around AMQP. The stream is valid, and to be closed, also if it fails.
 func (h *Hub) unwrap(c net.Conn) (*stream, error) {
-	s := &stream{Conn: c}
+	s := &stream{Conn: c, socket: c}
 	abort := context.AfterFunc(h.ctx, func() { _ = c.Close() })
 	defer abort()
 	if err := c.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {

@@ -3,14 +3,10 @@ package localhub
 import (
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"iothub-c2d/internal/amqpwire"
 )
@@ -36,35 +32,6 @@ var (
 // feedbackQueueName is no device's: ids have no slash at the start.
 const feedbackQueueName = "/feedback"
 
-// openStore opens the store in dir, a new one if there is none.
-func openStore(dir string) (*store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
-	}
-	const patience = time.Second // for another hub to let go of the file
-	path := filepath.Join(dir, "hub.db")
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: patience})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		err = errors.New("another hub is using it")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	s := &store{db}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketQueues, bucketRecords, bucketGenerations} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
-	}
-	return s, nil
-}
-
 func (s *store) close() error { return s.db.Close() }
 
 // storedEntry is an entry on disk.
@@ -83,7 +50,10 @@ func encodeEntry(e *entry) ([]byte, error) {
 	return json.Marshal(storedEntry{message, e.enqueued, e.expires, e.deliveryCount})
 }
 
-func decodeEntry(sequence uint64, value []byte) (*entry, error) {
+func decodeEntry(key, value []byte) (*entry, error) {
+	if len(key) != 8 {
+		return nil, fmt.Errorf("the key has %d bytes", len(key))
+	}
 	var stored storedEntry
 	if err := json.Unmarshal(value, &stored); err != nil {
 		return nil, err
@@ -93,7 +63,7 @@ func decodeEntry(sequence uint64, value []byte) (*entry, error) {
 		return nil, err
 	}
 	return &entry{
-		message: m, sequence: sequence, enqueued: stored.Enqueued, expires: stored.Expires,
+		message: m, sequence: binary.BigEndian.Uint64(key), enqueued: stored.Enqueued, expires: stored.Expires,
 		deliveryCount: stored.DeliveryCount,
 	}, nil
 }
@@ -176,7 +146,7 @@ func (j *journal) load() (last uint64, entries []*entry, err error) {
 		}
 		last = bucket.Sequence()
 		return bucket.ForEach(func(key, value []byte) error {
-			e, err := decodeEntry(binary.BigEndian.Uint64(key), value)
+			e, err := decodeEntry(key, value)
 			if err != nil {
 				return fmt.Errorf("queue %s, message %x: %w", j.queue, key, err)
 			}

@@ -37,9 +37,7 @@ func TestMultiFrameReceive(t *testing.T) {
 				c.putToken(token("", testHost+"/devices/dev1", time.Hour))
 				c.receiver(0, deviceAddress)
 				m := bulky(60_000)
-				if refused := (&c2dSink{w.hub, w.hub.log}).enqueue(incoming{bytes: encode(t, m)}); refused != nil {
-					t.Fatal(refused)
-				}
+				w.put(m)
 				c.credit(0, 0, 1)
 				var whole []byte
 				limit := int(min(max(size, 512), 65535))
@@ -110,9 +108,7 @@ func TestWindowCutsMessage(t *testing.T) {
 		c.putToken(token("", testHost+"/devices/dev1", time.Hour))
 		c.receiver(0, deviceAddress)
 		m := bulky(4000)
-		if refused := (&c2dSink{w.hub, w.hub.log}).enqueue(incoming{bytes: encode(t, m)}); refused != nil {
-			t.Fatal(refused)
-		}
+		w.put(m)
 		var whole []byte
 		for next := uint32(2); ; next++ {
 			c.send(0, &amqpwire.Flow{
@@ -142,9 +138,7 @@ func TestCutMessageGoesBack(t *testing.T) {
 				c.open(&amqpwire.Open{ContainerID: "raw", MaxFrameSize: new(uint32(1024))})
 				c.begin(0, 2)
 				c.putToken(token("", testHost+"/devices/dev1", time.Hour))
-				if refused := (&c2dSink{w.hub, w.hub.log}).enqueue(incoming{bytes: encode(t, bulky(4000))}); refused != nil {
-					t.Fatal(refused)
-				}
+				w.put(bulky(4000))
 				a := receiverAttach(0, deviceAddress)
 				a.SndSettleMode = &mode
 				c.send(0, a)

@@ -1,10 +1,6 @@
 package localhub
 
-import (
-	"encoding/json"
-
-	"iothub-c2d/internal/amqpwire"
-)
+import "iothub-c2d/internal/amqpwire"
 
 // Twins and direct methods are not emulated, yet their links are attached. When
 // one link is refused, Microsoft's SDK for Node.js gives up the whole connection
@@ -22,10 +18,15 @@ func (t *twinSink) accept(in incoming) amqpwire.DeliveryState {
 	if err != nil {
 		return &amqpwire.Rejected{Error: protocolError(condDecodeError, "%v", err)}
 	}
-	if r := t.replies(); r != nil && len(r.waiting) < maxReplies {
-		r.waiting = append(r.waiting, refuseTwin(request))
-		t.session.conn.nudge()
+	r := t.replies()
+	if r == nil {
+		return &amqpwire.Accepted{} // nobody wants to hear of it
 	}
+	id := propertiesOf(request).CorrelationID
+	if refused := r.refuse(id); refused != nil {
+		return &amqpwire.Rejected{Error: refused}
+	}
+	r.add(refuseTwin(), id)
 	return &amqpwire.Accepted{}
 }
 
@@ -43,38 +44,18 @@ func (t *twinSink) replies() *twinReplies {
 
 // refuseTwin answers as the real hub reports a failure: an HTTP status in an
 // annotation, a JSON body. Source: the Node SDK's amqp_twin_client.js.
-func refuseTwin(request *amqpwire.Message) *amqpwire.Message {
-	body, err := json.Marshal("The local hub does not emulate twins.")
-	if err != nil { // a string: cannot happen
-		body = nil
-	}
-	reply := &amqpwire.Message{
+func refuseTwin() *amqpwire.Message {
+	return &amqpwire.Message{
 		Annotations: amqpwire.Map{{Key: amqpwire.Symbol("status"), Value: int32(501)}},
-		Properties:  new(amqpwire.Properties),
-		Data:        [][]byte{body},
+		Data:        [][]byte{[]byte(`"The local hub does not emulate twins."`)},
 	}
-	if request.Properties != nil {
-		reply.Properties.CorrelationID = request.Properties.CorrelationID
-	}
-	return reply
 }
 
 // twinReplies are what a device's twin link has yet to send.
 type twinReplies struct {
-	device  identity
-	waiting []*amqpwire.Message
+	replies
+	device identity
 }
-
-func (r *twinReplies) next() (*amqpwire.Message, lockToken, bool) {
-	if len(r.waiting) == 0 {
-		return nil, lockToken{}, false
-	}
-	m := r.waiting[0]
-	r.waiting = r.waiting[1:]
-	return m, newLockToken(), true
-}
-
-func (*twinReplies) settle(lockToken, settlement) error { return nil }
 
 // methods stands behind the links for direct methods, of which none comes.
 type methods struct{}
@@ -83,5 +64,7 @@ func (methods) accept(incoming) amqpwire.DeliveryState {
 	return &amqpwire.Rejected{Error: refusal(condNotImplemented, codeNotImplemented, "The local hub calls no methods.")}
 }
 
+func (methods) empty() bool                                { return true }
 func (methods) next() (*amqpwire.Message, lockToken, bool) { return nil, lockToken{}, false }
 func (methods) settle(lockToken, settlement) error         { return nil }
+func (methods) release([]lockToken)                        {}

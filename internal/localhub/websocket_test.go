@@ -5,9 +5,12 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/coder/websocket"
 
+	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub"
 )
 
@@ -36,5 +39,34 @@ func TestTextMessagesAreRefused(t *testing.T) {
 	_, _, err = ws.Read(ctx)
 	if got := websocket.CloseStatus(err); got != websocket.StatusUnsupportedData {
 		t.Errorf("closed with %v (%v), want %v", got, err, websocket.StatusUnsupportedData)
+	}
+}
+
+// TestSilentClientIsTold checks that a client hears why it is dropped, over
+// WebSocket too.
+func TestSilentClientIsTold(t *testing.T) {
+	t.Parallel()
+	for _, r := range routes() {
+		t.Run(r.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				c := overPipes(t, localhub.Options{}).opening(t, r)
+				for {
+					f, err := amqpwire.ReadFrame(c, 1<<20)
+					check(t, err)
+					if f.Body == nil {
+						continue // a heartbeat
+					}
+					if got, _ := f.Body.(*amqpwire.Close); got == nil || got.Error == nil || got.Error.Condition != "amqp:resource-limit-exceeded" {
+						t.Errorf("the hub sent %s, want a close", f)
+					}
+					break
+				}
+				if got := time.Since(start); got != 4*time.Minute {
+					t.Errorf("told after %v, want 4m0s", got)
+				}
+				_ = c.Close()
+			})
+		})
 	}
 }

@@ -72,3 +72,33 @@ func TestWindowOfBegin(t *testing.T) {
 		c.wantNothing()
 	})
 }
+
+// TestWindowForOtherLinks shuts the window, and opens it with a flow that is
+// about another link than the one with a message to send.
+func TestWindowForOtherLinks(t *testing.T) {
+	t.Parallel()
+	for name, handle := range map[string]*uint32{"no link": nil, "another": new(uint32(0)), "a sender": new(uint32(2)), "the same": new(uint32(1))} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, Options{}, func(t *testing.T, w *world) {
+				c := w.opened()
+				c.begin(0, 1)
+				c.putToken(token("device", testHost, time.Hour)) // whose reply takes all of the window
+				c.receiver(0, "/devices/dev2/messages/devicebound")
+				c.receiver(1, deviceAddress)
+				c.sender(2, eventsAddress)
+				window := func(size uint32, handle *uint32) {
+					f := &amqpwire.Flow{NextIncomingID: new(uint32(2)), IncomingWindow: size, OutgoingWindow: 5000, Handle: handle}
+					if handle != nil {
+						f.DeliveryCount, f.LinkCredit = new(uint32), new(uint32(5))
+					}
+					c.send(0, f)
+				}
+				window(0, new(uint32(1)))
+				w.enqueue("m1")
+				c.wantNothing()
+				window(10, handle)
+				c.wantMessages(1, "m1")
+			})
+		})
+	}
+}

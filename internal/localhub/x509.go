@@ -132,7 +132,7 @@ func (h *Hub) addThumbprints(d Device) error {
 	for _, text := range d.Thumbprints {
 		hash, err := parseThumbprint(text)
 		if err != nil {
-			return fmt.Errorf("device %q: %w", d.ID, err)
+			return err
 		}
 		h.thumbprints[hash] = append(h.thumbprints[hash], d.ID)
 	}

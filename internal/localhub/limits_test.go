@@ -1,0 +1,148 @@
+package localhub
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"iothub-c2d/internal/amqpwire"
+)
+
+// TestRepliesAreBounded checks that replies which nobody reads take little
+// memory: few on one connection, whatever the session, each with a short id.
+func TestRepliesAreBounded(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		c := w.device("dev1")
+		c.sender(cbsSender, "$cbs")
+		ask := func(id any) *amqpwire.Error {
+			t.Helper()
+			c.transfer(&amqpwire.Transfer{Handle: cbsSender}, putTokenRequest("bad", id))
+			d := wantAfterFlows[*amqpwire.Disposition](c)
+			if rejected, ok := d.State.(*amqpwire.Rejected); ok {
+				return rejected.Error
+			}
+			return nil
+		}
+		for _, id := range []any{nil, "", strings.Repeat("x", maxID), bytes.Repeat([]byte{1}, maxID), uint64(1), amqpwire.UUID{1}} {
+			wantCondition(t, fmt.Sprintf("id %T", id), ask(id), "")
+		}
+		for _, id := range []any{strings.Repeat("x", maxID+1), bytes.Repeat([]byte{1}, maxID+1)} {
+			wantCondition(t, fmt.Sprintf("id %T", id), ask(id), condArgument)
+		}
+		c.begin(1, 100)
+		c.send(1, senderAttach(0, "$cbs"))
+		want[*amqpwire.Attach](c)
+		want[*amqpwire.Flow](c)
+		for i := range uint32(maxReplies - 6) {
+			c.send(1, &amqpwire.Transfer{DeliveryID: &i, DeliveryTag: []byte{1}, Settled: true}, encode(t, putTokenRequest("bad", nil))...)
+		}
+		c.wantQuiet(func(received) {})
+		wantCondition(t, "in another session", ask(nil), condLimitExceeded)
+		// The twin's replies count as well.
+		const twin = "/devices/dev1/twin"
+		c.sender(2, twin)
+		c.receiver(3, twin)
+		c.transfer(&amqpwire.Transfer{Handle: 2}, &amqpwire.Message{Data: [][]byte{nil}})
+		d := want[*amqpwire.Disposition](c)
+		if rejected, ok := d.State.(*amqpwire.Rejected); !ok || rejected.Error.Condition != condLimitExceeded {
+			t.Errorf("request about the twin: %+v", d.State)
+		}
+		c.send(1, &amqpwire.End{})
+		want[*amqpwire.End](c)
+		wantCondition(t, "after the end of the other session", ask(nil), "")
+	})
+}
+
+// TestReplyKeepsNoRequest checks that a reply which waits does not keep the
+// bytes of its request, of which a binary id is a part.
+func TestReplyKeepsNoRequest(t *testing.T) {
+	t.Parallel()
+	id := []byte("id")
+	r := &replies{conn: &conn{wake: make(chan struct{}, 1)}}
+	r.add(new(amqpwire.Message), id)
+	id[0] = 'x'
+	m, _, _ := r.next()
+	if got := string(m.Properties.CorrelationID.([]byte)); got != "id" {
+		t.Errorf("id %q, want a copy of %q", got, "id")
+	}
+}
+
+// TestPartialMessagesAreBounded begins messages on many links, and ends none.
+func TestPartialMessagesAreBounded(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		c := w.begun()
+		const perLink = maxPutToken / 2
+		begin := func(handle uint32) {
+			c.sender(handle, "$cbs")
+			for sent := 0; sent < perLink; sent += 32 << 10 {
+				c.send(0, &amqpwire.Transfer{Handle: handle, DeliveryID: &handle, More: true}, make([]byte, 32<<10)...)
+			}
+		}
+		handle := uint32(0)
+		for ; handle < maxPartial/perLink; handle++ {
+			begin(handle)
+		}
+		c.sender(handle, "$cbs")
+		c.send(0, &amqpwire.Transfer{Handle: handle, DeliveryID: new(uint32), More: true}, 1)
+		wantCondition(t, "detach", want[*amqpwire.Detach](c).Error, condLimitExceeded)
+		// One that is given up, one that is detached: there is room for two.
+		c.send(0, &amqpwire.Transfer{Handle: 0, More: true, Aborted: true})
+		c.send(0, &amqpwire.Detach{Handle: 1, Closed: true})
+		want[*amqpwire.Detach](c)
+		begin(100)
+		begin(101)
+		c.wantNothing()
+	})
+}
+
+// TestModulesAreBounded checks that a device has fifty modules at most, and of
+// what names. They exist as soon as they are named.
+func TestModulesAreBounded(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		c := w.device("dev1")
+		address := func(module string) *amqpwire.Attach {
+			return receiverAttach(0, "/devices/dev1/modules/"+module+"/messages/devicebound")
+		}
+		for _, odd := range []string{"ä", "a b", "a%2Fb", strings.Repeat("x", maxID+1)} {
+			c.wantRefused(address(odd), condArgument)
+		}
+		for i := range uint32(maxModules) {
+			c.receiver(i, address(fmt.Sprint(i)).Source.Address)
+		}
+		for range 2 {
+			a := address("more")
+			a.Handle = maxModules
+			wantHubError(t, c.wantRefused(a, condLimitExceeded), codeTooManyModules)
+		}
+		c.receiver(maxModules, address("0").Source.Address)
+		want[*amqpwire.Detach](c) // the first one's: there are no more modules for that
+		if _, refused := w.hub.mailbox(identity{"dev2", "0"}); refused != nil {
+			t.Error(refused)
+		}
+	})
+}
+
+// TestSmallFrames checks that errors do not exceed the client's max-frame-size,
+// whatever they have to say.
+func TestSmallFrames(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		c := w.connect()
+		c.open(&amqpwire.Open{ContainerID: "raw", MaxFrameSize: new(uint32(512))})
+		c.begin(0, 5000)
+		long := senderAttach(0, "/"+strings.Repeat("x", 200))
+		if e := c.wantRefused(long, condNotFound); e.Description != "" || e.Info != nil {
+			t.Errorf("error %v, want its condition alone", e)
+		}
+		if e := c.wantRefused(senderAttach(0, "/"), condNotFound); e.Description == "" {
+			t.Errorf("error %v, want a description", e)
+		}
+		c.putToken(token("service", testHost, 3600e9))
+		c.sender(0, serviceAddress)
+		m := c2d("m")
+		m.Properties.To = "/devices/" + strings.Repeat("x", 300) + "/messages/devicebound"
+		if e := c.sendC2D(m); e.Condition != condNotFound || e.Description != "" {
+			t.Errorf("error %v, want its condition alone", e)
+		}
+	})
+}
