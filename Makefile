@@ -31,7 +31,7 @@ bench: ## measure against bare go-amqp on the same hub
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
 man: build ## write the man pages to bin/man
-	bin/simulated-device man bin/man && bin/send-c2d man bin/man
+	bin/simulated-device __man bin/man && bin/send-c2d __man bin/man
 
 clean: ## remove what was built
 	rm -rf bin

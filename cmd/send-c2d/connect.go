@@ -12,48 +12,13 @@ import (
 	"iothub-c2d/internal/localhub"
 )
 
-// connect opens the back end's connection that the settings ask for.
-func connect(ctx context.Context, c *console.Console, s *console.Settings) (*iothub.Service, error) {
-	cs, options, err := resolve(c, s)
-	if err != nil {
-		return nil, err
+// target returns the connection string of the hub that the settings ask for:
+// theirs, or the local hub's.
+func target(s *console.Settings) (auth.ConnectionString, error) {
+	if impliesLocal(s) || s.Local != "" {
+		return localTarget(s)
 	}
-	return iothub.DialService(ctx, cs, options)
-}
-
-// resolve returns which hub the settings ask for, and the way to it.
-func resolve(c *console.Console, s *console.Settings) (auth.ConnectionString, *iothub.Options, error) {
-	cs, err := target(c, s)
-	if err != nil {
-		return cs, nil, err
-	}
-	options, err := c.ClientOptions(s, cs)
-	if err != nil {
-		return cs, nil, err
-	}
-	options.Logger.Info("connecting", "hub", cs.HostName, "policy", cs.KeyName)
-	return cs, options, nil
-}
-
-func connectionString(s *console.Settings) string {
-	return cmp.Or(s.ConnectionString, s.Get(console.EnvService, console.EnvServiceAlt))
-}
-
-// target returns the connection string: from the settings, or the local hub's.
-func target(c *console.Console, s *console.Settings) (auth.ConnectionString, error) {
-	text := connectionString(s)
-	local, asked := s.LocalAddress()
-	if asked || text == "" {
-		cs := localhub.ServiceString(local)
-		if err := cs.Validate(); err != nil {
-			return cs, console.Usage(fmt.Errorf("--local %q is no address of this machine", local), "it takes HOST:PORT, such as 127.0.0.1:5672")
-		}
-		if !asked && !s.Quiet {
-			c.Say("No %s is set: using the local hub at %s.", console.EnvService, local)
-		}
-		return cs, nil
-	}
-	cs, err := auth.ParseService(text)
+	cs, err := auth.ParseService(connectionString(s))
 	switch {
 	case errors.Is(err, auth.ErrDeviceString):
 		return cs, console.Usage(err, "this is what simulated-device needs; a service string has SharedAccessKeyName=")
@@ -61,4 +26,45 @@ func target(c *console.Console, s *console.Settings) (auth.ConnectionString, err
 		return cs, console.Usage(err, "it looks like HostName=...;SharedAccessKeyName=...;SharedAccessKey=...")
 	}
 	return cs, nil
+}
+
+func localTarget(s *console.Settings) (auth.ConnectionString, error) {
+	address, _ := s.LocalAddress()
+	cs := localhub.ServiceString(address)
+	if err := cs.Validate(); err != nil {
+		return cs, console.Usage(fmt.Errorf("--local %q is no address of this machine", address), "it takes HOST:PORT, such as "+localhub.DefaultAddress)
+	}
+	return cs, nil
+}
+
+// impliesLocal reports whether the settings say nothing about a hub, which means
+// the local one.
+func impliesLocal(s *console.Settings) bool {
+	return s.Local == "" && connectionString(s) == ""
+}
+
+func connectionString(s *console.Settings) string {
+	return cmp.Or(s.ConnectionString, s.Get(console.EnvService, console.EnvServiceAlt))
+}
+
+// connect opens the back end's connection to a hub.
+func connect(ctx context.Context, c *console.Console, s *console.Settings, hub auth.ConnectionString) (*iothub.Service, error) {
+	options, err := way(c, s, hub)
+	if err != nil {
+		return nil, err
+	}
+	return iothub.DialService(ctx, hub, options)
+}
+
+// way returns the way to a hub that the settings ask for.
+func way(c *console.Console, s *console.Settings, hub auth.ConnectionString) (*iothub.Options, error) {
+	if impliesLocal(s) {
+		c.Note("No %s is set: using the local hub at %s.", console.EnvService, hub.HostName)
+	}
+	options, err := c.ClientOptions(s, hub)
+	if err != nil {
+		return nil, err
+	}
+	options.Logger.Info("connecting", "hub", hub.HostName, "policy", hub.KeyName)
+	return options, nil
 }

@@ -21,7 +21,7 @@ type monitor struct {
 	peek     bool
 	report   report
 	shown    int
-	seen     map[iothub.Feedback]bool
+	seen     map[iothub.Feedback]bool // shown, and maybe to come again
 }
 
 func newFeedbackCommand(c *console.Console, s *console.Settings) *cobra.Command {
@@ -44,9 +44,10 @@ there as a whole.`,
 	f.SortFlags = false
 	f.StringArrayVarP(&m.devices, "device-id", "d", nil, "only records of the device `ID` (repeat)")
 	f.StringArrayVar(&m.ids, "message-id", nil, "only the record of the message `ID` (repeat)")
+	f.SetNormalizeFunc(shortNames)
 	f.IntVarP(&m.count, "count", "C", 0, "stop after `N` records (or more: a batch is printed to its end)")
 	f.BoolVar(&m.peek, "peek", false, "leave all records for others")
-	s.AddFlags(cmd, localhub.DefaultAddress)
+	s.AddFlags(c, cmd, localhub.DefaultAddress)
 	return cmd
 }
 
@@ -56,12 +57,19 @@ func (m *monitor) run(ctx context.Context) error {
 	if m.count < 0 {
 		return console.Usagef("--count takes a positive number")
 	}
+	if err := checkDevices(m.devices); err != nil {
+		return err
+	}
 	if err := m.settings.Load(); err != nil {
+		return err
+	}
+	hub, err := target(m.settings)
+	if err != nil {
 		return err
 	}
 	m.report.prepare(m.console, m.settings)
 	m.seen = make(map[iothub.Feedback]bool)
-	service, err := connect(ctx, m.console, m.settings)
+	service, err := connect(ctx, m.console, m.settings, hub)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
@@ -74,45 +82,52 @@ func (m *monitor) run(ctx context.Context) error {
 	reader.enough = func() bool { return m.count > 0 && m.shown >= m.count }
 	m.announce()
 	err = reader.read(ctx)
-	if !m.settings.Quiet {
-		m.console.Say("Feedback records: %d.", m.shown)
-	}
+	m.console.Note("Feedback records: %d.", m.shown)
 	return console.Cause(ctx, err)
 }
 
 func (m *monitor) announce() {
-	switch {
-	case m.settings.Quiet:
-	case m.peek:
-		m.console.Say("Waiting for feedback; Ctrl-C stops. The records stay, for other programs.")
-	default:
-		m.console.Say("Waiting for feedback; Ctrl-C stops. Note: records that are printed here are gone for other programs; --peek leaves them.")
+	if m.peek {
+		m.console.Note("Waiting for feedback; Ctrl-C stops. The records stay, for other programs.")
+		return
 	}
+	m.console.Note("Waiting for feedback; Ctrl-C stops. Note: records that are printed here are gone for other programs; --peek leaves them.")
 }
 
 // take prints the records that are asked for, and completes the batch if that
 // was all of it.
-func (m *monitor) take(ctx context.Context, batch *iothub.FeedbackBatch) (done bool, err error) {
-	done = !m.peek
+func (m *monitor) take(ctx context.Context, batch *iothub.FeedbackBatch) (left int, err error) {
 	for _, f := range batch.Records {
-		if !wanted(m.devices, f.DeviceID) || !wanted(m.ids, f.MessageID) {
-			done = false
-			continue
+		if m.peek || !m.wants(f) {
+			left++
 		}
-		// Given back, it comes again.
-		if m.seen[f] {
+		if !m.wants(f) || m.seen[f] { // given back, it comes again
 			continue
 		}
 		m.seen[f] = true
 		m.shown++
 		if err := m.report.record(f); err != nil {
-			return false, err
+			return left, err
 		}
 	}
-	if !done {
-		return false, nil
+	if left > 0 {
+		return left, nil
 	}
-	return true, complete(ctx, batch)
+	gone, err := complete(ctx, batch)
+	if gone {
+		m.forget(batch)
+	}
+	return 0, err
+}
+
+func (m *monitor) forget(batch *iothub.FeedbackBatch) {
+	for _, f := range batch.Records {
+		delete(m.seen, f)
+	}
+}
+
+func (m *monitor) wants(f iothub.Feedback) bool {
+	return wanted(m.devices, f.DeviceID) && wanted(m.ids, f.MessageID)
 }
 
 // wanted reports whether a filter lets v through.

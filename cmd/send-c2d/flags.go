@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -48,15 +49,27 @@ func (s *source) checkFlags() error {
 		return console.Usagef("--count takes a positive number")
 	case s.lines && s.jsonLines:
 		return console.Usagef("--lines and --jsonl exclude each other")
+	case s.base64 && s.jsonLines:
+		return console.Usage(errors.New("--base64 and --jsonl exclude each other"), `a line says it itself: "payloadEncoding":"base64"`)
 	case len(s.arguments) > 0 && (s.file != "" || s.lines || s.jsonLines):
 		return console.Usagef("the message is given twice: as an argument and as input")
 	case s.ttl > 0 && s.expiry != "":
 		return console.Usagef("--ttl and --expiry exclude each other")
 	}
+	return s.checkProperties()
+}
+
+func (s *source) checkProperties() error {
+	given := make(map[string]bool)
 	for _, p := range s.properties {
-		if name, _, ok := strings.Cut(p, "="); !ok || name == "" {
+		name, _, ok := strings.Cut(p, "=")
+		switch {
+		case !ok || name == "":
 			return console.Usagef("--property %q is not K=V", p)
+		case given[name]:
+			return console.Usagef("--property %s is given twice", name)
 		}
+		given[name] = true
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ func TestParseJSONLine(t *testing.T) {
 		{"an object", `{"payload": {"a": [1, 2]} }`, outgoing{device: "default", message: iothub.Message{Body: []byte(`{"a": [1, 2]}`)}}},
 		{"a number", `{"payload":14.32}`, outgoing{device: "default", message: iothub.Message{Body: []byte(`14.32`)}}},
 		{"empty", `{"payload":""}`, outgoing{device: "default", message: iothub.Message{Body: []byte{}}}},
+		{"what the device prints", `{"event":"message","n":0,"payload":"x","deliveryCount":1,"sequenceNumber":2,"enqueuedTimeUtc":"","settlement":"complete","receivedAt":""}`, outgoing{device: "default", message: iothub.Message{Body: []byte("x")}}},
 		{"null", `{"payload":null}`, outgoing{device: "default"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -64,13 +65,17 @@ func TestParseJSONLineErrors(t *testing.T) {
 		{`{"payload":"x"} {}`, "more than one value"},
 		{`{"payload":"x"}]`, "more than one value"},
 		{`{}`, `no "payload"`},
-		{`{"paylod":"x"}`, `no "payload"`},
+		{`{"paylod":"x"}`, `unknown field "paylod"`},
 		{`{"payload":"!","payloadEncoding":"base64"}`, "illegal base64"},
 		{`{"payload":"x","payloadEncoding":"hex"}`, "neither utf8 nor base64"},
 		{`{"payload":"x","deviceId":"two words"}`, "deviceId"},
 		{`{"payload":"x","ack":"maybe"}`, `ack "maybe"`},
 		{`{"payload":"x","expiryTimeUtc":"soon"}`, "expiryTimeUtc"},
-		{`{"payload":"x","properties":{"a":1}}`, "properties"},
+		{`{"payload":"x","properties":{"b":true,"a":1}}`, `not a message in JSON: property "a" must be a string`},
+		{`{"payload":"x","properties":[]}`, "properties must be an object"},
+		{`{"payload":"x","messageId":5}`, "not a message in JSON: messageId must be a string"},
+		{`{"payload":"x","ttl":"10s"}`, `not a message in JSON: unknown field "ttl"`},
+		{"{\"payload\":\"\xf6\"}", "not UTF-8"},
 	} {
 		var out outgoing
 		if err := parseJSONLine(&out, []byte(test.line)); err == nil || !strings.Contains(err.Error(), test.want) {
@@ -82,7 +87,8 @@ func TestParseJSONLineErrors(t *testing.T) {
 func TestIsNoMessage(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]bool{
-		"": true, " \t": true, `{"event":"summary"}`: true, `{"event":"feedback"}`: true,
+		"": true, " \t": true, `{"event":"sent"}`: true, `{"event":"feedback"}`: true,
+		`{"event":"summary"}`: true, `{"event":"purged"}`: true, `{"event":"lockLost"}`: true, `{"event":"order"}`: false,
 		`{"event":"message"}`: false, `{"event":"dry-run"}`: false, `{}`: false, `{`: false, `{"event":1}`: false,
 	} {
 		if got := isNoMessage([]byte(line)); got != want {

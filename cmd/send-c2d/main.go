@@ -23,8 +23,13 @@ func newCommand(c *console.Console) *cobra.Command {
 		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback
 that tells what became of each.
 
+MESSAGE, the ids and the values of properties may differ from one message to the
+next: {{.N}} is its number, from 0, {{.Device}} the device, {{.Now}} the time and
+{{.UUID}} a new UUID. A message that is also the name of a command goes after --,
+as in: send-c2d -- feedback
+
 Give it the service connection string of the hub in IOTHUB_CONNECTION_STRING or
-in a .env file. Without one it looks for a local hub on 127.0.0.1:5672, such as
+in a .env file. Without one it looks for a local hub on ` + localhub.DefaultAddress + `, such as
 simulated-device brings.`,
 		Example: `  send-c2d "hello"                              # wait until the device has it
   send-c2d                                      # the tutorial's message
@@ -39,7 +44,7 @@ simulated-device brings.`,
 		},
 	}
 	s.addFlags(cmd)
-	s.settings.AddFlags(cmd, localhub.DefaultAddress)
+	s.settings.AddFlags(c, cmd, localhub.DefaultAddress)
 	cmd.AddCommand(newFeedbackCommand(c, &s.settings), newPurgeCommand(c, &s.settings))
 	return cmd
 }

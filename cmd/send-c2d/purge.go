@@ -36,7 +36,7 @@ whatever --protocol says, and --trace does not show it.`,
 	}
 	cmd.Flags().SortFlags = false
 	addDeviceFlag(cmd.Flags(), &p.devices, "to remove the messages of")
-	s.AddFlags(cmd, localhub.DefaultAddress)
+	s.AddFlags(c, cmd, localhub.DefaultAddress)
 	return cmd
 }
 
@@ -46,17 +46,21 @@ func (p *purger) run(ctx context.Context) error {
 	if err := p.settings.Load(); err != nil {
 		return err
 	}
-	devices, err := chosenDevices(p.settings, p.devices)
+	hub, err := target(p.settings)
 	if err != nil {
 		return err
 	}
-	cs, options, err := resolve(p.console, p.settings)
+	devices, err := chosenDevices(p.settings, hub, p.devices)
+	if err != nil {
+		return err
+	}
+	options, err := way(p.console, p.settings, hub)
 	if err != nil {
 		return err
 	}
 	p.report.prepare(p.console, p.settings)
 	for _, device := range devices {
-		n, err := iothub.Purge(ctx, cs, device, options)
+		n, err := iothub.Purge(ctx, hub, device, options)
 		if err != nil {
 			return console.Cause(ctx, fmt.Errorf("purge %s: %w", device, err))
 		}

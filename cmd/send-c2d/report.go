@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -23,6 +22,7 @@ type report struct {
 	total     int // messages that the hub accepted
 	statuses  map[iothub.Status]int
 	latencies []time.Duration
+	broken    error // the first line of output that could not be written
 }
 
 func (r *report) prepare(c *console.Console, s *console.Settings) {
@@ -35,10 +35,8 @@ func (r *report) sent(out outgoing) error {
 	defer r.mu.Unlock()
 	r.total++
 	m := &out.message
-	if r.settings.Output == console.OutputJSON {
-		return r.json(sentEvent{"sent", out.n, out.device, m.ID, len(m.Body), console.Timestamp(time.Now())})
-	}
-	return r.line("Sent %s to %s (%d bytes)", m.ID, out.device, len(m.Body))
+	return r.show(sentEvent{"sent", out.n, out.device, m.ID, len(m.Body), console.Timestamp(time.Now())},
+		"Sent %s to %s (%d bytes)", m.ID, out.device, len(m.Body))
 }
 
 // dryRun shows a message that would be sent.
@@ -46,7 +44,7 @@ func (r *report) dryRun(out outgoing) error {
 	m := &out.message
 	payload, encoding := console.Payload(m.Body)
 	if r.settings.Output == console.OutputJSON {
-		return r.json(dryRunEvent{
+		return r.console.PrintJSON(dryRunEvent{
 			Event: "dry-run", N: out.n, DeviceID: out.device, MessageID: m.ID,
 			CorrelationID: m.CorrelationID, UserID: m.UserID,
 			ContentType: m.ContentType, ContentEncoding: m.ContentEncoding,
@@ -57,7 +55,7 @@ func (r *report) dryRun(out outgoing) error {
 	if encoding == "base64" {
 		payload += " (base64)"
 	}
-	if err := r.line("Would send %s to %s (%d bytes): %s", m.ID, out.device, len(m.Body), payload); err != nil {
+	if err := r.console.PrintLine("Would send %s to %s (%d bytes): %s", m.ID, out.device, len(m.Body), payload); err != nil {
 		return err
 	}
 	return r.details(m)
@@ -77,12 +75,12 @@ func (r *report) details(m *iothub.Message) error {
 		if p[1] == "" {
 			continue
 		}
-		if err := r.line("    %s: %s", p[0], p[1]); err != nil {
+		if err := r.console.PrintLine("    %s: %s", p[0], p[1]); err != nil {
 			return err
 		}
 	}
 	for _, name := range m.PropertyNames() {
-		if err := r.line("    property %s=%s", name, m.Properties[name]); err != nil {
+		if err := r.console.PrintLine("    property %s=%s", name, m.Properties[name]); err != nil {
 			return err
 		}
 	}
@@ -102,12 +100,9 @@ func (r *report) feedback(f iothub.Feedback, latency time.Duration) error {
 	defer r.mu.Unlock()
 	r.statuses[f.Status]++
 	r.latencies = append(r.latencies, latency)
-	if r.settings.Output == console.OutputJSON {
-		event := newFeedbackEvent(f)
-		event.LatencyMS = new(milliseconds(latency))
-		return r.json(event)
-	}
-	return r.line("%s: %s after %s", f.Status, f.MessageID, latency.Round(time.Millisecond))
+	event := newFeedbackEvent(f)
+	event.LatencyMS = new(milliseconds(latency))
+	return r.show(event, "%s: %s after %s", f.Status, f.MessageID, latency.Round(time.Millisecond))
 }
 
 // progress tells in a few words how far the run has got.
@@ -138,10 +133,7 @@ func (r *report) summary(t *tracker, resent int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.settings.Output == console.OutputJSON {
-		_ = r.json(r.summaryEvent(unanswered, resent))
-	}
-	if r.settings.Quiet {
-		return
+		_ = r.keep(r.console.PrintJSON(r.summaryEvent(unanswered, resent)))
 	}
 	parts := r.totals()
 	if resent > 0 {
@@ -155,7 +147,7 @@ func (r *report) summary(t *tracker, resent int) {
 		text += fmt.Sprintf("; feedback after %s (half), %s (95 %%), %s (all)",
 			r.percentile(50).Round(time.Millisecond), r.percentile(95).Round(time.Millisecond), r.percentile(100).Round(time.Millisecond))
 	}
-	r.console.Say("%s.", text)
+	r.console.Note("%s.", text)
 }
 
 // percentile returns the latency that p per cent of the feedback kept to.
@@ -164,10 +156,13 @@ func (r *report) percentile(p int) time.Duration {
 	return sorted[max((len(sorted)*p+99)/100, 1)-1]
 }
 
-// verdict returns the exit code that the feedback calls for, as an error.
+// verdict returns what the output and the feedback make of the run, as an error.
 func (r *report) verdict() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.broken != nil {
+		return r.broken
+	}
 	for status, n := range r.statuses {
 		if n > 0 && status != iothub.Success {
 			return console.Exit(console.ExitNegative)
@@ -176,37 +171,29 @@ func (r *report) verdict() error {
 	return nil
 }
 
-func (r *report) json(v any) error {
-	line, err := console.JSON(v)
-	if err != nil {
-		return err
-	}
-	return r.write(line)
-}
-
-func (r *report) line(format string, args ...any) error {
-	return r.write(console.Printable(fmt.Sprintf(format, args...)))
-}
-
-func (r *report) write(line string) error {
-	if _, err := io.WriteString(r.console.Out, line+"\n"); err != nil {
-		return fmt.Errorf("write output: %w", err)
-	}
-	return nil
-}
-
 // record shows a feedback record of whatever sender.
 func (r *report) record(f iothub.Feedback) error {
-	if r.settings.Output == console.OutputJSON {
-		return r.json(newFeedbackEvent(f))
-	}
-	return r.line("%s %s: %s for %s", console.Timestamp(f.Time), f.Status, f.MessageID, f.DeviceID)
+	return r.show(newFeedbackEvent(f), "%s %s: %s for %s", console.Timestamp(f.Time), f.Status, f.MessageID, f.DeviceID)
 }
 
 // purged shows how many messages have been removed from a queue.
 func (r *report) purged(device string, n int) error {
+	return r.show(purgedEvent{"purged", device, n}, "Purged %d from the queue of %s", n, device)
+}
+
+// show prints an event in the form that is asked for.
+func (r *report) show(event any, format string, args ...any) error {
 	if r.settings.Output == console.OutputJSON {
-		return r.json(purgedEvent{"purged", device, n})
+		return r.keep(r.console.PrintJSON(event))
 	}
-	return r.line("Purged %d from the queue of %s", n, device)
+	return r.keep(r.console.PrintLine(format, args...))
+}
+
+// keep remembers err if it is the first: the rest of the run may not wait for
+// the one that it is returned to.
+func (r *report) keep(err error) error {
+	if r.broken == nil {
+		r.broken = err
+	}
+	return err
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/iothub/auth"
 )
 
 // sender is the program's main job: the tutorial's
@@ -29,10 +29,17 @@ type sender struct {
 	inFlight  int
 	dryRun    bool
 
+	hub      auth.ConnectionString
 	report   report
 	service  *iothub.Service
+	full     fullQueues
 	feedback *tracker // nil if nothing is waited for
 }
+
+// defaultWait is the longest that feedback takes if the device is there: another
+// reader that went away may have kept it for the time of a lock, 60 s, and Azure
+// collects it for 15 s.
+const defaultWait = 90 * time.Second
 
 func (s *sender) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
@@ -40,7 +47,7 @@ func (s *sender) addFlags(cmd *cobra.Command) {
 	s.source.addFlags(f)
 	f.Var(&s.interval, "interval", "wait this long before each further message")
 	f.BoolVar(&s.noWait, "no-wait", false, "do not wait for feedback")
-	s.waitLimit = console.Duration(time.Minute)
+	s.waitLimit = console.Duration(defaultWait)
 	f.Var(&s.waitLimit, "feedback-timeout", "wait this long for the last feedback, then exit with code 124 (0: for ever)")
 	f.Var(&s.retryFull, "retry-queue-full", "wait up to this long for room in a full queue")
 	f.IntVar(&s.inFlight, "in-flight", 1, "`N` messages may await the hub's answer at once")
@@ -51,13 +58,16 @@ func (s *sender) addFlags(cmd *cobra.Command) {
 func (s *sender) run(ctx context.Context) error {
 	ctx, cancel := s.settings.WithTimeout(ctx)
 	defer cancel()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	stop := func(err error) { end(console.Cause(ctx, err)) } // what fails first ends all the rest
 	if err := s.prepare(ctx); err != nil {
 		return err
 	}
 	if s.dryRun {
 		return s.show(ctx)
 	}
-	service, err := connect(ctx, s.console, &s.settings)
+	service, err := connect(ctx, s.console, &s.settings, s.hub)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
@@ -65,20 +75,17 @@ func (s *sender) run(ctx context.Context) error {
 	defer service.Close() //nolint:errcheck // all that matters has been confirmed
 	if s.waits() {
 		// Feedback is asked for before anything is sent: none can be missed.
-		if s.feedback, err = track(ctx, service, &s.report); err != nil {
+		if s.feedback, err = track(ctx, service, &s.report, s.source.repeatsIDs(), stop); err != nil {
 			return console.Cause(ctx, err)
 		}
 		defer s.feedback.stop()
 	}
-	stop := func() {}
-	if !s.settings.Quiet {
-		stop = s.console.ShowProgress(s.report.progress)
-	}
-	err = s.sendAll(ctx)
+	stopProgress := s.console.ShowProgress(s.report.progress)
+	err = s.sendAll(ctx, stop)
 	if err == nil && s.feedback != nil {
 		err = s.await(ctx)
 	}
-	stop()
+	stopProgress()
 	s.report.summary(s.feedback, service.Resent())
 	if err != nil {
 		return console.Cause(ctx, err)
@@ -91,6 +98,24 @@ func (s *sender) prepare(ctx context.Context) (err error) {
 	if err := s.settings.Load(); err != nil {
 		return err
 	}
+	if err := s.checkFlags(); err != nil {
+		return err
+	}
+	if s.hub, err = target(&s.settings); err != nil {
+		return err
+	}
+	s.source.devices, err = chosenDevices(&s.settings, s.hub, s.source.devices)
+	if errors.Is(err, errNoDevice) && s.source.jsonLines {
+		s.source.devices, err = []string{""}, nil // the lines may name theirs
+	}
+	if err != nil {
+		return err
+	}
+	s.report.prepare(s.console, &s.settings)
+	return s.source.prepare(ctx, s.console)
+}
+
+func (s *sender) checkFlags() error {
 	switch waits := s.flags.Changed("feedback-timeout"); {
 	case s.inFlight < 1:
 		return console.Usagef("--in-flight takes a positive number")
@@ -102,11 +127,7 @@ func (s *sender) prepare(ctx context.Context) (err error) {
 	case s.flags.Changed("ttl") && s.source.ttl == 0:
 		return console.Usagef("--ttl 0 lets no message live")
 	}
-	if s.source.devices, err = chosenDevices(&s.settings, s.source.devices); err != nil {
-		return err
-	}
-	s.report.prepare(s.console, &s.settings)
-	return s.source.prepare(s.console.Input(ctx))
+	return nil
 }
 
 func (s *sender) waits() bool {
@@ -129,12 +150,18 @@ func (s *sender) show(ctx context.Context) error {
 	return nil
 }
 
-// sendAll sends until the source is empty or a message fails, which ends it.
-func (s *sender) sendAll(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
+// sendAll sends until the source is empty or something fails.
+func (s *sender) sendAll(ctx context.Context, stop func(error)) error {
 	var underWay sync.WaitGroup
-	defer underWay.Wait()
+	err := s.sendEach(ctx, stop, &underWay)
+	underWay.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // what the hub refused is told before the fault of a later line
+	}
+	return err
+}
+
+func (s *sender) sendEach(ctx context.Context, stop func(error), underWay *sync.WaitGroup) error {
 	slots := make(chan struct{}, s.inFlight)
 	first := true
 	for out, err := range s.source.messages() {
@@ -150,7 +177,7 @@ func (s *sender) sendAll(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 		if ctx.Err() != nil {
-			break
+			return nil // sendAll says why
 		}
 		underWay.Go(func() {
 			defer func() { <-slots }()
@@ -158,10 +185,6 @@ func (s *sender) sendAll(ctx context.Context) error {
 				stop(err)
 			}
 		})
-	}
-	underWay.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
 	}
 	return nil
 }
@@ -184,62 +207,3 @@ func (s *sender) send(ctx context.Context, out outgoing) error {
 	}
 	return s.feedback.accepted(awaited)
 }
-
-// deliver hands the message to the hub. While the device's queue is full it
-// tries again for as long as --retry-queue-full says.
-func (s *sender) deliver(ctx context.Context, out outgoing) error {
-	deadline := time.Now().Add(time.Duration(s.retryFull))
-	const firstWait, longestWait = 100 * time.Millisecond, 2 * time.Second
-	for wait := firstWait; ; wait = min(2*wait, longestWait) {
-		err := s.service.Send(ctx, out.device, &out.message)
-		left := time.Until(deadline)
-		if !errors.Is(err, iothub.ErrQueueFull) || left <= 0 {
-			return err
-		}
-		if wait == firstWait && !s.settings.Quiet {
-			s.console.Say("The queue of %s is full: waiting up to %s for room.", out.device, time.Duration(s.retryFull))
-		}
-		pause(ctx, min(wait, left))
-	}
-}
-
-// pause sleeps, or less if ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	if d == 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// await waits for the feedback that is outstanding.
-func (s *sender) await(ctx context.Context) error {
-	if s.waitLimit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(s.waitLimit), errNoFeedback)
-		defer cancel()
-	}
-	const patience = 3 * time.Second
-	news := time.AfterFunc(patience, func() {
-		if !s.settings.Quiet {
-			s.console.Say("Waiting for feedback; Azure sends it in batches, up to 15 s apart.")
-		}
-	})
-	defer news.Stop()
-	err := s.feedback.wait(ctx)
-	if !errors.Is(err, errNoFeedback) {
-		return err
-	}
-	hint := "a message is in the device's queue until it expires; is the device connected?"
-	if s.source.ack == iothub.AckNegative {
-		hint = "--ack negative brings no feedback on success: to know of both, use --ack full"
-	}
-	return console.Fail(fmt.Errorf("no feedback for %d of %d messages within %s", s.feedback.outstanding(), s.report.accepted(), time.Duration(s.waitLimit)),
-		console.ExitTimeout, hint)
-}
-
-var errNoFeedback = errors.New("no feedback")

@@ -1,11 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
+	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"strings"
@@ -47,7 +49,7 @@ type source struct {
 }
 
 // prepare checks the flags and opens the input.
-func (s *source) prepare(stdin io.Reader) (err error) {
+func (s *source) prepare(ctx context.Context, c *console.Console) (err error) {
 	if err := s.checkFlags(); err != nil {
 		return err
 	}
@@ -56,23 +58,35 @@ func (s *source) prepare(stdin io.Reader) (err error) {
 			return err
 		}
 	}
-	s.input = stdin
 	s.tutorial = len(s.arguments) == 0 && s.file == "" && !s.lines && !s.jsonLines
 	if s.tutorial {
+		noteUnread(c)
 		s.correlation = cmp.Or(s.correlation, "correlation_{{.N}}")
 		if len(s.properties) == 0 {
 			s.properties = []string{"Property=PropMsg_{{.N}}"}
 		}
 	}
-	if err := s.readBody(); err != nil {
+	if err := s.readBody(ctx, c); err != nil {
 		return err
 	}
 	return s.templates.parse(s)
 }
 
+// noteUnread tells who pipes something in that it is not read.
+func noteUnread(c *console.Console) {
+	f, ok := c.In.(*os.File)
+	if !ok {
+		return
+	}
+	info, err := f.Stat()
+	if err == nil && (info.Mode().IsRegular() || info.Mode()&fs.ModeNamedPipe != 0) {
+		c.Note("Standard input is not read: for that, use --file - or --lines.")
+	}
+}
+
 // readBody reads the body, if there is one for all messages, or opens the input
 // with the lines.
-func (s *source) readBody() (err error) {
+func (s *source) readBody(ctx context.Context, c *console.Console) (err error) {
 	switch {
 	case s.tutorial:
 		return nil
@@ -80,21 +94,14 @@ func (s *source) readBody() (err error) {
 		s.body, err = s.decode([]byte(s.arguments[0]))
 		return err
 	}
-	if s.file != "" && s.file != "-" {
-		f, err := os.Open(s.file)
-		if err != nil {
-			return console.Usage(fmt.Errorf("--file: %w", err), "")
-		}
-		s.input = f // open until the process ends
-	}
-	if s.lines || s.jsonLines {
-		return nil
+	if s.input, err = c.Open(ctx, s.path()); err != nil || s.lines || s.jsonLines {
+		return err
 	}
 	if s.body, err = io.ReadAll(io.LimitReader(s.input, maxInput+1)); err != nil {
-		return fmt.Errorf("read %s: %w", s.file, err)
+		return s.inputError(err)
 	}
 	if len(s.body) > maxInput {
-		return console.Fail(fmt.Errorf("%s has more than %d bytes", s.file, maxInput), console.ExitRefused, "a message holds 64 KB at most, properties included")
+		return tooLong(s.path(), maxInput)
 	}
 	s.body, err = s.decode(s.body)
 	return err
@@ -103,15 +110,33 @@ func (s *source) readBody() (err error) {
 // maxInput bounds a body, in bytes: more than any hub takes, also as base64.
 const maxInput = 256 << 10
 
+// path returns where the input is.
+func (s *source) path() string { return cmp.Or(s.file, "-") }
+
+// inputError names the input once: the system does it too, in its own way. Other
+// errors say that the run has ended.
+func (s *source) inputError(err error) error {
+	var p *fs.PathError
+	if !errors.As(err, &p) {
+		return err
+	}
+	return console.Usage(fmt.Errorf("read %s: %w", s.path(), p.Err), "")
+}
+
+// repeatsIDs reports whether the message ids may have been used before.
+func (s *source) repeatsIDs() bool {
+	return s.jsonLines || s.id != "" && !strings.Contains(s.id, ".UUID")
+}
+
 // messages yields each message once for every device.
 func (s *source) messages() iter.Seq2[outgoing, error] {
 	return func(yield func(outgoing, error) bool) {
 		n := 0
-		for text, err := range s.bodies() {
+		for raw, err := range s.bodies() {
 			for _, device := range s.devices {
 				out := outgoing{n: n, device: device}
 				if err == nil {
-					err = s.build(&out, text)
+					err = s.build(&out, raw)
 				}
 				if !yield(out, err) || err != nil {
 					return
@@ -128,66 +153,31 @@ func (s *source) messages() iter.Seq2[outgoing, error] {
 }
 
 // bodies yields the raw bodies: the same again and again, or the lines.
-func (s *source) bodies() iter.Seq2[[]byte, error] {
+func (s *source) bodies() iter.Seq2[line, error] {
 	if s.lines || s.jsonLines {
 		return s.eachLine
 	}
-	return func(yield func([]byte, error) bool) {
+	return func(yield func(line, error) bool) {
 		for range max(s.count, 1) {
-			if !yield(s.body, nil) {
+			if !yield(line{text: s.body}, nil) {
 				return
 			}
 		}
 	}
 }
 
-// eachLine yields the lines of the input without their ends. An empty line is
-// an empty message; with --jsonl it is passed over, as are the lines of
-// --output json that are no messages.
-func (s *source) eachLine(yield func([]byte, error) bool) {
-	scanner := bufio.NewScanner(s.input)
-	scanner.Buffer(nil, 4*maxInput)
-	for scanner.Scan() {
-		line := scanner.Bytes()
-		if s.jsonLines && isNoMessage(line) {
-			continue
-		}
-		if !yield(append([]byte(nil), line...), nil) {
-			return
-		}
-	}
-	if err := scanner.Err(); err != nil {
-		yield(nil, fmt.Errorf("read line: %w", err))
-	}
-}
-
 // build makes the message out of its raw body and the flags.
-func (s *source) build(out *outgoing, raw []byte) error {
-	if s.jsonLines {
-		if err := parseJSONLine(out, raw); err != nil {
-			return console.Usage(fmt.Errorf("line %d: %w", out.n+1, err), "")
-		}
-	}
-	m := &out.message
-	switch {
-	case s.jsonLines:
-	case s.tutorial:
-		m.Body = tutorialBody()
-	case s.lines:
-		body, err := s.decode(raw)
-		if err != nil {
-			return fmt.Errorf("line %d: %w", out.n+1, err)
-		}
-		m.Body = body
-	default:
-		m.Body = raw
+func (s *source) build(out *outgoing, raw line) error {
+	if err := s.interpret(out, raw.text); err != nil {
+		return fmt.Errorf("line %d: %w", raw.number, err)
 	}
 	if err := s.templates.fill(out); err != nil {
 		return err
 	}
-	m.UserID = cmp.Or(m.UserID, s.user)
+	m := &out.message
 	m.ContentType = cmp.Or(m.ContentType, s.contentType)
 	m.ContentEncoding = cmp.Or(m.ContentEncoding, s.contentEncoding)
+	m.Ack = cmp.Or(m.Ack, s.ack)
 	switch {
 	case !m.Expiry.IsZero():
 	case s.ttl > 0:
@@ -195,8 +185,27 @@ func (s *source) build(out *outgoing, raw []byte) error {
 	default:
 		m.Expiry = s.expires
 	}
-	m.Ack = cmp.Or(m.Ack, s.ack)
-	return nil
+	return checkText(m)
+}
+
+// interpret makes of a raw body what it says itself. It fails for lines only.
+func (s *source) interpret(out *outgoing, raw []byte) (err error) {
+	switch {
+	case s.jsonLines:
+		if err := parseJSONLine(out, raw); err != nil {
+			return console.Usage(err, "")
+		}
+		if out.device == "" {
+			return errNoDevice
+		}
+	case s.tutorial:
+		out.message.Body = tutorialBody()
+	case s.lines:
+		out.message.Body, err = s.decode(raw)
+	default:
+		out.message.Body = raw
+	}
+	return err
 }
 
 // decode undoes --base64.

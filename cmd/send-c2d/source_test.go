@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"iothub-c2d/internal/console"
-	"iothub-c2d/internal/iothub"
 )
 
 func TestParseExpiry(t *testing.T) {
@@ -53,7 +51,7 @@ func newSource(t *testing.T, stdin string, args ...string) *source {
 	if len(s.devices) == 0 {
 		s.devices = []string{"d"}
 	}
-	if err := s.prepare(strings.NewReader(stdin)); err != nil {
+	if err := s.prepare(t.Context(), &console.Console{In: strings.NewReader(stdin)}); err != nil {
 		t.Fatal(err)
 	}
 	return &s
@@ -74,14 +72,14 @@ func all(t *testing.T, s *source) (list []outgoing) {
 func TestTemplates(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, "", "--count", "2", "-d", "a", "-d", "b",
-		"--message-id", "{{.Device}}{{.N}}", "--correlation-id", "c{{.N}}", "-p", "n={{.N}}", "-p", "plain=x",
+		"--message-id", "{{.Device}}{{.N}}", "--correlation-id", "c{{.N}}", "--user-id", "u{{.N}}", "-p", "n={{.N}}", "-p", "plain=x",
 		`{{.N}}{{"{{"}}}}`)
 	var got []string
 	for _, out := range all(t, s) {
 		m := out.message
-		got = append(got, strings.Join([]string{out.device, m.ID, m.CorrelationID, m.Properties["n"], m.Properties["plain"], string(m.Body)}, " "))
+		got = append(got, strings.Join([]string{out.device, m.ID, m.CorrelationID, m.UserID, m.Properties["n"], m.Properties["plain"], string(m.Body)}, " "))
 	}
-	want := []string{"a a0 c0 0 x 0{{}}", "b b0 c0 0 x 0{{}}", "a a1 c1 1 x 1{{}}", "b b1 c1 1 x 1{{}}"}
+	want := []string{"a a0 c0 u0 0 x 0{{}}", "b b0 c0 u0 0 x 0{{}}", "a a1 c1 u1 1 x 1{{}}", "b b1 c1 u1 1 x 1{{}}"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -143,12 +141,80 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestLineTooLong(t *testing.T) {
-	t.Parallel()
-	s := newSource(t, strings.Repeat("x", 5*maxInput), "--lines")
+// failure returns the error that ends a source.
+func failure(s *source) error {
 	for _, err := range s.messages() {
-		if err == nil {
-			t.Error("a line of a megabyte was taken")
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestBadLinesAreNamed(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 5*maxInput)
+	for _, test := range []struct{ name, input, flag, want string }{
+		{"too long", "x\n" + long, "--lines", "line 2 has more than 1048576 bytes"},
+		{"too long in JSON", "\n" + `{"payload":"` + long + `"}`, "--jsonl", "line 2 has more than 1048576 bytes"},
+		{"passed over before", "\n" + `{"event":"summary"}` + "\n{\n", "--jsonl", "line 3: not a message in JSON: unexpected EOF"},
+		{"messages before", `{"payload":""}` + "\n{\n", "--jsonl", "line 2: not a message in JSON: unexpected EOF"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if err := failure(newSource(t, test.input, test.flag)); err == nil || err.Error() != test.want {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestByteOrderMark(t *testing.T) {
+	t.Parallel()
+	got := all(t, newSource(t, "\uFEFF"+`{"payload":"x"}`, "--jsonl"))
+	if len(got) != 1 || string(got[0].message.Body) != "x" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestOnlyText(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args []string
+		want string // "": fine
+	}{
+		{[]string{"--message-id", "\xf6"}, "the message id is not UTF-8"},
+		{[]string{"--correlation-id", "\xf6"}, "the correlation id is not UTF-8"},
+		{[]string{"--correlation-id", `{{"\xf6"}}`}, "the correlation id is not UTF-8"},
+		{[]string{"--user-id", "\xf6"}, "the user id is not UTF-8"},
+		{[]string{"--content-type", "\xf6"}, "the content type is not UTF-8"},
+		{[]string{"--content-type", "ö"}, `the content type "ö" is not ASCII`},
+		{[]string{"--content-encoding", "ö"}, `the content encoding "ö" is not ASCII`},
+		{[]string{"-p", "name=J\xf6rg"}, "the property name is not UTF-8"},
+		{[]string{"-p", "n\xf6=x"}, "the property n\xf6 is not UTF-8"},
+		{[]string{"--message-id", "ö", "--user-id", "ö", "-p", "ö=ö"}, ""},
+	} {
+		err := failure(newSource(t, "", append(test.args, "body \xf6")...))
+		if (err == nil) != (test.want == "") || err != nil && err.Error() != test.want {
+			t.Errorf("%q: got %v, want %s", test.args, err, test.want)
+		}
+	}
+}
+
+func TestRepeatsIDs(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args []string
+		want bool
+	}{
+		{nil, false},
+		{[]string{"--message-id", "m"}, true},
+		{[]string{"--message-id", "m{{.N}}"}, true},
+		{[]string{"--message-id", "m-{{.UUID}}"}, false},
+		{[]string{"--jsonl"}, true},
+	} {
+		if got := newSource(t, "", test.args...).repeatsIDs(); got != test.want {
+			t.Errorf("%q: got %v, want %v", test.args, got, test.want)
 		}
 	}
 }
@@ -162,58 +228,3 @@ func TestTTLCountsFromEachMessage(t *testing.T) {
 		}
 	}
 }
-
-func TestPercentile(t *testing.T) {
-	t.Parallel()
-	var r report
-	for i := range 100 {
-		r.latencies = append(r.latencies, time.Duration(100-i))
-	}
-	for p, want := range map[int]time.Duration{0: 1, 1: 1, 50: 50, 95: 95, 100: 100} {
-		if got := r.percentile(p); got != want {
-			t.Errorf("%d: got %d, want %d", p, got, want)
-		}
-	}
-	for _, p := range []int{0, 50, 100} {
-		if got := (&report{latencies: []time.Duration{7}}).percentile(p); got != 7 {
-			t.Errorf("%d of one: got %d, want 7", p, got)
-		}
-	}
-	two := report{latencies: []time.Duration{20, 10}}
-	if half, most := two.percentile(50), two.percentile(95); half != 10 || most != 20 {
-		t.Errorf("of two: got %d and %d, want 10 and 20", half, most)
-	}
-}
-
-func TestVerdict(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		statuses map[iothub.Status]int
-		ok       bool
-	}{
-		{nil, true},
-		{map[iothub.Status]int{iothub.Success: 3}, true},
-		{map[iothub.Status]int{iothub.Success: 3, iothub.Rejected: 1}, false},
-		{map[iothub.Status]int{iothub.Expired: 1}, false},
-		{map[iothub.Status]int{iothub.DeliveryCountExceeded: 1}, false},
-		{map[iothub.Status]int{iothub.Purged: 1}, false},
-		{map[iothub.Status]int{"Unheard": 1}, false},
-	} {
-		r := report{statuses: test.statuses}
-		if err := r.verdict(); (err == nil) != test.ok {
-			t.Errorf("%v: got %v", test.statuses, err)
-		}
-	}
-}
-
-func TestWriteErrorIsAnError(t *testing.T) {
-	t.Parallel()
-	r := report{console: &console.Console{Out: failingWriter{}}, settings: &console.Settings{}}
-	if err := r.sent(outgoing{}); err == nil {
-		t.Error("a write that failed went unnoticed")
-	}
-}
-
-type failingWriter struct{}
-
-func (failingWriter) Write([]byte) (int, error) { return 0, errors.New("full") }

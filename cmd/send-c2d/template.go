@@ -14,8 +14,8 @@ import (
 
 // templates are the parts of a message that may differ from one to the next.
 type templates struct {
-	body, id, correlation *template.Template
-	properties            []propertyTemplate
+	body, id, correlation, user *template.Template
+	properties                  []propertyTemplate
 }
 
 type propertyTemplate struct {
@@ -37,13 +37,14 @@ func (t *templates) parse(s *source) (err error) {
 			return nil
 		}
 		var parsed *template.Template
-		if parsed, err = template.New(name).Option("missingkey=error").Parse(text); err != nil {
+		if parsed, err = template.New(name).Parse(text); err != nil {
 			err = console.Usage(err, "the fields are {{.N}} {{.Device}} {{.Now}} {{.UUID}}; write {{\"{{\"}} for two braces")
 		}
 		return parsed
 	}
 	t.id = parse("--message-id", cmp.Or(s.id, "{{.UUID}}"))
 	t.correlation = parse("--correlation-id", s.correlation)
+	t.user = parse("--user-id", s.user)
 	for _, p := range s.properties {
 		name, value, _ := strings.Cut(p, "=")
 		t.properties = append(t.properties, propertyTemplate{name, parse("--property "+name, value)})
@@ -72,6 +73,9 @@ func (t *templates) fill(out *outgoing) (err error) {
 	}
 	if m.CorrelationID == "" {
 		m.CorrelationID = fill(t.correlation)
+	}
+	if m.UserID == "" {
+		m.UserID = fill(t.user)
 	}
 	for _, p := range t.properties {
 		if m.Properties == nil {

@@ -12,15 +12,17 @@ import (
 // tracker waits for the feedback of the messages that were sent.
 type tracker struct {
 	report *report
-	reader *reader
+	reader *feedbackReader
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
-	mu      sync.Mutex
-	pending map[key][]*awaited // oldest first; a message id may be used again
-	seen    map[key]bool       // what there was feedback on: a batch may come twice
-	changed chan struct{}      // closed and replaced when pending shrinks
-	failure error
+	mu        sync.Mutex
+	pending   map[key][]*awaited // oldest first; a message id may be used again
+	answered  map[key]bool       // what was sent twice in doubt may also be answered twice
+	verdicts  map[record]bool    // whether a record is ours: a batch may come again
+	surveying bool               // nothing is sent yet: all records are older
+	changed   chan struct{}      // closed and replaced when pending shrinks
+	failure   error
 }
 
 // key is what a feedback record says of the message that it is about.
@@ -34,22 +36,40 @@ type awaited struct {
 	latency  time.Duration    // of early
 }
 
-// track starts to receive feedback, for the messages that expect announces.
-func track(ctx context.Context, service *iothub.Service, report *report) (*tracker, error) {
-	t := &tracker{
-		report:  report,
-		pending: make(map[key][]*awaited),
-		seen:    make(map[key]bool),
-		changed: make(chan struct{}),
-	}
+// track starts to receive feedback, for the messages that expect announces. If
+// their ids may have been used before, it first looks for feedback on those. When
+// it can go on no longer it calls failed.
+func track(ctx context.Context, service *iothub.Service, report *report, repeats bool, failed func(error)) (*tracker, error) {
+	t := newTracker(report)
 	reader, err := newReader(ctx, service, t.take)
 	if err != nil {
 		return nil, err
 	}
+	if repeats {
+		t.surveying = true
+		if err := reader.survey(ctx); err != nil {
+			return nil, err
+		}
+		t.surveying = false
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	t.reader, t.cancel = reader, cancel
-	t.done.Go(func() { t.fail(reader.read(ctx)) })
+	t.done.Go(func() {
+		err := reader.read(ctx)
+		t.fail(err)
+		failed(err)
+	})
 	return t, nil
+}
+
+func newTracker(report *report) *tracker {
+	return &tracker{
+		report:   report,
+		pending:  make(map[key][]*awaited),
+		answered: make(map[key]bool),
+		verdicts: make(map[record]bool),
+		changed:  make(chan struct{}),
+	}
 }
 
 // stop ends the reader. The feedback of others goes back to the hub.
@@ -58,6 +78,9 @@ func (t *tracker) stop() {
 	t.done.Wait()
 	t.reader.leave()
 }
+
+// others returns how many feedback records of others there were.
+func (t *tracker) others() int { return int(t.reader.left.Load()) }
 
 // expect announces a message before it is sent.
 func (t *tracker) expect(out outgoing) *awaited {
@@ -89,25 +112,6 @@ func (t *tracker) forget(out outgoing, a *awaited) {
 	t.remove(k, slices.Index(t.pending[k], a))
 }
 
-// resolve reports f if it is about a message of ours, and not the second time.
-func (t *tracker) resolve(f iothub.Feedback) (ours bool, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	k := key{f.DeviceID, f.MessageID}
-	if len(t.pending[k]) == 0 {
-		return t.seen[k], nil
-	}
-	t.seen[k] = true
-	a := t.pending[k][0]
-	t.remove(k, 0)
-	latency := time.Since(a.since)
-	if !a.accepted {
-		a.early, a.latency = &f, latency
-		return true, nil
-	}
-	return true, t.report.feedback(f, latency)
-}
-
 // remove takes a message off the list. Called with mu held.
 func (t *tracker) remove(k key, i int) {
 	if i < 0 {
@@ -136,16 +140,17 @@ func (t *tracker) wait(ctx context.Context) error {
 		t.mu.Lock()
 		empty, changed, failure := len(t.pending) == 0, t.changed, t.failure
 		t.mu.Unlock()
-		if empty {
+		switch {
+		case empty:
 			return nil // even if the hub is gone by now
-		}
-		if failure != nil {
+		case failure != nil:
 			return failure
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return context.Cause(ctx)
 		}
 	}
 }
@@ -156,21 +161,4 @@ func (t *tracker) fail(err error) {
 	t.failure = err
 	close(t.changed)
 	t.changed = make(chan struct{})
-}
-
-// take reports our records of a batch, and completes the batch if it has no
-// others.
-func (t *tracker) take(ctx context.Context, batch *iothub.FeedbackBatch) (ours bool, err error) {
-	ours = true
-	for _, f := range batch.Records {
-		known, err := t.resolve(f)
-		if err != nil {
-			return false, err
-		}
-		ours = ours && known
-	}
-	if !ours {
-		return false, nil
-	}
-	return true, complete(ctx, batch)
 }

@@ -33,7 +33,7 @@ func (r *receiver) certificate(cs auth.ConnectionString) ([]tls.Certificate, err
 	}
 	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
 	if err != nil {
-		return nil, console.Fail(fmt.Errorf("certificate %s: %w", c.cert, err), console.ExitFailed, "--cert takes the certificate, --key the private key that belongs to it, both as PEM")
+		return nil, console.Usage(fmt.Errorf("certificate %s: %w", c.cert, err), "--cert takes the certificate, --key the private key that belongs to it, both as PEM")
 	}
 	if until := pair.Leaf.NotAfter; time.Now().After(until) {
 		return nil, console.Fail(fmt.Errorf("certificate %s expired at %s", c.cert, console.Timestamp(until)), console.ExitAuth, "ask for a new one; the hub would refuse this")

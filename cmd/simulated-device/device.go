@@ -32,9 +32,9 @@ func (r *receiver) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVarP(&r.deviceID, "device-id", "d", "", "device `ID` to be, on the local hub (default "+localhub.DefaultDeviceID+")")
-	f.IntVarP(&r.count, "count", "C", 0, "stop after `N` messages")
+	f.IntVarP(&r.count, "count", "C", 0, "stop after `N` settled messages")
 	f.Var(&r.idle, "exit-when-idle", "stop after this long without a message")
-	f.IntVar(&r.prefetch, "prefetch", 0, "messages to hold at once; the lock of each is running (default 10, or 1000 to leave some unsettled)")
+	f.IntVar(&r.prefetch, "prefetch", 0, "messages to hold at once; the lock of each is running (default 10; 1 with --exec or --settle-delay, 1000 to leave some unsettled)")
 	r.files.addFlags(f)
 	r.settle.addFlags(f)
 	r.print.addFlags(f)
@@ -47,26 +47,25 @@ func (r *receiver) run(ctx context.Context) error {
 	if err := r.prepare(); err != nil {
 		return err
 	}
-	cs, stop, err := r.target(ctx)
+	cs, hub, err := r.target(ctx)
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer hub.stop(ctx)
 	device, err := r.connect(ctx, cs)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
-	if !r.settings.Quiet {
-		r.console.Say("Waiting for messages for device %s; Ctrl-C stops.", cs.DeviceID)
-	}
-	done := func() {}
-	if !r.settings.Quiet {
-		done = r.console.ShowProgress(r.print.progress)
-	}
+	r.console.Note("Waiting for messages for device %s; Ctrl-C stops.", cs.DeviceID)
+	done := r.console.ShowProgress(r.print.progress)
 	err = console.Cause(ctx, r.receive(ctx, device))
 	done()
-	r.print.summary()
-	return errors.Join(err, r.leave(device))
+	err = errors.Join(err, r.print.summary())
+	r.leave(device)
+	if errors.Is(err, iothub.ErrDisplaced) && hub != nil {
+		return hub.stay(ctx)
+	}
+	return err
 }
 
 // prepare checks everything that needs no hub.
@@ -77,15 +76,19 @@ func (r *receiver) prepare() error {
 	if err := r.settings.Load(); err != nil {
 		return err
 	}
-	if err := r.settle.prepare(r.console); err != nil {
+	if err := r.print.prepare(r.console, &r.settings); err != nil {
 		return err
 	}
-	return r.print.prepare(r.console, &r.settings)
+	commands := r.console.Out
+	if r.print.structured() {
+		commands = r.console.Err // what they print must not get into the data
+	}
+	return r.settle.prepare(r.console, commands)
 }
 
-// target returns the device's connection string and, if it is a local hub's,
-// how to end the hub.
-func (r *receiver) target(ctx context.Context) (auth.ConnectionString, func(), error) {
+// target returns the device's connection string and, if it is for a local hub
+// that is served here, the hub.
+func (r *receiver) target(ctx context.Context) (auth.ConnectionString, *ownHub, error) {
 	text := cmp.Or(r.settings.ConnectionString, r.settings.Get(console.EnvDevice))
 	local, asked := r.settings.LocalAddress()
 	if asked || text == "" {
@@ -98,9 +101,10 @@ func (r *receiver) target(ctx context.Context) (auth.ConnectionString, func(), e
 	case err != nil:
 		return cs, nil, console.Usage(err, "it looks like HostName=...;DeviceId=...;SharedAccessKey=...")
 	case r.deviceID != "" && r.deviceID != cs.DeviceID:
-		return cs, nil, console.Usagef("--device-id is %s, the connection string is for device %s", r.deviceID, cs.DeviceID)
+		return cs, nil, console.Usage(fmt.Errorf("--device-id is %s, the connection string is for device %s", r.deviceID, cs.DeviceID),
+			"to be another device of a local hub, use --local=HOST:PORT --device-id "+r.deviceID)
 	}
-	return cs, func() {}, nil
+	return cs, nil, nil
 }
 
 func (r *receiver) connect(ctx context.Context, cs auth.ConnectionString) (*iothub.Device, error) {
@@ -111,22 +115,15 @@ func (r *receiver) connect(ctx context.Context, cs auth.ConnectionString) (*ioth
 	if options.TLS.Certificates, err = r.certificate(cs); err != nil {
 		return nil, err
 	}
-	options.Prefetch = r.prefetch
-	if r.prefetch == 0 && r.settle.leaves() {
-		options.Prefetch = leavingPrefetch
-	}
+	options.Prefetch = cmp.Or(r.prefetch, r.settle.prefetch())
 	options.Logger.Info("connecting", "hub", cs.HostName, "device", cs.DeviceID)
 	return iothub.DialDevice(ctx, cs, options)
 }
 
-// leavingPrefetch is the default of --prefetch for a device that leaves messages
-// unsettled: they stay in its hands, and must not keep it from further ones.
-const leavingPrefetch = 1000
-
 // receive takes one message after the other. It returns nil when there have
 // been enough.
 func (r *receiver) receive(ctx context.Context, device *iothub.Device) error {
-	for r.count == 0 || r.print.total < r.count {
+	for r.count == 0 || r.print.finished() < r.count {
 		d, err := r.next(ctx, device)
 		if errors.Is(err, errIdle) {
 			return nil
@@ -167,10 +164,10 @@ func (r *receiver) handle(ctx context.Context, d *iothub.Delivery) error {
 	if err != nil {
 		return err
 	}
-	if err := r.print.decided(d, outcome); err != nil {
+	if err := r.settle.wait(ctx); err != nil {
 		return err
 	}
-	if err := r.settle.wait(ctx); err != nil {
+	if err := r.print.decided(d, outcome); err != nil {
 		return err
 	}
 	// What has been printed is settled, also when it is time to go.
@@ -178,8 +175,7 @@ func (r *receiver) handle(ctx context.Context, d *iothub.Delivery) error {
 	defer cancel()
 	switch err := outcome.apply(ctx, d); {
 	case errors.Is(err, iothub.ErrLockLost):
-		r.print.lockLost(d)
-		return nil
+		return r.print.lockLost(d)
 	case err != nil:
 		return fmt.Errorf("message %q: %w", d.ID, err)
 	}
@@ -187,14 +183,14 @@ func (r *receiver) handle(ctx context.Context, d *iothub.Delivery) error {
 	return nil
 }
 
-// leaveTimeout bounds how long the hub may take to let the device go.
-const leaveTimeout = 1500 * time.Millisecond
+// leaveTimeout bounds how long the hub may take to hear of the last settlement,
+// and again to let the device go.
+const leaveTimeout = time.Second
 
-func (r *receiver) leave(device *iothub.Device) error {
+func (r *receiver) leave(device *iothub.Device) {
 	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 	defer cancel()
 	if err := device.Close(ctx); err != nil && r.settings.Verbose {
 		r.console.Say("disconnect: %v", err)
 	}
-	return nil
 }

@@ -28,7 +28,7 @@ type event struct {
 	ReceivedAt      string            `json:"receivedAt"`
 }
 
-func newEvent(n int, d *iothub.Delivery, o outcome) event {
+func newEvent(n int, d *iothub.Delivery, o outcome, at time.Time) event {
 	payload, encoding := console.Payload(d.Body)
 	return event{
 		Event: "message", N: n, DeviceID: d.DeviceID,
@@ -37,7 +37,7 @@ func newEvent(n int, d *iothub.Delivery, o outcome) event {
 		Payload: payload, PayloadEncoding: encoding, Properties: d.Properties,
 		DeliveryCount: d.DeliveryCount, SequenceNumber: d.SequenceNumber,
 		EnqueuedTimeUTC: console.Timestamp(d.EnqueuedTime), ExpiryTimeUTC: console.Timestamp(d.Expiry),
-		Settlement: o, ReceivedAt: console.Timestamp(time.Now()),
+		Settlement: o, ReceivedAt: console.Timestamp(at),
 	}
 }
 
@@ -54,6 +54,14 @@ func (e event) printable() event {
 	}
 	e.Properties = properties
 	return e
+}
+
+// lockLostEvent says that the message of an earlier line will come again.
+type lockLostEvent struct {
+	Event     string `json:"event"`
+	N         int    `json:"n"`
+	DeviceID  string `json:"deviceId"`
+	MessageID string `json:"messageId"`
 }
 
 // summaryEvent is the last line of --output json.

@@ -13,43 +13,30 @@ import (
 	"iothub-c2d/internal/iothub"
 )
 
+// execGrace is how long a command may take to clean up when it is told to end.
+const execGrace = time.Second
+
 // run gives d to the user's command, which answers with its exit status.
 func (s *settler) run(ctx context.Context, d *iothub.Delivery) (outcome, error) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", s.exec) //nolint:gosec // running what the user says is the point
 	cmd.Stdin = bytes.NewReader(d.Body)
-	cmd.Stdout, cmd.Stderr = s.console.Out, s.console.Err
+	cmd.Stdout, cmd.Stderr = s.execOut, s.console.Err
 	cmd.Env = append(os.Environ(), environment(d)...)
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = execGrace
+	useGroup(cmd)
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
 		return complete, nil
 	case ctx.Err() != nil:
+		killGroup(cmd)
 		return none, context.Cause(ctx)
 	case errors.As(err, &exit):
-		if interrupted(ctx, exit) {
-			return none, context.Cause(ctx)
-		}
 		s.console.Say("--exec for message %s: %v: %s", d.ID, err, past[s.execFail])
 		return s.execFail, nil
 	}
 	return none, fmt.Errorf("--exec: %w", err)
-}
-
-// interrupted reports whether a signal has ended the command because it was
-// meant to end all of us: Ctrl-C reaches both, and the message is not to blame.
-func interrupted(ctx context.Context, exit *exec.ExitError) bool {
-	if exit.Exited() {
-		return false
-	}
-	const grace = 200 * time.Millisecond
-	select {
-	case <-ctx.Done():
-		return true
-	case <-time.After(grace):
-		return false
-	}
 }
 
 // environment tells a message's properties to a command: the system's as

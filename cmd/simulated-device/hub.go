@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
+	"syscall"
 
 	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
@@ -54,7 +56,7 @@ func (h *hubServer) addFlags(cmd *cobra.Command) {
 	h.options.Gateway = localhub.GatewayV2
 	f.Var(console.Choice(&h.options.Gateway, localhub.GatewayV1, localhub.GatewayV2), "gateway", "generation of IoT Hub's front end to imitate: v1 or v2")
 	h.tuning.addFlags(f)
-	h.settings.AddRunFlags(cmd)
+	h.settings.AddRunFlags(h.console, cmd, "stop after this long")
 }
 
 // run serves until the context ends.
@@ -84,6 +86,11 @@ func (h *hubServer) run(ctx context.Context) error {
 func (h *hubServer) make() (*localhub.Hub, error) {
 	if err := h.tuning.apply(&h.options); err != nil {
 		return nil, err
+	}
+	cs := localhub.ServiceString(h.options.HostName)
+	cs.UseDevelopmentEmulator = false // any name will do
+	if cs.Validate() != nil {
+		return nil, console.Usagef("--host %q is not a host name", h.options.HostName)
 	}
 	var err error
 	if h.options.Devices, err = h.registry.devices(); err != nil {
@@ -126,7 +133,7 @@ func (h *hubServer) bind(ctx context.Context) ([]net.Listener, error) {
 			for _, opened := range listeners {
 				err = errors.Join(err, opened.Close())
 			}
-			return nil, console.Fail(err, console.ExitFailed, "another hub may run there; --listen 127.0.0.1:0 takes any free port")
+			return nil, listenError(err)
 		}
 		listeners = append(listeners, l)
 		if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
@@ -134,6 +141,13 @@ func (h *hubServer) bind(ctx context.Context) ([]net.Listener, error) {
 		}
 	}
 	return listeners, nil
+}
+
+func listenError(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return console.Fail(err, console.ExitFailed, "another hub may run there; --listen 127.0.0.1:0 takes any free port")
+	}
+	return console.Usage(err, "--listen takes HOST:PORT of this machine, such as "+localhub.DefaultAddress)
 }
 
 // announce prints the settings that make the tools use this hub.
@@ -144,19 +158,29 @@ func (h *hubServer) announce(listeners []net.Listener) error {
 	if h.options.HostName != "localhost" {
 		service, device = h.overTLS(service, address), h.overTLS(device, address)
 	}
-	env, err := godotenv.Marshal(map[string]string{
-		console.EnvService:  service.Reveal(),
-		console.EnvDevice:   device.Reveal(),
-		console.EnvDeviceID: first.ID,
-	})
-	if err != nil {
-		return fmt.Errorf("settings: %w", err)
+	for _, setting := range [][2]string{
+		{console.EnvService, service.Reveal()},
+		{console.EnvDevice, device.Reveal()},
+		{console.EnvDeviceID, first.ID},
+	} {
+		line, err := envLine(setting[0], setting[1])
+		if err != nil {
+			return fmt.Errorf("settings: %w", err)
+		}
+		if err := h.console.Print(line + "\n"); err != nil {
+			return err
+		}
 	}
-	if _, err := fmt.Fprintln(h.console.Out, env); err != nil {
-		return fmt.Errorf("write settings: %w", err)
-	}
-	h.console.Say("The local hub is ready at %s.", address)
+	h.console.Note("The local hub is ready at %s.", address)
 	return nil
+}
+
+// envLine returns a line of a .env file. The library would make 7 of 007.
+func envLine(name, value string) (string, error) {
+	if _, err := strconv.Atoi(value); err == nil {
+		return name + `="` + value + `"`, nil
+	}
+	return godotenv.Marshal(map[string]string{name: value})
 }
 
 // overTLS makes a connection string one for the hub by its own name, with TLS.

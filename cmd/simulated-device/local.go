@@ -13,9 +13,9 @@ import (
 	"iothub-c2d/internal/localhub"
 )
 
-// local returns the connection string for the local hub at address, which it
-// starts unless one is there already, and how to end the hub.
-func (r *receiver) local(ctx context.Context, address string, asked bool) (auth.ConnectionString, func(), error) {
+// local returns the connection string for the local hub at address, and the hub
+// if it is started here: unless one is there already.
+func (r *receiver) local(ctx context.Context, address string, asked bool) (auth.ConnectionString, *ownHub, error) {
 	device := localhub.Device{
 		ID:  cmp.Or(r.deviceID, r.settings.Get(console.EnvDeviceID), localhub.DefaultDeviceID),
 		Key: localhub.DefaultKey(),
@@ -25,44 +25,68 @@ func (r *receiver) local(ctx context.Context, address string, asked bool) (auth.
 		return cs, nil, err
 	}
 	if cs.Validate() != nil {
-		return cs, nil, console.Usage(fmt.Errorf("--local %q is no address of this machine", address), "it takes HOST:PORT, such as 127.0.0.1:5672")
+		return cs, nil, console.Usage(fmt.Errorf("--local %q is no address of this machine", address), "it takes HOST:PORT, such as "+localhub.DefaultAddress)
 	}
-	stop, address, err := r.startHub(ctx, address, device)
+	hub, err := r.startHub(ctx, address, device)
 	if err != nil {
 		return cs, nil, err
 	}
-	cs.HostName = address
-	if !asked && !r.settings.Quiet {
-		r.console.Say("No %s is set: using the local hub at %s.", console.EnvDevice, address)
+	if hub != nil {
+		cs.HostName = hub.visitors.Addr().String()
 	}
-	return cs, stop, nil
+	if !asked {
+		r.console.Note("No %s is set: using the local hub at %s.", console.EnvDevice, cs.HostName)
+	}
+	return cs, hub, nil
+}
+
+// ownHub is a local hub that this process serves beside its device. It is nil
+// where the hub is another's.
+type ownHub struct {
+	console  *console.Console
+	hub      *localhub.Hub
+	visitors *guests
+	served   chan error
 }
 
 // startHub serves a local hub at address. If the address is taken it leaves it
 // at that: connecting will show what is there.
-func (r *receiver) startHub(ctx context.Context, address string, device localhub.Device) (stop func(), actual string, err error) {
+func (r *receiver) startHub(ctx context.Context, address string, device localhub.Device) (*ownHub, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return func() {}, address, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, "", console.Usage(fmt.Errorf("local hub: %w", err), "--local takes HOST:PORT of this machine, such as 127.0.0.1:5672")
+		return nil, console.Usage(fmt.Errorf("local hub: %w", err), "--local takes HOST:PORT of this machine, such as "+localhub.DefaultAddress)
 	}
 	hub, err := localhub.New(&localhub.Options{
 		Devices: []localhub.Device{device},
 		Logger:  r.console.Logger(&r.settings),
 	})
 	if err != nil {
-		return nil, "", errors.Join(err, l.Close())
+		return nil, errors.Join(err, l.Close())
 	}
-	served := make(chan error, 1)
-	visitors := newGuests(l)
-	go func() { served <- hub.Serve(visitors) }()
-	return func() {
-		visitors.wait(ctx) // else a sender could miss the feedback on the last message
-		hub.Close()
-		if err := <-served; err != nil {
-			r.console.Say("local hub: %v", err)
-		}
-	}, l.Addr().String(), nil
+	h := &ownHub{r.console, hub, newGuests(l), make(chan error, 1)}
+	go func() { h.served <- hub.Serve(h.visitors) }()
+	return h, nil
+}
+
+// stop ends the hub, but lets senders hear the feedback on the last message.
+func (h *ownHub) stop(ctx context.Context) {
+	if h == nil {
+		return
+	}
+	h.visitors.wait(ctx)
+	h.hub.Close()
+	if err := <-h.served; err != nil {
+		h.console.Say("local hub: %v", err)
+	}
+}
+
+// stay goes on serving the hub after its device has been displaced: the one that
+// took over, and all others, depend on it.
+func (h *ownHub) stay(ctx context.Context) error {
+	h.console.Say("Another receiver has taken the device over. The local hub stays until Ctrl-C.")
+	<-ctx.Done()
+	return context.Cause(ctx)
 }

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"text/template"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -25,13 +28,15 @@ type printer struct {
 
 	total  int          // messages received
 	shown  atomic.Int64 // total, for the goroutine that shows the progress
+	at     time.Time    // when the last was
 	counts map[outcome]int
 	lost   int // locks
+	bodies int // files in dump
 }
 
 func (p *printer) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&p.format, "format", "F", "", "print each message by this Go `TEMPLATE`, such as '{{.MessageID}} {{.Payload}}'")
-	f.StringVar(&p.dump, "dump", "", "write each body to a file in `DIR`")
+	f.StringVar(&p.dump, "dump", "", "write each body to a new file in `DIR`: 000000, 000001, ...")
 }
 
 func (p *printer) prepare(c *console.Console, s *console.Settings) (err error) {
@@ -53,7 +58,7 @@ func (p *printer) prepare(c *console.Console, s *console.Settings) (err error) {
 // parseFormat reads a template, and tries it for fields that do not exist.
 func parseFormat(text string) (*template.Template, error) {
 	const hint = "the fields are .N .DeviceID .MessageID .Payload .Properties and so on, as in --output json; see https://pkg.go.dev/text/template"
-	t, err := template.New("--format").Parse(text + "\n")
+	t, err := template.New("--format").Option("missingkey=zero").Parse(text + "\n")
 	if err != nil {
 		return nil, console.Usage(err, hint)
 	}
@@ -68,16 +73,38 @@ func (p *printer) received(d *iothub.Delivery) error {
 	n := p.total
 	p.total++
 	p.shown.Store(int64(p.total))
+	p.at = time.Now()
 	if p.dump != "" {
-		name := filepath.Join(p.dump, fmt.Sprintf("%06d", n))
-		if err := os.WriteFile(name, d.Body, 0o644); err != nil { //nolint:gosec // as above
+		if err := p.save(d.Body); err != nil {
 			return fmt.Errorf("--dump: %w", err)
 		}
 	}
-	if p.settings.Output == console.OutputJSON || p.template != nil {
-		return nil // they tell the outcome as well: see decided
+	if p.structured() {
+		return nil // it tells the outcome as well: see decided
 	}
-	return p.write(p.text(n, d))
+	return p.console.Print(p.text(n, d))
+}
+
+// structured reports whether the output is for programs: JSON, or a template.
+func (p *printer) structured() bool {
+	return p.settings.Output == console.OutputJSON || p.template != nil
+}
+
+// save writes a body to the next file that is not there yet: an earlier run may
+// have left some.
+func (p *printer) save(body []byte) error {
+	for ; ; p.bodies++ {
+		name := filepath.Join(p.dump, fmt.Sprintf("%06d", p.bodies))
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // as above
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		_, err = f.Write(body)
+		return errors.Join(err, f.Close())
+	}
 }
 
 // text is the tutorial's form.
@@ -123,7 +150,7 @@ func details(d *iothub.Delivery) string {
 
 // decided shows what the device will do with the message.
 func (p *printer) decided(d *iothub.Delivery, o outcome) error {
-	switch e := newEvent(p.total-1, d, o); {
+	switch e := newEvent(p.total-1, d, o, p.at); {
 	case p.template != nil:
 		if p.console.OnTerminal() {
 			e = e.printable()
@@ -132,35 +159,45 @@ func (p *printer) decided(d *iothub.Delivery, o outcome) error {
 		if err := p.template.Execute(&b, e); err != nil {
 			return fmt.Errorf("--format: %w", err)
 		}
-		return p.write(b.String())
+		return p.console.Print(b.String())
 	case p.settings.Output == console.OutputJSON:
-		return p.json(e)
+		return p.console.PrintJSON(e)
 	case p.settings.Verbose:
-		return p.write(fmt.Sprintf("    Settlement: %s\n", o))
+		return p.console.PrintLine("    Settlement: %s", o)
 	}
 	return nil
 }
 
 func (p *printer) settled(o outcome) { p.counts[o]++ }
 
+// finished returns how many messages have been settled, or left unsettled on
+// purpose.
+func (p *printer) finished() (n int) {
+	for _, count := range p.counts {
+		n += count
+	}
+	return n
+}
+
 // lockLost tells that a settlement came too late.
-func (p *printer) lockLost(d *iothub.Delivery) {
+func (p *printer) lockLost(d *iothub.Delivery) error {
 	p.lost++
 	p.console.Say("message %s: its lock was lost before it was settled; the hub delivers it again", d.ID)
+	if p.settings.Output != console.OutputJSON || p.template != nil {
+		return nil
+	}
+	return p.console.PrintJSON(lockLostEvent{"lockLost", p.total - 1, d.DeviceID, d.ID})
 }
 
 // progress tells in a few words how far the run has got.
 func (p *printer) progress() string { return fmt.Sprintf("%d received", p.shown.Load()) }
 
 // summary prints the totals.
-func (p *printer) summary() {
+func (p *printer) summary() (err error) {
 	if p.settings.Output == console.OutputJSON && p.template == nil {
-		_ = p.json(summaryEvent{
+		err = p.console.PrintJSON(summaryEvent{
 			"summary", p.total, p.counts[complete], p.counts[abandon], p.counts[reject], p.counts[none], p.lost,
 		})
-	}
-	if p.settings.Quiet {
-		return
 	}
 	var parts []string
 	for _, o := range []outcome{complete, abandon, reject, none} {
@@ -171,24 +208,13 @@ func (p *printer) summary() {
 	if p.lost > 0 {
 		parts = append(parts, fmt.Sprintf("%d lost their lock", p.lost))
 	}
+	if n := p.total - p.finished() - p.lost; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d given back", n))
+	}
 	details := ""
 	if len(parts) > 0 {
 		details = ": " + strings.Join(parts, ", ")
 	}
-	p.console.Say("%d received%s.", p.total, details)
-}
-
-func (p *printer) json(v any) error {
-	line, err := console.JSON(v)
-	if err != nil {
-		return err
-	}
-	return p.write(line + "\n")
-}
-
-func (p *printer) write(s string) error {
-	if _, err := io.WriteString(p.console.Out, s); err != nil {
-		return fmt.Errorf("write output: %w", err)
-	}
-	return nil
+	p.console.Note("%d received%s.", p.total, details)
+	return err
 }

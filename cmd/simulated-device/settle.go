@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -53,6 +54,7 @@ type settler struct {
 	delay     console.Duration
 	exec      string
 	execFail  outcome
+	execOut   io.Writer // for the command's standard output
 }
 
 // rule gives the messages with a certain property value an outcome.
@@ -65,13 +67,13 @@ func (s *settler) addFlags(f *pflag.FlagSet) {
 	s.otherwise, s.execFail = complete, abandon
 	f.Var(console.Choice(&s.otherwise, complete, abandon, reject, none), "settle", "what to do with messages: complete, abandon, reject or none")
 	f.StringArrayVar(&s.ruleTexts, "settle-rule", nil, "`PROP=VALUE:OUTCOME` for messages with that property (repeat; the first match wins)")
-	f.Var(&s.delay, "settle-delay", "take this long over each message; past its lock of 60s it is lost")
-	f.StringVar(&s.exec, "exec", "", "run `CMD` for each message, body on stdin; complete it if that exits 0")
+	f.Var(&s.delay, "settle-delay", "take this long over each message; beyond its lock of 60s the hub delivers it again")
+	f.StringVar(&s.exec, "exec", "", "run `CMD` for each message that no rule is about, with the body on stdin and $C2D_MESSAGE_ID, $C2D_PROPERTY_name and so on; complete it if that exits 0")
 	f.Var(console.Choice(&s.execFail, abandon, reject), "exec-fail", "what to do if not: abandon or reject")
 }
 
-func (s *settler) prepare(c *console.Console) error {
-	s.console = c
+func (s *settler) prepare(c *console.Console, execOut io.Writer) error {
+	s.console, s.execOut = c, execOut
 	for _, text := range s.ruleTexts {
 		r, ok := parseRule(text)
 		if !ok {
@@ -82,9 +84,17 @@ func (s *settler) prepare(c *console.Console) error {
 	return nil
 }
 
-// leaves reports whether some messages are to be left unsettled.
-func (s *settler) leaves() bool {
-	return s.otherwise == none || slices.ContainsFunc(s.rules, func(r rule) bool { return r.outcome == none })
+// prefetch returns how many messages to hold at once if --prefetch does not say:
+// 0 leaves it to the client.
+func (s *settler) prefetch() int {
+	const all = 1000
+	switch {
+	case s.otherwise == none || slices.ContainsFunc(s.rules, func(r rule) bool { return r.outcome == none }):
+		return all // what is left unsettled must not keep the device from further messages
+	case s.delay > 0 || s.exec != "":
+		return 1 // the lock of a second would run while the first is being worked on
+	}
+	return 0
 }
 
 // parseRule reads PROP=VALUE:OUTCOME. The value may hold further = and :.

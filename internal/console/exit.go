@@ -2,12 +2,10 @@ package console
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"iothub-c2d/internal/iothub"
@@ -58,16 +56,18 @@ func Fail(err error, code ExitCode, hint string) error {
 	return &failure{err: err, code: code, hint: hint}
 }
 
+// refusals are what a hub holds against a message for good.
+var refusals = []error{iothub.ErrNotFound, iothub.ErrQueueFull, iothub.ErrTooLarge, iothub.ErrInvalidMessage}
+
 // codeOf returns the exit code for an error.
 func codeOf(err error) ExitCode {
 	var f *failure
-	var refused *iothub.HubError
 	switch {
 	case errors.As(err, &f):
 		return f.code
 	case errors.Is(err, iothub.ErrUnauthorized):
 		return ExitAuth
-	case errors.As(err, &refused) && !errors.Is(err, iothub.ErrDisplaced):
+	case slices.ContainsFunc(refusals, func(r error) bool { return errors.Is(err, r) }):
 		return ExitRefused
 	}
 	return ExitFailed
@@ -80,7 +80,11 @@ func (c *Console) report(err error) {
 		return
 	}
 	c.Say("%s: %s", c.Name, oneLine(err.Error()))
-	if hint := hintFor(err); hint != "" {
+	hint := hintFor(err)
+	if hint == "" && codeOf(err) == ExitUsage {
+		hint = "run " + c.Name + " --help"
+	}
+	if hint != "" {
 		c.Say("hint: %s", hint)
 	}
 }
@@ -98,49 +102,4 @@ func Cause(ctx context.Context, err error) error {
 		return err
 	}
 	return context.Cause(ctx)
-}
-
-// hints are what to do about an error that the user can do something about.
-var hints = []struct {
-	err  error
-	hint string
-}{
-	{iothub.ErrUnauthorized, "check the key, and that it belongs to this hub; a clock that is minutes off also invalidates tokens"},
-	{iothub.ErrQueueFull, "IoT Hub holds 50 messages per device: start the device, wait with --retry-queue-full 1m, or empty the queue with `send-c2d purge`"},
-	{iothub.ErrNotFound, "check the device id (it is case-sensitive), and that the device is registered with this hub"},
-	{iothub.ErrTooLarge, "a message holds 64 KB at most, properties included"},
-	{iothub.ErrDisplaced, "a hub keeps one receiver per device: stop the other, or use another device"},
-	{syscall.ECONNREFUSED, "nothing listens there: start `simulated-device`, which brings a local hub, or check the address"},
-	{iothub.ErrNotAMQP, "something else listens at that address and port: check HostName, and --protocol"},
-	{iothub.ErrProxy, "check the address, the user and the password in --proxy, and that the proxy may connect to the hub's port"},
-	{context.DeadlineExceeded, "if this is Azure, a firewall may block the port: AMQP over TLS needs 5671"},
-}
-
-func hintFor(err error) string {
-	var f *failure
-	if errors.As(err, &f) && f.hint != "" {
-		return f.hint
-	}
-	for _, h := range hints {
-		if errors.Is(err, h.err) {
-			return h.hint
-		}
-	}
-	return tlsHint(err)
-}
-
-// tlsHint returns what to do about an error of a TLS handshake.
-func tlsHint(err error) string {
-	var unknown x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var record tls.RecordHeaderError
-	switch {
-	case errors.As(err, &unknown):
-		return "name the CA with --ca-file; a local hub writes its own with `simulated-device hub --ca-out FILE`"
-	case errors.As(err, &name):
-		return "HostName must be a name in the server's certificate; `simulated-device hub --host NAME` sets a local hub's"
-	case errors.As(err, &record):
-		return "the server does not speak TLS at that port: AMQP over TLS is at 5671; for a local hub add UseDevelopmentEmulator=true"
-	}
-	return ""
 }

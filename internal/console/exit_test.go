@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -39,6 +40,9 @@ func TestExitCodesAndHints(t *testing.T) {
 		{"too large", refused("amqp:link:message-size-exceeded"), ExitRefused, "64 KB"},
 		{"bad property", refused("com.microsoft:argument-error"), ExitRefused, ""},
 		{"displaced", refused("amqp:link:stolen"), ExitFailed, "one receiver per device"},
+		{"the hub has gone", refused("amqp:connection:forced"), ExitFailed, ""},
+		{"no such host", fmt.Errorf("connect: %w", &net.DNSError{Err: "no such host"}), ExitFailed, "check HostName"},
+		{"dead proxy", fmt.Errorf("%w: %w", iothub.ErrProxy, syscall.ECONNREFUSED), ExitFailed, "--proxy"},
 		{"nobody there", fmt.Errorf("connect: %w", syscall.ECONNREFUSED), ExitFailed, "simulated-device"},
 		{"no answer", fmt.Errorf("connect: %w", context.DeadlineExceeded), ExitFailed, "firewall"},
 		{"unknown CA", fmt.Errorf("TLS: %w", x509.UnknownAuthorityError{}), ExitFailed, "--ca-file"},
@@ -80,6 +84,8 @@ func TestConclude(t *testing.T) {
 		{"control characters", nil, errors.New("x\x1b[31m"), 1, "tool: x\\x1b[31m\n"},
 		{"secret", nil, errors.New("SharedAccessKey=abc"), 1, "tool: SharedAccessKey=REDACTED\n"},
 		{"hint", nil, Usage(errors.New("x"), "y"), 2, "tool: x\nhint: y\n"},
+		{"no hint", nil, Usagef("x"), 2, "tool: x\nhint: run tool --help\n"},
+		{"the reader has left", nil, fmt.Errorf("write output: %w", syscall.EPIPE), 141, ""},
 		{"told already", nil, Exit(ExitNegative), 5, ""},
 		{"Ctrl-C", interrupted{syscall.SIGINT}, nil, 130, ""},
 		{"Ctrl-C, noticed", interrupted{syscall.SIGINT}, interrupted{syscall.SIGINT}, 130, ""},

@@ -2,14 +2,36 @@ package console
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"os"
 )
 
-// Input returns the standard input as a reader that gives up when ctx ends: a
-// read from a terminal or a pipe may otherwise never return. What is read after
-// that is lost.
-func (c *Console) Input(ctx context.Context) io.Reader {
-	return &input{ctx: ctx, from: c.In}
+// Open opens a file for reading; "-" is the standard input. It and the reader
+// give up when ctx ends: a pipe or a terminal may otherwise never let them go on.
+// What is read after that is lost. The file stays open until the process ends.
+func (c *Console) Open(ctx context.Context, path string) (io.Reader, error) {
+	if path == "-" {
+		return &input{ctx: ctx, from: c.In}, nil
+	}
+	type opened struct {
+		file *os.File
+		err  error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		f, err := os.Open(path) //nolint:gosec // the user names it
+		done <- opened{f, err}
+	}()
+	select {
+	case o := <-done:
+		if o.err != nil {
+			return nil, Usage(fmt.Errorf("read %s: %w", path, pathReason(o.err)), "")
+		}
+		return &input{ctx: ctx, from: o.file}, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 type input struct {

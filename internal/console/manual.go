@@ -12,11 +12,14 @@ import (
 // from its help texts, to a directory.
 func manual(c *Console) *cobra.Command {
 	return &cobra.Command{
-		Use:    "man DIR",
+		Use:    "__man DIR", // a message may be "man"
 		Short:  "Write the man pages to a directory",
 		Hidden: true,
-		Args:   cobra.ExactArgs(1),
+		Args:   Args(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return Usagef("name the directory to write to")
+			}
 			if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // for everyone to read
 				return fmt.Errorf("man pages: %w", err)
 			}

@@ -53,9 +53,9 @@ const (
 // ShowProgress shows text on standard error from time to time, until stop is
 // called, which takes it off again. It does so only if standard error is a
 // terminal, and standard output is none: on a terminal, the output itself shows
-// how far the run has got.
+// how far the run has got. With --quiet it does not either.
 func (c *Console) ShowProgress(text func() string) (stop func()) {
-	if c.progress == nil || !isTerminal(c.Err) || isTerminal(c.Out) {
+	if c.Quiet || c.progress == nil || !isTerminal(c.Err) || isTerminal(c.Out) {
 		return func() {}
 	}
 	return c.progress.start(text)
@@ -84,12 +84,4 @@ func (p *progress) start(text func() string) (stop func()) {
 		defer p.mu.Unlock()
 		_ = p.clear() // as above
 	}
-}
-
-// lines is where lines for standard error go: past the progress, if it is shown.
-func (c *Console) lines() io.Writer {
-	if c.progress == nil {
-		return c.Err
-	}
-	return c.progress
 }

@@ -6,11 +6,11 @@ package console
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -18,10 +18,11 @@ import (
 // Console is one run of a program at a terminal, or in a script. Data goes to
 // Out, everything else to Err.
 type Console struct {
-	Name string
-	In   io.Reader
-	Out  io.Writer
-	Err  io.Writer
+	Name  string
+	In    io.Reader
+	Out   io.Writer
+	Err   io.Writer
+	Quiet bool // print data and errors only
 
 	progress *progress // on Err; nil if there never is any
 }
@@ -35,7 +36,9 @@ func (i interrupted) Error() string { return "interrupted by " + i.signal.String
 // streams. It returns the exit code.
 //
 // The first SIGINT or SIGTERM ends the command's context, so that it can settle
-// what is in hand and print its totals; the second ends the process.
+// what is in hand and print its totals; the second ends the process, and so does
+// lastGrace. A closed output is an error of writing like any other, rather than
+// the end of the process, for the same reason.
 func Run(name string, build func(*Console) *cobra.Command) int {
 	c := &Console{Name: name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, progress: &progress{w: os.Stderr}}
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -43,10 +46,16 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	go func() { // ends with the process: a signal may come until then
-		first := (<-signals).(syscall.Signal)
-		cancel(interrupted{first})
-		os.Exit(signalCode((<-signals).(syscall.Signal)))
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore, which --exec would inherit
+	go func() {                                             // ends with the process: a signal may come until then
+		last := (<-signals).(syscall.Signal)
+		cancel(interrupted{last})
+		select {
+		case s := <-signals:
+			last = s.(syscall.Signal)
+		case <-time.After(lastGrace):
+		}
+		os.Exit(signalCode(last))
 	}()
 	cmd := build(c)
 	cmd.SetIn(c.In)
@@ -54,15 +63,18 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	cmd.SetErr(c.Err)
 	cmd.Version = Version()
 	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd.Flags()) }
 	cmd.AddCommand(manual(c))
 	completeChoices(cmd)
 	cmd.SilenceErrors = true
 	cmd.SilenceUsage = true
-	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return Usage(err, fmt.Sprintf("run %s --help", cmd.CommandPath()))
-	})
+	cmd.SetFlagErrorFunc(flagError)
 	return c.conclude(ctx, cmd.ExecuteContext(ctx))
 }
+
+// lastGrace is how long a command may go on after a signal. It takes two seconds
+// at most to take leave of a hub, but a read or a write may hang for ever.
+const lastGrace = 5 * time.Second
 
 // conclude reports err and returns the exit code of the run.
 func (c *Console) conclude(ctx context.Context, err error) int {
@@ -73,17 +85,14 @@ func (c *Console) conclude(ctx context.Context, err error) int {
 		}
 		return signalCode(by.signal)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		return 0
+	case errors.Is(err, syscall.EPIPE): // who reads the output has had enough
+		return signalCode(syscall.SIGPIPE)
 	}
 	c.report(err)
 	return int(codeOf(err))
 }
 
 func signalCode(s syscall.Signal) int { return 128 + int(s) }
-
-// Say prints a line about what is going on. It may quote anything: what acts on
-// a terminal is escaped, and what looks like a secret is taken out.
-func (c *Console) Say(format string, args ...any) {
-	_, _ = fmt.Fprintln(c.lines(), Printable(scrub(fmt.Sprintf(format, args...)))) // nowhere left to complain
-}

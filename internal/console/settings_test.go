@@ -16,7 +16,7 @@ func parse(t *testing.T, args ...string) *Settings {
 	t.Helper()
 	var s Settings
 	cmd := &cobra.Command{Use: "tool"}
-	s.AddFlags(cmd, "127.0.0.1:5672")
+	s.AddFlags(new(Console), cmd, "127.0.0.1:5672")
 	if err := cmd.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
@@ -46,6 +46,7 @@ func TestGetPrefersTheEnvironment(t *testing.T) {
 		{"environment", EnvService + "=a", "c", "", "c", ""},
 		{"environment, other name, before the file", EnvService + "=a", "", "d", "d", ""},
 		{"quotes and comments", "# one\n" + EnvService + "='a;b=c==' # two\n" + EnvDeviceID + "=\"x\"\n", "", "", "a;b=c==", "x"},
+		{"byte order mark", "\uFEFF" + EnvService + "=a", "", "", "a", ""},
 		{"export", "export " + EnvDeviceID + "=x", "", "", "", "x"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -100,10 +101,35 @@ func TestLoadWithoutFile(t *testing.T) {
 func TestContradictions(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"-c", ""}, {"--local="}, {"--env-file="}, {"--ca-file="}, {"--local", "-c", "x"},
+		{"--local", "-c", "x"}, {"--env-file", t.TempDir()},
 	} {
 		if err := parse(t, args...).Load(); err == nil || codeOf(err) != ExitUsage {
 			t.Errorf("%q: got %v, want a usage error", args, err)
+		}
+	}
+}
+
+func TestEmptyFlags(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args []string
+		want string // empty: no error
+	}{
+		{nil, ""},
+		{[]string{"-c", "x", "--local"}, ""},
+		{[]string{"-c", ""}, "--connection-string is empty"},
+		{[]string{"--local="}, "--local is empty"},
+		{[]string{"--list", "a", "--list", ""}, "--list is empty"},
+	} {
+		var s Settings
+		cmd := &cobra.Command{Use: "tool"}
+		s.AddFlags(new(Console), cmd, "127.0.0.1:5672")
+		cmd.Flags().StringArray("list", nil, "")
+		if err := cmd.ParseFlags(test.args); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkFlags(cmd.Flags()); test.want == "" && err != nil || test.want != "" && (err == nil || err.Error() != test.want) {
+			t.Errorf("%q: got %v, want %q", test.args, err, test.want)
 		}
 	}
 }
@@ -118,6 +144,9 @@ func TestLocalAddress(t *testing.T) {
 		{nil, "127.0.0.1:5672", false},
 		{[]string{"--local"}, "127.0.0.1:5672", true},
 		{[]string{"--local=localhost:1"}, "localhost:1", true},
+		{[]string{"--local=localhost"}, "localhost:5672", true},
+		{[]string{"--local=::1"}, "[::1]:5672", true},
+		{[]string{"--local=[::1]"}, "[::1]:5672", true},
 	} {
 		if got, asked := parse(t, test.args...).LocalAddress(); got != test.want || asked != test.asked {
 			t.Errorf("%q: got %q, %v, want %q, %v", test.args, got, asked, test.want, test.asked)

@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -153,5 +154,13 @@ func TestOnTerminal(t *testing.T) {
 	t.Parallel()
 	if c := (&Console{Out: new(bytes.Buffer)}); c.OnTerminal() {
 		t.Error("a buffer is no terminal")
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if c := (&Console{Out: null}); c.OnTerminal() {
+		t.Error("the null device is no terminal")
 	}
 }

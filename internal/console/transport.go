@@ -77,7 +77,7 @@ func (c *Console) ClientOptions(s *Settings, cs auth.ConnectionString) (*iothub.
 	if err != nil {
 		return nil, err
 	}
-	trace, err := t.openTrace(c.lines())
+	trace, err := t.openTrace(c.Stderr())
 	if err != nil {
 		return nil, err
 	}
@@ -90,13 +90,11 @@ func (c *Console) ClientOptions(s *Settings, cs auth.ConnectionString) (*iothub.
 		Trace:       trace,
 		Logger:      c.Logger(s),
 	}
-	if !s.Quiet {
-		if !cs.Token.IsZero() {
-			c.Say("The SharedAccessSignature is good until %s; only its maker can renew it.", Timestamp(cs.Token.Expiry()))
-		}
-		o.Lost = func(err error) { c.Say("connection lost: %s; reconnecting", oneLine(err.Error())) }
-		o.Restored = func(after time.Duration) { c.Say("connection restored after %s", after.Round(time.Millisecond)) }
+	if !cs.Token.IsZero() && time.Now().Before(cs.Token.Expiry()) {
+		c.Note("The SharedAccessSignature is good until %s; only its maker can renew it.", Timestamp(cs.Token.Expiry()))
 	}
+	o.Lost = func(err error) { c.Note("connection lost: %s; reconnecting", oneLine(err.Error())) }
+	o.Restored = func(after time.Duration) { c.Note("connection restored after %s", after.Round(time.Millisecond)) }
 	return o, nil
 }
 

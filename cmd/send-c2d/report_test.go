@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub"
+)
+
+func TestPercentile(t *testing.T) {
+	t.Parallel()
+	var r report
+	for i := range 100 {
+		r.latencies = append(r.latencies, time.Duration(100-i))
+	}
+	for p, want := range map[int]time.Duration{0: 1, 1: 1, 50: 50, 95: 95, 100: 100} {
+		if got := r.percentile(p); got != want {
+			t.Errorf("%d: got %d, want %d", p, got, want)
+		}
+	}
+	for _, p := range []int{0, 50, 100} {
+		if got := (&report{latencies: []time.Duration{7}}).percentile(p); got != 7 {
+			t.Errorf("%d of one: got %d, want 7", p, got)
+		}
+	}
+	two := report{latencies: []time.Duration{20, 10}}
+	if half, most := two.percentile(50), two.percentile(95); half != 10 || most != 20 {
+		t.Errorf("of two: got %d and %d, want 10 and 20", half, most)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		statuses map[iothub.Status]int
+		ok       bool
+	}{
+		{nil, true},
+		{map[iothub.Status]int{iothub.Success: 3}, true},
+		{map[iothub.Status]int{iothub.Success: 3, iothub.Rejected: 1}, false},
+		{map[iothub.Status]int{iothub.Expired: 1}, false},
+		{map[iothub.Status]int{iothub.DeliveryCountExceeded: 1}, false},
+		{map[iothub.Status]int{iothub.Purged: 1}, false},
+		{map[iothub.Status]int{"Unheard": 1}, false},
+	} {
+		r := report{statuses: test.statuses}
+		if err := r.verdict(); (err == nil) != test.ok {
+			t.Errorf("%v: got %v", test.statuses, err)
+		}
+	}
+}
+
+// limitedWriter takes so many writes, and is full then.
+type limitedWriter int
+
+func (w *limitedWriter) Write(p []byte) (int, error) {
+	if *w--; *w < 0 {
+		return 0, errFull
+	}
+	return len(p), nil
+}
+
+var errFull = errors.New("full")
+
+// newReport returns a report whose output takes so many lines.
+func newReport(lines int, output console.Output) *report {
+	var r report
+	w := limitedWriter(lines)
+	r.prepare(&console.Console{Out: &w, Err: io.Discard}, &console.Settings{Output: output})
+	return &r
+}
+
+func TestWriteErrorsFailTheRun(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		lines int
+		want  error
+	}{
+		{"sent", 0, errFull}, {"feedback", 1, errFull}, {"summary", 2, errFull}, {"none", 3, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			r := newReport(test.lines, console.OutputJSON)
+			_ = r.sent(outgoing{})
+			_ = r.feedback(iothub.Feedback{Status: iothub.Success}, 0)
+			r.summary(nil, 0)
+			if got := r.verdict(); !errors.Is(got, test.want) {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,61 @@
+package console
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"syscall"
+
+	"iothub-c2d/internal/iothub"
+)
+
+// hints are what to do about an error that the user can do something about.
+var hints = []struct {
+	err  error
+	hint string
+}{
+	{iothub.ErrUnauthorized, "check the key, that it belongs to this hub, and that its policy has the permission (service connect to send, device connect to receive); a clock that is minutes off also invalidates tokens"},
+	{iothub.ErrQueueFull, "IoT Hub holds 50 messages per device: start the device, wait with --retry-queue-full 1m, or empty the queue with `send-c2d purge`"},
+	{iothub.ErrNotFound, "check the device id (it is case-sensitive), and that the device is registered with this hub"},
+	{iothub.ErrTooLarge, "a message holds 64 KB at most, properties included"},
+	{iothub.ErrDisplaced, "a hub keeps one receiver per device: stop the other, or use another device"},
+	{iothub.ErrProxy, "check the address, the user and the password in --proxy, and that the proxy may connect to the hub's port"},
+	{syscall.ECONNREFUSED, "nothing listens there: start `simulated-device`, which brings a local hub; if .env or the environment names this address, start `simulated-device hub`"},
+	{iothub.ErrNotAMQP, "something else listens at that address and port: check HostName and --protocol, or use another port of this machine by --local=HOST:PORT"},
+	{context.DeadlineExceeded, "if this is Azure, a firewall may block the port: AMQP over TLS needs 5671"},
+}
+
+func hintFor(err error) string {
+	var f *failure
+	if errors.As(err, &f) && f.hint != "" {
+		return f.hint
+	}
+	for _, h := range hints {
+		if errors.Is(err, h.err) {
+			return h.hint
+		}
+	}
+	var unknown *net.DNSError
+	if errors.As(err, &unknown) {
+		return "check HostName in the connection string, and that this machine is online"
+	}
+	return tlsHint(err)
+}
+
+// tlsHint returns what to do about an error of a TLS handshake.
+func tlsHint(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &unknown):
+		return "name the CA with --ca-file; a local hub writes its own with `simulated-device hub --ca-out FILE`"
+	case errors.As(err, &name):
+		return "HostName must be a name in the server's certificate; `simulated-device hub --host NAME` sets a local hub's"
+	case errors.As(err, &record):
+		return "the server does not speak TLS at that port: AMQP over TLS is at 5671; for a local hub add UseDevelopmentEmulator=true"
+	}
+	return ""
+}
