@@ -22,161 +22,180 @@ type attachment[L closer] struct {
 	client *client
 	attach func(ctx context.Context, s *amqp.Session) (L, error)
 
-	gate    gate // guards what follows
-	link    L    // zero if there is none
-	session *amqp.Session
-	conn    *connection // that link is on
+	attempts attempts // to attach it; their gate guards what follows
+	link     L        // zero if there is none
+	session  *amqp.Session
+	conn     *connection // that link is on
 }
 
 func newAttachment[L closer](c *client, attach func(ctx context.Context, s *amqp.Session) (L, error)) *attachment[L] {
-	return &attachment[L]{client: c, attach: attach, gate: newGate()}
+	return &attachment[L]{client: c, attach: attach, attempts: newAttempts()}
 }
 
 // get returns the link, a new one if there is none, and the connection that it
-// is on, or should have been.
-func (a *attachment[L]) get(ctx context.Context) (link L, conn *connection, err error) {
+// is on, or should have been. It does not repeat an attempt that has failed since
+// there were so many failures.
+func (a *attachment[L]) get(ctx context.Context, failures int64) (link L, conn *connection, err error) {
 	var none L
-	if err := a.gate.enter(ctx); err != nil {
+	if err := a.attempts.join(ctx, failures); err != nil {
 		return none, nil, err
 	}
-	defer a.gate.leave()
-	conn, err = a.client.connection(ctx)
-	if err != nil {
+	defer a.attempts.gate.leave()
+	if conn, err = a.client.connection(ctx); err != nil {
+		a.attempts.share(ctx, err)
 		return none, nil, err
 	}
 	if a.link != none && a.conn == conn {
 		return a.link, conn, nil
 	}
-	ctx, stop := a.client.untilClosed(ctx)
+	a.link, a.conn = none, conn
+	open, stop := a.client.untilClosed(ctx)
 	defer stop()
+	if err = a.attempts.wait(open); err != nil {
+		return none, conn, err
+	}
+	if err = a.attachTo(open, conn); err != nil {
+		err = conn.judge(err)
+		a.attempts.failed(ctx, err)
+		return none, conn, err
+	}
+	a.attempts.succeeded()
+	return a.link, conn, nil
+}
+
+// attachTo attaches the link, on a new session of the connection.
+func (a *attachment[L]) attachTo(ctx context.Context, conn *connection) error {
 	ctx, cancel := context.WithTimeout(ctx, a.client.options.ConnectTimeout)
 	defer cancel()
 	session, err := conn.amqp.NewSession(ctx, nil)
 	if err != nil {
-		return none, conn, fmt.Errorf("begin session: %w", refine(err))
+		return fmt.Errorf("begin session: %w", refine(err))
 	}
-	if link, err = a.attach(ctx, session); err != nil {
+	link, err := a.attach(ctx, session)
+	if err != nil {
 		_ = session.Close(ctx) // what went wrong before is what matters
-		return none, conn, attachError(err)
+		return err
 	}
-	a.link, a.session, a.conn = link, session, conn
-	return link, conn, nil
+	a.link, a.session = link, session
+	return nil
 }
 
-// attachError marks refusals of a new link that a new connection would only
-// meet again: its token is fresh.
-func attachError(err error) error {
-	if errors.Is(err, ErrUnauthorized) {
-		return finalError{err}
-	}
-	return err
-}
+// farewell is how long to wait for the hub to confirm the end of a session that
+// is not needed any more. It is not worth more.
+const farewell = 5 * time.Second
 
 // drop forgets a link that has failed, and reports whether it did: it may have
 // been replaced already. It ends the link's session, which may have survived,
-// and waits for the hub to say so, which returns what the link held. That is
-// worth a moment, but not more.
+// and waits for the hub to say so, which returns what the link held.
 func (a *attachment[L]) drop(ctx context.Context, failed L) bool {
 	var none L
-	if failed == none || a.gate.enter(ctx) != nil {
+	if failed == none || a.attempts.gate.enter(ctx) != nil {
 		return false
 	}
-	defer a.gate.leave()
+	defer a.attempts.gate.leave()
 	if a.link != failed {
 		return false
 	}
 	a.link = none
-	const patience = 5 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	a.attempts.lost()
+	ctx, cancel := context.WithTimeout(ctx, farewell)
 	defer cancel()
 	_ = a.session.Close(ctx) // or it has gone with the connection
 	return true
 }
 
 // close detaches the link, which gives back what it holds unsettled. A link
-// that is lost has nothing to give.
+// that is lost has nothing to give, but its session may still be there.
 func (a *attachment[L]) close(ctx context.Context) error {
 	var none L
-	if err := a.gate.enter(ctx); err != nil {
+	if err := a.attempts.gate.enter(ctx); err != nil {
 		return err
 	}
-	defer a.gate.leave()
+	defer a.attempts.gate.leave()
 	if a.link == none {
 		return nil
 	}
 	err := a.link.Close(ctx)
-	if err == nil {
-		err = a.session.Close(ctx)
-	}
+	ended := a.session.Close(ctx)
 	a.link = none
-	if connectionLost(err) {
-		return nil
+	for _, err := range []error{err, ended} {
+		if err != nil && !linkLost(err) {
+			return refine(err)
+		}
 	}
-	return refine(err)
+	return nil
 }
-
-// stable is how long an operation must have been under way for its end to count
-// as a new fault, which is answered at once, and not as the last one going on.
-const stable = 10 * time.Second
 
 // do runs op on the link. If that fails it heals what is broken and runs op
 // again, until it succeeds, ctx ends or no attempt can help.
 func (a *attachment[L]) do(ctx context.Context, op func(ctx context.Context, link L) error) error {
-	for attempt := 1; ; attempt++ {
-		link, conn, err := a.get(ctx)
-		began := time.Now()
+	failures := a.attempts.failures.Load()
+	for refusals := 0; ; {
+		link, conn, err := a.get(ctx, failures)
 		attached := err == nil
 		if attached {
-			a.client.health.restored()
-			err = refine(op(ctx, link))
+			err = a.try(ctx, link, conn, op)
 		}
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
 			return ended(ctx, err)
-		case a.client.closing.Err() != nil && remoteRejection(err) == nil:
+		case a.client.closing.Err() != nil && (!attached || remoteRejection(err) == nil):
 			return errClosed
 		}
+		failures = a.attempts.failures.Load() // healing may take its time
 		r := remedyFor(err)
-		if r == stop || a.client.options.NoReconnect {
+		if r == stop || r != again && a.client.options.NoReconnect {
 			a.heal(ctx, damage(err), link, conn) // for the next operation
 			return err
 		}
-		if attached && time.Since(began) > stable {
-			attempt = 1
+		a.recover(ctx, r, err, link, conn)
+		if attached && r == again { // get sees to its own
+			refusals++
+			a.client.hold(ctx, err, refusals)
 		}
-		if a.heal(ctx, r, link, conn) || conn == nil {
-			a.client.health.lost(err)
-		}
-		next := attempt
-		if r == again {
-			next++ // the hub has just said no: asking at once is of no use
-		}
-		a.client.pause(ctx, backoff(next, rand.Float64())) //nolint:gosec // it only spreads the load
 		if ctx.Err() != nil {
 			return ended(ctx, err)
 		}
 	}
 }
 
+// try runs op on the link, unless that has been lost with its connection: what
+// it still holds can no longer be settled.
+func (a *attachment[L]) try(ctx context.Context, link L, conn *connection, op func(ctx context.Context, link L) error) error {
+	if err := conn.lost(); err != nil {
+		return conn.judge(refine(err))
+	}
+	a.client.health.restored()
+	return conn.judge(refine(op(ctx, link)))
+}
+
+// hold waits before what the hub has refused so many times is tried again.
+func (c *client) hold(ctx context.Context, refused error, times int) {
+	wait := backoff(times+1, rand.Float64()) //nolint:gosec // it only spreads the load
+	c.options.Logger.Warn("trying again", "error", refused, "after", wait)
+	ctx, stop := c.untilClosed(ctx)
+	defer stop()
+	pause(ctx, wait)
+}
+
 // ended returns err as the error of an operation that ended with ctx: go-amqp
 // does not always say so.
 func ended(ctx context.Context, err error) error {
-	if errors.Is(err, ctx.Err()) {
+	switch {
+	case err == nil:
+		return ctx.Err()
+	case errors.Is(err, ctx.Err()):
 		return err
 	}
 	return fmt.Errorf("%w: %w", ctx.Err(), err)
 }
 
-// pause waits for d, unless ctx ends or the client is closed.
-func (c *client) pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	case <-c.closing.Done():
+// recover heals what err broke, and says so.
+func (a *attachment[L]) recover(ctx context.Context, r remedy, err error, link L, conn *connection) {
+	if a.heal(ctx, r, link, conn) || conn == nil {
+		a.client.health.lost(err)
 	}
 }
 
@@ -186,7 +205,7 @@ func (a *attachment[L]) heal(ctx context.Context, r remedy, link L, conn *connec
 	case relink:
 		return a.drop(ctx, link)
 	case reconnect:
-		return a.client.drop(conn)
+		return a.client.drop(ctx, conn)
 	}
 	return false
 }

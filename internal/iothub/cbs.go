@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -39,7 +38,7 @@ type cbs struct {
 func authenticate(ctx context.Context, conn *amqp.Conn, cs auth.ConnectionString, o Options) (*cbs, error) {
 	// The name is the resource as it stands in a token, which is what the Node
 	// SDK sends.
-	c := &cbs{conn: conn, tokens: tokenSource(cs, o), name: url.QueryEscape(cs.Resource()), options: o}
+	c := &cbs{conn: conn, tokens: tokenSource(cs, o), name: auth.Escape(cs.Resource()), options: o}
 	if err := c.attach(ctx); err != nil {
 		return nil, err
 	}
@@ -55,9 +54,11 @@ func authenticate(ctx context.Context, conn *amqp.Conn, cs auth.ConnectionString
 }
 
 func (c *cbs) attach(ctx context.Context) (err error) {
-	if c.session, err = c.conn.NewSession(ctx, nil); err != nil {
-		return fmt.Errorf("begin session: %w", refine(err))
+	session, err := c.conn.NewSession(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin session: %w", refine(err)) // the last one stays, for mend
 	}
+	c.session = session
 	if c.sender, err = c.session.NewSender(ctx, cbsAddress, nil); err != nil {
 		return fmt.Errorf("attach %s: %w", cbsAddress, refine(err))
 	}
@@ -90,7 +91,7 @@ func (c *cbs) put(ctx context.Context, known time.Time) (expires time.Time, err 
 			"type":      token.Type,
 			"name":      c.name,
 		},
-		Value: token.Value,
+		Value: token.Reveal(),
 	}
 	if err := c.sender.Send(ctx, request, nil); err != nil {
 		return time.Time{}, fmt.Errorf("put token: %w", refine(err))
@@ -118,6 +119,7 @@ func (c *cbs) await(ctx context.Context, id string) error {
 // status reads the result of a request, in HTTP's numbers.
 func status(reply *amqp.Message) error {
 	code := int(integer(reply.ApplicationProperties["status-code"]))
+	description, _ := reply.ApplicationProperties["status-description"].(string)
 	if code >= 200 && code < 300 {
 		return nil
 	}
@@ -125,7 +127,7 @@ func status(reply *amqp.Message) error {
 		Op:        "authenticate",
 		Condition: conditionOfStatus[code],
 		Code:      code,
-		Message:   fmt.Sprint(reply.ApplicationProperties["status-description"]),
+		Message:   description,
 	}
 	if refused.Condition == "" { // a fault of the hub's, that may pass
 		refused.Condition = string(amqp.ErrCondInternalError)
@@ -135,20 +137,12 @@ func status(reply *amqp.Message) error {
 }
 
 // conditionOfStatus gives put-token's statuses the meaning that errors of links
-// have. Source: the failure maps of the C# and Java SDKs.
+// have. Source: the failure map of the C# SDK.
 var conditionOfStatus = map[int]string{
 	http.StatusBadRequest:   string(amqp.ErrCondInvalidField),
 	http.StatusUnauthorized: string(amqp.ErrCondUnauthorizedAccess),
-	http.StatusForbidden:    string(amqp.ErrCondUnauthorizedAccess),
+	http.StatusForbidden:    "com.microsoft:quota-exceeded", // of connections, or of messages
 	http.StatusNotFound:     string(amqp.ErrCondNotFound),
-}
-
-// connectionLost reports whether nothing can be sent on the link any more.
-func connectionLost(err error) bool {
-	var conn *amqp.ConnError
-	var session *amqp.SessionError
-	var link *amqp.LinkError
-	return errors.As(err, &conn) || errors.As(err, &session) || errors.As(err, &link)
 }
 
 func (c *cbs) stop() {

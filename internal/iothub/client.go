@@ -43,8 +43,8 @@ type client struct {
 	closing context.Context // ends when no new connection is to be made
 	end     context.CancelFunc
 
-	gate gate // guards conn
-	conn *connection
+	attempts attempts    // to connect; their gate guards conn
+	conn     *connection // nil if there is none
 
 	health health
 }
@@ -52,10 +52,10 @@ type client struct {
 func newClient(cs auth.ConnectionString, options *Options) *client {
 	o := options.withDefaults()
 	c := &client{
-		cs:      cs,
-		options: o,
-		gate:    newGate(),
-		health:  health{options: o},
+		cs:       cs,
+		options:  o,
+		attempts: newAttempts(),
+		health:   health{options: o},
 	}
 	c.closing, c.end = context.WithCancel(context.Background())
 	return c
@@ -63,27 +63,30 @@ func newClient(cs auth.ConnectionString, options *Options) *client {
 
 // connection returns the connection, a new one if there is none.
 func (c *client) connection(ctx context.Context) (*connection, error) {
-	if err := c.gate.enter(ctx); err != nil {
+	if err := c.attempts.join(ctx, c.attempts.failures.Load()); err != nil {
 		return nil, err
 	}
-	defer c.gate.leave()
+	defer c.attempts.gate.leave()
 	if c.closing.Err() != nil {
 		return nil, errClosed
 	}
 	if c.conn != nil {
 		return c.conn, nil
 	}
-	ctx, cancel := c.untilClosed(ctx)
-	defer cancel()
-	conn, err := connect(ctx, c.cs, c.options)
-	switch {
-	case err != nil && c.closing.Err() != nil:
-		return nil, errClosed
-	case err != nil:
-		return nil, err
+	open, stop := c.untilClosed(ctx)
+	defer stop()
+	err := c.attempts.wait(open)
+	if err == nil {
+		if c.conn, err = connect(open, c.cs, c.options); err == nil {
+			c.attempts.succeeded()
+			return c.conn, nil
+		}
+		c.attempts.failed(ctx, err)
 	}
-	c.conn = conn
-	return conn, nil
+	if c.closing.Err() != nil {
+		return nil, errClosed
+	}
+	return nil, err
 }
 
 // untilClosed returns a context that ends with ctx, or when the client is
@@ -100,22 +103,25 @@ func (c *client) untilClosed(ctx context.Context) (context.Context, context.Canc
 // drop closes a connection that has failed, and reports whether it did. The
 // error that says so may be late: a connection that has been replaced already
 // leaves the new one alone.
-func (c *client) drop(failed *connection) bool {
-	_ = c.gate.enter(context.Background()) // whoever is inside does not take long
-	defer c.gate.leave()
-	if failed == nil || c.conn != failed {
+func (c *client) drop(ctx context.Context, failed *connection) bool {
+	if failed == nil || c.attempts.gate.enter(ctx) != nil {
+		return false
+	}
+	defer c.attempts.gate.leave()
+	if c.conn != failed {
 		return false
 	}
 	_ = c.conn.close() // it has failed: nothing more can be said
 	c.conn = nil
+	c.attempts.lost()
 	return true
 }
 
 // close ends the connection, and the making of one.
 func (c *client) close() error {
 	c.end()
-	_ = c.gate.enter(context.Background()) // as in drop
-	defer c.gate.leave()
+	_ = c.attempts.gate.enter(context.Background()) // whoever is inside gives up now
+	defer c.attempts.gate.leave()
 	if c.conn == nil {
 		return nil
 	}

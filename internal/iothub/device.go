@@ -3,6 +3,7 @@ package iothub
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/Azure/go-amqp"
 
@@ -12,9 +13,9 @@ import (
 // receiveAddress returns where a device (or module) gets its messages. Source:
 // Microsoft docs, iot-hub-amqp-support.
 func receiveAddress(cs auth.ConnectionString) string {
-	address := "/devices/" + escapeID(cs.DeviceID)
+	address := "/devices/" + auth.Escape(cs.DeviceID)
 	if cs.ModuleID != "" {
-		address += "/modules/" + escapeID(cs.ModuleID)
+		address += "/modules/" + auth.Escape(cs.ModuleID)
 	}
 	return address + "/messages/devicebound"
 }
@@ -34,7 +35,7 @@ func DialDevice(ctx context.Context, cs auth.ConnectionString, options *Options)
 	d.receiver = newAttachment(d.client, func(ctx context.Context, session *amqp.Session) (*amqp.Receiver, error) {
 		return attachReceiver(ctx, session, receiveAddress(cs), d.client.options.Prefetch)
 	})
-	if _, _, err := d.receiver.get(ctx); err != nil {
+	if _, _, err := d.receiver.get(ctx, 0); err != nil {
 		_ = d.client.close() // what went wrong before is what matters
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func DialDevice(ctx context.Context, cs auth.ConnectionString, options *Options)
 // attachReceiver attaches a link that holds up to credit messages unsettled.
 func attachReceiver(ctx context.Context, session *amqp.Session, address string, credit int) (*amqp.Receiver, error) {
 	receiver, err := session.NewReceiver(ctx, address, &amqp.ReceiverOptions{
-		Credit: int32(credit),
+		Credit: int32(min(credit, math.MaxInt32)),
 		// Second: the hub confirms each settlement, so a lost lock is told.
 		SettlementMode: amqp.ReceiverSettleModeSecond.Ptr(),
 	})

@@ -27,7 +27,18 @@ const (
 type connection struct {
 	stream net.Conn
 	amqp   *amqp.Conn
-	cbs    *cbs // nil where a certificate does its work
+	cbs    *cbs      // nil where a certificate does its work
+	began  time.Time // when the hub let us in
+}
+
+// judge marks err as final if the hub refuses what it has only just let in: the
+// next connection, with a token as fresh as this one's, would meet the same.
+// Later it may be that the token has died.
+func (c *connection) judge(err error) error {
+	if errors.Is(err, ErrUnauthorized) && time.Since(c.began) < stable {
+		return finalError{err}
+	}
+	return err
 }
 
 // connect dials the hub of the connection string and authenticates.
@@ -53,7 +64,7 @@ func connect(ctx context.Context, cs auth.ConnectionString, o Options) (*connect
 		}
 		return nil, fmt.Errorf("open AMQP connection to %s: %w", r.address(), refine(err))
 	}
-	c := &connection{stream: stream, amqp: conn}
+	c := &connection{stream: stream, amqp: conn, began: time.Now()}
 	o.Logger.Info("connected", "hub", r.address(), "transport", r.transport(), "tls", tlsVersion(stream), "container", tap.container())
 	if cs.X509 {
 		o.Logger.Info("authenticated", "by", "certificate")
@@ -61,9 +72,20 @@ func connect(ctx context.Context, cs auth.ConnectionString, o Options) (*connect
 	}
 	if c.cbs, err = authenticate(ctx, conn, cs, o); err != nil {
 		_ = c.close() // what went wrong before is what matters
-		return nil, err
+		return nil, c.judge(err)
 	}
+	c.began = time.Now()
 	return c, nil
+}
+
+// lost returns why the connection has ended; nil if it has not.
+func (c *connection) lost() error {
+	select {
+	case <-c.amqp.Done():
+		return cmp.Or(c.amqp.Err(), error(&amqp.ConnError{}))
+	default:
+		return nil
+	}
 }
 
 // closeGrace is how long a hub may take to take our good-bye.
@@ -86,7 +108,7 @@ type route struct {
 }
 
 // plain reports whether to do without TLS.
-func (r route) plain() bool { return r.options.Plain || r.cs.UseDevelopmentEmulator }
+func (r route) plain() bool { return r.cs.UseDevelopmentEmulator }
 
 // address returns the host and port to dial.
 func (r route) address() string {
@@ -117,6 +139,8 @@ func (r route) dial(ctx context.Context) (net.Conn, error) {
 		return r.options.Dial(ctx)
 	case r.options.Protocol == AMQPWS:
 		return r.dialWebSocket(ctx)
+	case cmp.Or(r.options.Protocol, AMQP) != AMQP:
+		return nil, finalError{fmt.Errorf("there is no protocol %q", r.options.Protocol)}
 	}
 	stream, err := r.dialTCP(ctx, r.address())
 	if err != nil || r.plain() {
@@ -132,8 +156,11 @@ func (r route) dial(ctx context.Context) (net.Conn, error) {
 
 // dialTCP connects to address, by way of the proxy if there is one.
 func (r route) dialTCP(ctx context.Context, address string) (net.Conn, error) {
-	if r.options.Proxy != nil {
-		return dialProxy(ctx, r.options.Proxy, address)
+	switch proxy := r.options.Proxy; {
+	case proxy != nil && r.plain():
+		return nil, finalError{&proxyError{proxyAddress(proxy), errPlainProxy}}
+	case proxy != nil:
+		return dialProxy(ctx, proxy, address)
 	}
 	dialer := &net.Dialer{KeepAlive: 30 * time.Second}
 	stream, err := dialer.DialContext(ctx, "tcp", address)
@@ -178,6 +205,9 @@ func (r route) tls() *tls.Config {
 		config = r.options.TLS.Clone()
 	}
 	config.ServerName, _ = r.cs.Endpoint()
+	// Hubs with TLS 1.2 may ask for the client's certificate later on, for
+	// WebSocket and REST. Source: a maintainer in Azure/azure-iot-sdk-c#694.
+	config.Renegotiation = tls.RenegotiateOnceAsClient
 	return config
 }
 

@@ -5,7 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -30,6 +33,7 @@ func TestConnectErrors(t *testing.T) {
 	}
 	hub := func(t *testing.T) string { _, address := startHub(t, nil); return address }
 	silence := answer("")
+	nobody := func(*testing.T) string { return "127.0.0.1:1" }
 	proxy := func(at func(*testing.T) string, user *url.Userinfo) func(*testing.T) iothub.Options {
 		return func(t *testing.T) iothub.Options {
 			return iothub.Options{Proxy: &url.URL{Scheme: "http", Host: at(t), User: user}}
@@ -55,19 +59,26 @@ func TestConnectErrors(t *testing.T) {
 		{"server that is silent in TLS", silence, false, options(iothub.Options{ConnectTimeout: 50 * time.Millisecond}), "deadline exceeded"},
 		{"server that is silent in HTTP", silence, true, options(iothub.Options{Protocol: iothub.AMQPWS, ConnectTimeout: 50 * time.Millisecond}), "deadline exceeded"},
 		{"HTTP server that knows no WebSocket", answer("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"), true, options(iothub.Options{Protocol: iothub.AMQPWS}), "the server answered 404 Not Found"},
-		{"proxy without the password", hub, true, proxy(withPassword, nil), "it refused the connection: 407 Proxy Authentication Required"},
-		{"proxy with a wrong password", hub, true, proxy(withPassword, url.UserPassword("user", "guess")), "it refused the connection: 407"},
-		{"proxy over WebSocket without the password", hub, true, func(t *testing.T) iothub.Options {
+		{"proxy without the password", hub, false, proxy(withPassword, nil), "it refused the connection: 407 Proxy Authentication Required"},
+		{"proxy with a wrong password", hub, false, proxy(withPassword, url.UserPassword("user", "guess")), "it refused the connection: 407"},
+		{"proxy over WebSocket without the password", hub, false, func(t *testing.T) iothub.Options {
 			o := proxy(withPassword, nil)(t)
 			o.Protocol = iothub.AMQPWS
 			return o
 		}, "407 Proxy Authentication Required"},
-		{"proxy that is silent", hub, true, func(t *testing.T) iothub.Options {
+		{"proxy that is silent", hub, false, func(t *testing.T) iothub.Options {
 			o := proxy(silence, nil)(t)
-			o.ConnectTimeout = 50 * time.Millisecond
+			o.ConnectTimeout = time.Second // most of it for the connection to the proxy
 			return o
 		}, "no answer: context deadline exceeded"},
-		{"proxy that is none", hub, true, proxy(answer("SSH-2.0-server\r\n\r\n"), nil), "it does not answer as a proxy"},
+		{"proxy without TLS", hub, true, proxy(withPassword, url.UserPassword("user", "secret")), "a proxy cannot be used without TLS"},
+		{"proxy without TLS over WebSocket", hub, true, func(t *testing.T) iothub.Options {
+			o := proxy(withPassword, url.UserPassword("user", "secret"))(t)
+			o.Protocol = iothub.AMQPWS
+			return o
+		}, "a proxy cannot be used without TLS"},
+		{"proxy that is not there", hub, false, proxy(nobody, nil), "connection refused"},
+		{"proxy that is none", hub, false, proxy(answer("SSH-2.0-server\r\n\r\n"), nil), "it does not answer as a proxy"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -82,31 +93,25 @@ func TestConnectErrors(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error = %v, want it to contain %q", err, tt.want)
 			}
+			if got, want := errors.Is(err, iothub.ErrProxy), strings.HasPrefix(tt.name, "proxy"); got != want {
+				t.Errorf("%v is the proxy's: %t, want %t", err, got, want)
+			}
 		})
 	}
 }
 
 func TestHostNameNotInCertificate(t *testing.T) {
 	t.Parallel()
-	hub, address := startHub(t, &localhub.Options{HostName: "myhub.example"})
-	_, port, _ := net.SplitHostPort(address)
-	// Go resolves names below localhost to loopback nowhere but in the resolver
-	// of some systems, so another way to the same hub stands in.
-	o := iothub.Options{TLS: trust(hub), Dial: nil}
-	cs := parse(t, "HostName=127.0.0.2:"+port+";"+serviceKey+localhub.DefaultKey().Base64())
-	l, err := net.Listen("tcp", "127.0.0.2:"+port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- hub.Serve(l) }()
-	_, err = iothub.DialService(t.Context(), cs, &o)
+	server := httptest.NewUnstartedServer(http.NotFoundHandler()) // its certificate does not name localhost
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	cs := secure(t, server.Listener.Addr().String(), serviceKey+localhub.DefaultKey().Base64())
+	_, err := iothub.DialService(t.Context(), cs, &iothub.Options{TLS: &tls.Config{RootCAs: pool}})
 	var mismatch x509.HostnameError
 	if !errors.As(err, &mismatch) {
 		t.Errorf("error = %v, want a host name error", err)
-	}
-	hub.Close()
-	if err := <-served; err != nil {
-		t.Error(err)
 	}
 }

@@ -1,7 +1,9 @@
 package iothub
 
 import (
+	"crypto/tls"
 	"net"
+	"strings"
 	"testing"
 
 	"iothub-c2d/internal/iothub/auth"
@@ -56,4 +58,61 @@ func TestRouteAddress(t *testing.T) {
 			t.Errorf("address(%s, %s) = %s, want %s", tt.cs, tt.protocol, got, tt.want)
 		}
 	}
+}
+
+// TestTLS wants what IoT Hub needs in a TLS configuration, whatever its base.
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	cs, err := auth.ParseConnectionString("HostName=h:15671;SharedAccessKeyName=service;SharedAccessKey=a2V5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, base := range []*tls.Config{nil, {MinVersion: tls.VersionTLS13}} {
+		got := route{cs, Options{TLS: base}}.tls()
+		if got.ServerName != "h" || got.Renegotiation != tls.RenegotiateOnceAsClient || got.MinVersion < tls.VersionTLS12 {
+			t.Errorf("server name %q, renegotiation %v, version from %x", got.ServerName, got.Renegotiation, got.MinVersion)
+		}
+	}
+}
+
+// TestUnknownProtocol wants a word that names no protocol not to mean the
+// default.
+func TestUnknownProtocol(t *testing.T) {
+	t.Parallel()
+	_, err := route{auth.ConnectionString{HostName: "localhost"}, Options{Protocol: "mqtt"}}.dial(t.Context())
+	if err == nil || !strings.Contains(err.Error(), `no protocol "mqtt"`) || remedyFor(err) != stop {
+		t.Errorf("dial = %v, want that there is no such protocol", err)
+	}
+}
+
+// TestPlainStaysHere wants no connection to another machine without TLS,
+// whatever a name resolves to.
+func TestPlainStaysHere(t *testing.T) {
+	t.Parallel()
+	address := elsewhere(t)
+	r := route{auth.ConnectionString{HostName: address, UseDevelopmentEmulator: true}, Options{}}
+	if c, err := r.dialTCP(t.Context(), address); err == nil || !strings.Contains(err.Error(), "not a loopback address") {
+		t.Errorf("dialTCP(%s) = %v, %v, want a refusal", address, c, err)
+	}
+}
+
+// elsewhere listens at an address of this machine that others could have.
+func elsewhere(t *testing.T) string {
+	t.Helper()
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() {
+			l, err := net.Listen("tcp", net.JoinHostPort(n.IP.String(), "0"))
+			if err != nil {
+				continue
+			}
+			t.Cleanup(func() { l.Close() })
+			return l.Addr().String()
+		}
+	}
+	t.Skip("this machine has no address but loopback")
+	return ""
 }

@@ -46,6 +46,40 @@ func TestDoubtStays(t *testing.T) {
 	}
 }
 
+// TestDoubtAfterEnd wants a message whose link, session or connection the hub
+// ends to be in doubt, whatever reason it gives: it has the message.
+func TestDoubtAfterEnd(t *testing.T) {
+	t.Parallel()
+	for _, faults := range []string{"detach:first=1", "end-session:first=1", "close:first=1", "close=none:first=1"} {
+		t.Run(faults, func(t *testing.T) {
+			t.Parallel()
+			for _, gaveUp := range []bool{false, true} {
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, 2, localhub.Options{})
+					defer w.close()
+					s := w.service(t.Context(), iothub.Options{NoReconnect: gaveUp})
+					w.inject("withhold-disposition")
+					first := make(chan error, 1)
+					go func() { first <- w.send(t.Context(), s, "dev1", 0) }()
+					synctest.Wait()
+					w.inject(faults) // at the next frame
+					second := w.send(t.Context(), s, "dev1", 1)
+					err := <-first
+					switch {
+					case gaveUp && !errors.Is(err, iothub.ErrIndeterminate):
+						t.Errorf("Send = %v, want an indeterminate outcome", err)
+					case !gaveUp && (err != nil || second != nil || s.Resent() != 2):
+						t.Errorf("Send = %v and %v, resent %d, want 2 messages resent", err, second, s.Resent())
+					}
+					w.closeService(s)
+					w.finish(t.Context(), nil)
+					w.verify()
+				})
+			}
+		})
+	}
+}
+
 // TestAfterStop wants an error that no attempt can mend to be that operation's
 // only: the next finds the client whole.
 func TestAfterStop(t *testing.T) {

@@ -3,7 +3,9 @@ package iothub_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,36 +121,50 @@ func TestNoStorm(t *testing.T) {
 			func(_ *world, p *probe) { p.refuse(false) }, phaseDial,
 		},
 		{"no link is given", func(w *world, p *probe) { w.inject("detach:first=1,refuse-attach") }, func(w *world, _ *probe) { w.inject("") }, phaseAttach},
-		{"links are detached", func(w *world, _ *probe) { w.inject("detach=internal-error") }, func(w *world, _ *probe) { w.inject("") }, phaseSend},
+		{"links are detached", func(w *world, _ *probe) { w.inject("detach=internal-error") }, func(w *world, _ *probe) { w.inject("") }, phaseAttach},
 		{"throttled", func(w *world, _ *probe) { w.inject("refuse-send=throttled") }, func(w *world, _ *probe) { w.inject("") }, phaseSend},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 1, localhub.Options{})
-				defer w.close()
-				p := newProbe(w)
-				s := w.service(t.Context(), iothub.Options{Dial: p.DialContext})
-				defer w.closeService(s)
-				time.Sleep(time.Hour) // a long peace is no licence to storm
-				p.arm(noPhase, blow{})
-				tt.start(w, p)
-				time.AfterFunc(outage, func() { tt.end(w, p) })
-				began := time.Now()
-				if err := w.send(t.Context(), s, "dev1", 0); err != nil {
-					t.Error(err)
-				}
-				if took := time.Since(began); took < outage || took > outage+20*time.Second {
-					t.Errorf("it took %s, want a little more than %s", took, outage)
-				}
-				// 10 s at most between two, and up to a quarter less at random.
-				if got := p.counted(tt.at); got < 180 || got > 260 {
-					t.Errorf("%d attempts in %s, want 180 to 260", got, outage)
-				}
-				w.finish(t.Context(), nil)
-				w.verify()
+		for _, senders := range []int{1, 50} {
+			t.Run(fmt.Sprintf("%s, %d", tt.name, senders), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, senders, localhub.Options{MaxQueue: senders})
+					defer w.close()
+					p := newProbe(w)
+					s := w.service(t.Context(), iothub.Options{Dial: p.DialContext})
+					defer w.closeService(s)
+					time.Sleep(time.Hour) // a long peace is no licence to storm
+					p.arm(noPhase, blow{})
+					tt.start(w, p)
+					time.AfterFunc(outage, func() { tt.end(w, p) })
+					began := time.Now()
+					var sending sync.WaitGroup
+					for n := range senders {
+						sending.Go(func() {
+							if err := w.send(t.Context(), s, "dev1", n); err != nil {
+								t.Error(err)
+							}
+						})
+					}
+					sending.Wait()
+					if took := time.Since(began); took < outage || took > outage+20*time.Second {
+						t.Errorf("it took %s, want a little more than %s", took, outage)
+					}
+					// Between two there are 6 to 10 s, once they have failed for a while. All
+					// senders share a connection and a link, but not a message.
+					attempts := p.counted(tt.at)
+					if tt.at == phaseSend {
+						attempts /= senders
+					}
+					if attempts < 180 || attempts > 310 {
+						t.Errorf("%d attempts in %s, want 180 to 310", attempts, outage)
+					}
+					if got := p.counted(phaseDial) + p.counted(phaseAttach); got > 2*310 {
+						t.Errorf("%d dials and links attached in %s, want 620 at most", got, outage)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -170,20 +186,29 @@ func TestGiveUp(t *testing.T) {
 				if !strings.HasPrefix(faults, "black") {
 					p.cut()
 				}
-				const limit = 45 * time.Second
-				ctx, cancel := context.WithTimeout(t.Context(), limit)
-				defer cancel()
-				began := time.Now()
-				err := s.Send(ctx, "dev1", &iothub.Message{ID: "0"})
-				if took := time.Since(began); took != limit || !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("Send = %v after %s, want the deadline after %s", err, took, limit)
+				var sending sync.WaitGroup
+				for range 5 { // one makes the attempts, the others wait
+					sending.Go(func() { giveUp(t, s) })
 				}
-				if err != nil && strings.Contains(err.Error(), "\n") {
-					t.Errorf("error takes more than a line: %q", err)
-				}
+				sending.Wait()
 				w.closeWithin(s, 5*time.Second)
 			})
 		})
+	}
+}
+
+// giveUp wants a message to be given up when its time is over.
+func giveUp(t *testing.T, s *iothub.Service) {
+	const limit = 45 * time.Second
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	began := time.Now()
+	err := s.Send(ctx, "dev1", &iothub.Message{ID: "0"})
+	if took := time.Since(began); took != limit || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Send = %v after %s, want the deadline after %s", err, took, limit)
+	}
+	if err != nil && strings.Contains(err.Error(), "\n") {
+		t.Errorf("error takes more than a line: %q", err)
 	}
 }
 

@@ -31,8 +31,23 @@ func attachFeedback(ctx context.Context, session *amqp.Session) (*amqp.Receiver,
 	return attachReceiver(ctx, session, feedbackAddress, feedbackCredit)
 }
 
-// Receive waits for the next feedback message.
-func (f *FeedbackReceiver) Receive(ctx context.Context) (batch *FeedbackBatch, err error) {
+// Receive waits for the next feedback message. One that cannot be read is left
+// to whoever can, unsettled.
+func (f *FeedbackReceiver) Receive(ctx context.Context) (*FeedbackBatch, error) {
+	for {
+		batch, err := f.next(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("receive feedback: %w", err)
+		}
+		if batch.Records, err = decodeFeedback(body(batch.held.message)); err == nil {
+			return batch, nil
+		}
+		f.receiver.client.options.Logger.Warn("feedback passed over", "error", err)
+	}
+}
+
+// next waits for the next feedback message, which is not read yet.
+func (f *FeedbackReceiver) next(ctx context.Context) (batch *FeedbackBatch, err error) {
 	err = f.receiver.do(ctx, func(ctx context.Context, receiver *amqp.Receiver) error {
 		m, err := receiver.Receive(ctx, nil)
 		if err != nil {
@@ -41,18 +56,17 @@ func (f *FeedbackReceiver) Receive(ctx context.Context) (batch *FeedbackBatch, e
 		batch = &FeedbackBatch{held: held{f.receiver, receiver, m}}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("receive feedback: %w", err)
-	}
-	batch.Records, err = decodeFeedback(body(batch.held.message))
 	return batch, err
 }
 
 // Yield gives all batches back that were not completed, for others to read,
 // and this does not count against them. The next Receive takes up again.
 //
-// A hub gives a message that is released outright no more than ten chances. A
-// link that is detached gives back what it holds without using one up.
+// A hub gives a message that is released outright no more than ten chances. That
+// a link which is detached gives back what it holds without using one up is
+// inferred: AMQP leaves it open, and no documentation says it.
+//
+// It must not run at once with Receive.
 func (f *FeedbackReceiver) Yield(ctx context.Context) error {
 	if err := f.receiver.close(ctx); err != nil {
 		return fmt.Errorf("detach %s: %w", feedbackAddress, err)

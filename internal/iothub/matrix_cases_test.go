@@ -81,13 +81,10 @@ func connectionFaults() (cases []matrixCase) {
 		for value, w := range map[string]want{
 			"connection-forced": {remedy: reconnect, attempts: 2},
 			"internal-error":    {remedy: reconnect, attempts: 2},
-			"unauthorized":      {remedy: reconnect, attempts: 2},
+			"unauthorized":      {stop, 1, iothub.ErrUnauthorized, 0}, // with a fresh token
 			"not-found":         {stop, 1, iothub.ErrNotFound, 0},
 		} {
 			w.within = settling(p)
-			if value == "unauthorized" && p == phaseAttach {
-				w = want{stop, 1, iothub.ErrUnauthorized, 0} // a fresh token was refused
-			}
 			cases = append(cases, matrixCase{"close " + value, p, w, blow{}, "close=" + value + ":first=1"})
 		}
 		w := want{remedy: relink, attempts: 2, within: settling(p)}
@@ -107,6 +104,8 @@ func settling(p phase) time.Duration {
 	return soon
 }
 
+const conflict = "com.microsoft:link-creation-conflict"
+
 // linkFaults end a link with a reason.
 func linkFaults() (cases []matrixCase) {
 	for _, p := range []phase{phaseSend, phaseReceive, phaseSettle} {
@@ -114,8 +113,9 @@ func linkFaults() (cases []matrixCase) {
 			"detach-forced":  {remedy: relink, attempts: 2},
 			"internal-error": {remedy: relink, attempts: 2},
 			"throttled":      {remedy: relink, attempts: 2},
-			"unauthorized":   {remedy: reconnect, attempts: 2},
+			"unauthorized":   {remedy: stop, attempts: 1, err: iothub.ErrUnauthorized},
 			"stolen":         {remedy: stop, attempts: 1, err: iothub.ErrDisplaced},
+			conflict:         {remedy: stop, attempts: 1, err: iothub.ErrDisplaced},
 			"resource-limit": {remedy: stop, attempts: 1, err: iothub.ErrQueueFull},
 			"not-found":      {remedy: stop, attempts: 1, err: iothub.ErrNotFound},
 		} {
@@ -137,7 +137,7 @@ func refusals() (cases []matrixCase) {
 	add("refuse-auth", phasePutToken, map[string]want{
 		"400": {remedy: stop, attempts: 1, err: iothub.ErrInvalidMessage},
 		"401": {remedy: stop, attempts: 1, err: iothub.ErrUnauthorized},
-		"403": {remedy: stop, attempts: 1, err: iothub.ErrUnauthorized},
+		"403": {remedy: stop, attempts: 1, err: iothub.ErrQuotaExceeded},
 		"404": {remedy: stop, attempts: 1, err: iothub.ErrNotFound},
 		"500": {remedy: reconnect, attempts: 2},
 		"503": {remedy: reconnect, attempts: 2},
@@ -148,6 +148,7 @@ func refusals() (cases []matrixCase) {
 		"detach-forced":     {remedy: relink, attempts: 2},
 		"connection-forced": {remedy: reconnect, attempts: 2},
 		"stolen":            {remedy: stop, attempts: 1, err: iothub.ErrDisplaced},
+		conflict:            {remedy: relink, attempts: 2},
 		"not-found":         {remedy: stop, attempts: 1, err: iothub.ErrNotFound},
 		"unauthorized":      {remedy: stop, attempts: 1, err: iothub.ErrUnauthorized},
 		"resource-limit":    {remedy: stop, attempts: 1, err: iothub.ErrQueueFull},
@@ -157,7 +158,7 @@ func refusals() (cases []matrixCase) {
 		"throttled":         {remedy: again, attempts: 2},
 		"detach-forced":     {remedy: relink, attempts: 2},
 		"connection-forced": {remedy: reconnect, attempts: 2},
-		"unauthorized":      {remedy: reconnect, attempts: 2},
+		"unauthorized":      {remedy: stop, attempts: 1, err: iothub.ErrUnauthorized},
 		"not-found":         {remedy: stop, attempts: 1, err: iothub.ErrNotFound},
 		"resource-limit":    {remedy: stop, attempts: 1, err: iothub.ErrQueueFull},
 	})

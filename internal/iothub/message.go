@@ -3,12 +3,12 @@ package iothub
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/Azure/go-amqp"
+
+	"iothub-c2d/internal/iothub/auth"
 )
 
 // Ack says which outcomes of a message its sender wants feedback on.
@@ -43,7 +43,7 @@ type Message struct {
 func (m *Message) encode(deviceID string) *amqp.Message {
 	out := amqp.NewMessage(m.Body)
 	out.Properties = &amqp.MessageProperties{
-		To:              new("/devices/" + escapeID(deviceID) + "/messages/devicebound"),
+		To:              new("/devices/" + auth.Escape(deviceID) + "/messages/devicebound"),
 		ContentType:     optional(m.ContentType),
 		ContentEncoding: optional(m.ContentEncoding),
 	}
@@ -78,12 +78,6 @@ func optional(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-// escapeID encodes an id for a path. url.PathEscape leaves some characters
-// alone that IoT Hub allows in ids and its SDKs encode.
-func escapeID(id string) string {
-	return strings.ReplaceAll(url.QueryEscape(id), "+", "%20")
 }
 
 // Received is a message as it reached the device.
@@ -158,9 +152,15 @@ func integer(v any) int64 {
 	switch v := v.(type) {
 	case uint8:
 		return int64(v)
+	case uint16:
+		return int64(v)
 	case uint32:
 		return int64(v)
 	case uint64:
+		return int64(v)
+	case int8:
+		return int64(v)
+	case int16:
 		return int64(v)
 	case int32:
 		return int64(v)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/Azure/go-amqp"
+
+	"iothub-c2d/internal/iothub/auth"
 )
 
 func TestEncodeMessage(t *testing.T) {
@@ -77,6 +79,9 @@ func TestDecodeMessage(t *testing.T) {
 		{"annotations of a real hub", amqp.Message{Annotations: amqp.Annotations{
 			"x-opt-sequence-number": uint64(3), "iothub-enqueuedtime": at, "iothub-deliverycount": uint8(2),
 		}}, Received{Message: Message{Properties: none}, SequenceNumber: 3, EnqueuedTime: at, DeliveryCount: 2}},
+		{"annotations of small types", amqp.Message{Annotations: amqp.Annotations{
+			"x-opt-sequence-number": int16(6), "iothub-deliverycount": int8(7),
+		}}, Received{Message: Message{Properties: none}, SequenceNumber: 6, DeliveryCount: 7}},
 		{"annotations of other types", amqp.Message{Annotations: amqp.Annotations{
 			"x-opt-sequence-number": int64(4), "iothub-deliverycount": uint32(5), "iothub-enqueuedtime": "soon",
 		}}, Received{Message: Message{Properties: none}, SequenceNumber: 4, DeliveryCount: 5}},
@@ -100,5 +105,18 @@ func TestDecodeMessage(t *testing.T) {
 				t.Errorf("got  %+v\nwant %+v", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestReceiveAddress(t *testing.T) {
+	t.Parallel()
+	for want, cs := range map[string]auth.ConnectionString{
+		"/devices/dev1/messages/devicebound":               {DeviceID: "dev1"},
+		"/devices/a%3Ab%23%3F/messages/devicebound":        {DeviceID: "a:b#?"},
+		"/devices/a%25/modules/m%3D1/messages/devicebound": {DeviceID: "a%", ModuleID: "m=1"},
+	} {
+		if got := receiveAddress(cs); got != want {
+			t.Errorf("receiveAddress(%s, %s) = %s, want %s", cs.DeviceID, cs.ModuleID, got, want)
+		}
 	}
 }

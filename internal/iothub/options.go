@@ -22,38 +22,39 @@ const (
 // Options configure a [Service] or a [Device]. Nil, or the zero value of a
 // field, means the default.
 type Options struct {
-	// SASTTL is the lifetime of the tokens made from a key:
-	// [DefaultSASTTL]. They are renewed in time, without a reconnect.
+	// SASTTL is the lifetime of the tokens made from a key, which are renewed in
+	// time, without a reconnect. Default: [DefaultSASTTL].
 	SASTTL time.Duration
-	// Tokens replaces the tokens made from the connection string.
+	// Tokens replaces the tokens made from the connection string. Default: none.
 	Tokens TokenSource
-	// Protocol is the transport: [AMQP].
+	// Protocol is the transport. Default: [AMQP].
 	Protocol Protocol
-	// Proxy is an HTTP proxy to go by: none; over WebSocket, the one that the
-	// environment names (HTTPS_PROXY, NO_PROXY).
+	// Proxy is an HTTP proxy to go by, which takes TLS. Default: none; over
+	// WebSocket, the one that the environment names (HTTPS_PROXY, NO_PROXY).
 	Proxy *url.URL
-	// Trace is where every frame is written as text, without tokens: nowhere.
+	// Trace is where every frame is written as text, without tokens. Default:
+	// nowhere.
 	Trace io.Writer
-	// TLS is the base of the TLS configuration: the system's trust. It holds the
-	// certificate of an X.509 device.
+	// TLS is the base of the TLS configuration. It holds the certificate of an
+	// X.509 device. Default: the system's trust.
 	TLS *tls.Config
-	// Plain turns TLS off. It is meant for a local hub, and implied by
-	// UseDevelopmentEmulator=true.
-	Plain bool
 	// Dial opens the byte stream, TLS included, in place of the client's own way.
+	// Default: none.
 	Dial func(ctx context.Context) (net.Conn, error)
-	// Prefetch is how many messages a device holds unsettled at most: 10. Each
-	// has its lock running.
+	// Prefetch is how many messages a device holds unsettled at most, each with its
+	// lock running. Default: 10.
 	Prefetch int
-	// ConnectTimeout is the time to get to an authenticated connection: 30 s.
+	// ConnectTimeout is the time to get to an authenticated connection.
+	// Default: 30 s.
 	ConnectTimeout time.Duration
-	// NoReconnect makes the first broken connection an error.
+	// NoReconnect makes the first broken connection an error. What the hub refuses
+	// for the moment is tried again nevertheless. Default: false.
 	NoReconnect bool
 	// Lost is told when the connection breaks, Restored when it is back after
-	// that long; each once. They must not block.
+	// that long; each once. They must not block. Default: nobody.
 	Lost     func(err error)
 	Restored func(after time.Duration)
-	// Logger hears of the connection's life: nobody.
+	// Logger hears of the connection's life. Default: nobody.
 	Logger *slog.Logger
 }
 

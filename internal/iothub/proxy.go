@@ -14,18 +14,38 @@ import (
 	"time"
 )
 
+// ErrProxy says that the proxy, not the hub, is what does not work.
+var ErrProxy = errors.New("the proxy does not work")
+
+// errPlainProxy keeps tokens from passing other people's machines unhidden.
+var errPlainProxy = errors.New("it would see the token: a proxy cannot be used without TLS")
+
+// proxyError is an error of the proxy at an address.
+type proxyError struct {
+	at     string
+	reason error
+}
+
+func (e *proxyError) Error() string        { return "proxy " + e.at + ": " + e.reason.Error() }
+func (e *proxyError) Unwrap() error        { return e.reason }
+func (e *proxyError) Is(target error) bool { return target == ErrProxy }
+
+func proxyAddress(proxy *url.URL) string {
+	return net.JoinHostPort(proxy.Hostname(), cmp.Or(proxy.Port(), "8080"))
+}
+
 // dialProxy connects to address through an HTTP proxy (RFC 9110 §9.3.6,
 // CONNECT).
 func dialProxy(ctx context.Context, proxy *url.URL, address string) (net.Conn, error) {
-	at := net.JoinHostPort(proxy.Hostname(), cmp.Or(proxy.Port(), "8080"))
+	at := proxyAddress(proxy)
 	stream, err := (&net.Dialer{}).DialContext(ctx, "tcp", at)
 	if err != nil {
-		return nil, fmt.Errorf("connect to proxy %s: %w", at, dialReason(err))
+		return nil, &proxyError{at, dialReason(err)}
 	}
 	tunnel, err := openTunnel(ctx, stream, proxy.User, address)
 	if err != nil {
 		_ = stream.Close() // what went wrong before is what matters
-		return nil, fmt.Errorf("proxy %s: %w", at, err)
+		return nil, &proxyError{at, err}
 	}
 	return tunnel, nil
 }
@@ -62,14 +82,11 @@ func exchange(stream net.Conn, request *http.Request) (net.Conn, error) {
 	}
 	if response.StatusCode != http.StatusOK {
 		_ = response.Body.Close() // nothing in it is of use
-		return nil, fmt.Errorf("%w: %s", ErrProxy, response.Status)
+		return nil, fmt.Errorf("it refused the connection: %s", response.Status)
 	}
 	limited.N = 1 << 62
 	return &tunnel{stream, reader}, nil
 }
-
-// ErrProxy says that the proxy, not the hub, is what does not work.
-var ErrProxy = errors.New("it refused the connection")
 
 // tunnel reads through the buffer that held the proxy's answer: the server
 // behind it may have been quick.

@@ -42,7 +42,7 @@ func Purge(ctx context.Context, cs auth.ConnectionString, deviceID string, optio
 	if err != nil {
 		return 0, err
 	}
-	request.Header.Set("Authorization", token.Value)
+	request.Header.Set("Authorization", token.Reveal())
 	response, err := r.httpClient().Do(request)
 	if err != nil {
 		return 0, fmt.Errorf("HTTP request to %s: %w", r.address(), requestError(err))

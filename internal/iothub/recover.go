@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"math"
-	"time"
 
 	"github.com/Azure/go-amqp"
 )
@@ -36,7 +34,7 @@ var remedies = map[amqp.ErrCond]remedy{
 	amqp.ErrCondFramingError:                   reconnect, // bytes were lost on the way
 	amqp.ErrCondUnauthorizedAccess:             reconnect, // the token died; a new connection brings a new one
 	amqp.ErrCondStolen:                         stop,      // another receiver took the device over: do not fight
-	"com.microsoft:link-creation-conflict":     stop,      // likewise
+	conditionConflict:                          relink,    // two attach at once (the Java SDK tries again)
 	amqp.ErrCondNotFound:                       stop,      // no such device or address
 	amqp.ErrCondResourceLimitExceeded:          stop,      // the queue is full: for the caller to decide
 	amqp.ErrCondMessageSizeExceeded:            stop,      // it will not shrink
@@ -52,6 +50,12 @@ var remedies = map[amqp.ErrCond]remedy{
 	"com.microsoft:iot-hub-not-found-error":    stop,      // it was deleted
 	"com.microsoft:message-lock-lost":          stop,      // the message is the next receiver's
 }
+
+// conditionConflict refuses a link while another is being attached for the same
+// device, which passes. As the end of a link that was attached it means what
+// stolen does. Source: the Java SDK's retry table for the first, no more than
+// likelihood for the second.
+const conditionConflict amqp.ErrCond = "com.microsoft:link-creation-conflict"
 
 // requestWrong are the conditions that blame what was asked. If they end a whole
 // session or connection, it was not the request that was wrong: the two ends no
@@ -80,12 +84,22 @@ func remedyFor(err error) remedy {
 	}
 	if remote := remoteError(err); remote != nil {
 		r, ok := remedies[remote.Condition]
+		if remote.Condition == conditionConflict && linkLost(err) {
+			return stop // another receiver took over, as with stolen
+		}
 		if ok && (!requestWrong[remote.Condition] || !agreementLost(err)) {
 			// A link that was detached is gone, though its condition may pass.
 			return max(r, damage(err))
 		}
 	}
 	return damage(err)
+}
+
+// linkLost reports whether nothing can be sent on the link any more: it is gone,
+// or its session or connection is.
+func linkLost(err error) bool {
+	var link *amqp.LinkError
+	return errors.As(err, &link) || agreementLost(err)
 }
 
 // agreementLost reports whether err ended a session or a connection.
@@ -110,24 +124,4 @@ func damage(err error) remedy {
 		return again
 	}
 	return reconnect
-}
-
-// The bounds of the time between two attempts. Source: the exponential back-off
-// of the C# and Java SDKs, 100 ms to 10 s.
-const (
-	minBackoff = 100 * time.Millisecond
-	maxBackoff = 10 * time.Second
-)
-
-// backoff returns how long to wait before attempt number n, counting from 1.
-// The first is made at once, since most faults are over by then; later ones
-// wait twice as long each time, varied by random (0 to 1) so that many clients
-// do not come back in step.
-func backoff(n int, random float64) time.Duration {
-	if n <= 1 {
-		return 0
-	}
-	wait := float64(minBackoff) * math.Pow(2, float64(n-2))
-	wait *= 0.75 + random/2
-	return time.Duration(min(wait, float64(maxBackoff)))
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"syscall"
 	"testing"
@@ -39,7 +38,7 @@ func TestRemedyTable(t *testing.T) {
 		"amqp:connection:framing-error":            {reconnect, reconnect, reconnect, reconnect},
 		"amqp:unauthorized-access":                 {reconnect, reconnect, reconnect, reconnect},
 		"amqp:link:stolen":                         hopeless,
-		"com.microsoft:link-creation-conflict":     hopeless,
+		"com.microsoft:link-creation-conflict":     {relink, stop, stop, stop},
 		"amqp:not-found":                           hopeless,
 		"amqp:resource-limit-exceeded":             hopeless,
 		"amqp:link:message-size-exceeded":          hopeless,
@@ -101,7 +100,7 @@ func TestRemedyByDamage(t *testing.T) {
 		{"end of file", io.EOF, reconnect},
 		{"no such host", &net.DNSError{IsNotFound: true}, reconnect},
 		{"deadline of one attempt", context.DeadlineExceeded, reconnect},
-		{"no credit", noCreditError{context.DeadlineExceeded}, reconnect},
+		{"no credit", noCredit(context.DeadlineExceeded), reconnect},
 		{"unknown", errors.New("unknown"), reconnect},
 		{"put-token 500", &HubError{Condition: "amqp:internal-error", Code: 500}, reconnect},
 		{"canceled", context.Canceled, stop},
@@ -114,33 +113,6 @@ func TestRemedyByDamage(t *testing.T) {
 			t.Parallel()
 			checkRemedy(t, tt.err, tt.want)
 		})
-	}
-}
-
-func TestBackoff(t *testing.T) {
-	t.Parallel()
-	for _, n := range []int{math.MinInt, -1, 0, 1} {
-		if got := backoff(n, 0.5); got != 0 {
-			t.Errorf("backoff(%d) = %s, want 0: at once", n, got)
-		}
-	}
-	for n := 2; n < 3000; n++ {
-		least, usual, most := backoff(n, 0), backoff(n, 0.5), backoff(n, 1)
-		if least < 75*time.Millisecond || most > maxBackoff || least > usual || usual > most {
-			t.Fatalf("backoff(%d) = %s to %s to %s, want 75ms to %s in order", n, least, usual, most, maxBackoff)
-		}
-		if usual < maxBackoff && backoff(n+1, 0.5) <= usual {
-			t.Fatalf("backoff(%d) = %s, want more than %s before it", n+1, backoff(n+1, 0.5), usual)
-		}
-	}
-	if got := backoff(2, 0.5); got != minBackoff {
-		t.Errorf("backoff(2) = %s, want %s", got, minBackoff)
-	}
-	if least, most := backoff(4, 0), backoff(4, 1); least != 300*time.Millisecond || most != 500*time.Millisecond {
-		t.Errorf("backoff(4) = %s to %s, want 300ms to 500ms", least, most)
-	}
-	if got := backoff(math.MaxInt, 1); got != maxBackoff {
-		t.Errorf("backoff(max) = %s, want %s", got, maxBackoff)
 	}
 }
 
@@ -197,7 +169,7 @@ func TestStaleErrors(t *testing.T) {
 	c := newClient(auth.ConnectionString{}, nil)
 	old, current := new(connection), new(connection)
 	c.conn = current
-	if c.drop(old) || c.drop(nil) || c.conn != current {
+	if c.drop(ctx, old) || c.drop(ctx, nil) || c.conn != current {
 		t.Error("a stale error dropped the connection")
 	}
 	oldLink, link := new(amqp.Receiver), new(amqp.Receiver)
@@ -213,20 +185,57 @@ func TestStaleErrors(t *testing.T) {
 	}
 }
 
-// TestGate wants nobody to wait for a gate beyond their context.
-func TestGate(t *testing.T) {
+// TestWhoHasTheMessage wants a message to count as not taken only if the hub
+// says so of that message, or it never went out. What ends a link says nothing
+// about the messages on it.
+func TestWhoHasTheMessage(t *testing.T) {
 	t.Parallel()
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	g := newGate()
-	if err := g.enter(ended); err != nil {
-		t.Errorf("enter a free gate = %v, want nil", err)
+	remote := &amqp.Error{Condition: amqp.ErrCondInternalError}
+	for _, tt := range []struct {
+		name       string
+		err        error
+		neverTaken bool
+	}{
+		{"rejected", remote, true},
+		{"no credit", noCredit(context.DeadlineExceeded), true},
+		{"half of another on the link", unsentError{&amqp.LinkError{}}, true},
+		{"link detached", &amqp.LinkError{RemoteErr: remote}, false},
+		{"session ended", &amqp.SessionError{RemoteErr: remote}, false},
+		{"connection closed", &amqp.ConnError{RemoteErr: remote}, false},
+		{"link gone", &amqp.LinkError{}, false},
+		{"no answer", context.DeadlineExceeded, false},
+	} {
+		for _, err := range []error{tt.err, refine(tt.err), fmt.Errorf("send: %w", refine(tt.err))} {
+			if got := neverTaken(err); got != tt.neverTaken {
+				t.Errorf("%s: neverTaken(%T) = %t, want %t", tt.name, err, got, tt.neverTaken)
+			}
+		}
 	}
-	if err := g.enter(ended); !errors.Is(err, context.Canceled) {
-		t.Errorf("enter a taken gate = %v, want canceled", err)
+}
+
+// TestJudge wants the hub's refusal of what it has only just let in to be its
+// last word, and only that.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	young, old := &connection{began: now}, &connection{began: now.Add(-2 * stable)}
+	unauthorized := refine(&amqp.LinkError{RemoteErr: &amqp.Error{Condition: amqp.ErrCondUnauthorizedAccess}})
+	forced := refine(&amqp.LinkError{RemoteErr: &amqp.Error{Condition: amqp.ErrCondDetachForced}})
+	for _, tt := range []struct {
+		name string
+		conn *connection
+		err  error
+		want remedy
+	}{
+		{"unauthorized, at once", young, unauthorized, stop},
+		{"unauthorized, later", old, unauthorized, reconnect},
+		{"anything else", young, forced, relink},
+	} {
+		if got := remedyFor(tt.conn.judge(tt.err)); got != tt.want {
+			t.Errorf("%s: remedy = %v, want %v", tt.name, got, tt.want)
+		}
 	}
-	g.leave()
-	if err := g.enter(t.Context()); err != nil {
-		t.Error(err)
+	if err := young.judge(nil); err != nil {
+		t.Errorf("judge(nil) = %v", err)
 	}
 }

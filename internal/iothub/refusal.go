@@ -21,12 +21,14 @@ var (
 	ErrLockLost       = errors.New("message lock lost")
 	ErrDisplaced      = errors.New("displaced by another receiver")
 	ErrInvalidMessage = errors.New("invalid message")
+	ErrQuotaExceeded  = errors.New("quota exceeded")
 )
 
 var conditions = map[string]error{
 	"amqp:unauthorized-access":             ErrUnauthorized,
 	"amqp:not-found":                       ErrNotFound,
 	"amqp:resource-limit-exceeded":         ErrQueueFull,
+	"com.microsoft:quota-exceeded":         ErrQuotaExceeded,
 	"amqp:link:message-size-exceeded":      ErrTooLarge,
 	"com.microsoft:message-lock-lost":      ErrLockLost,
 	"amqp:link:stolen":                     ErrDisplaced,
@@ -44,7 +46,7 @@ var conditions = map[string]error{
 type HubError struct {
 	Op         string // what was refused, empty if the context says it
 	Condition  string // AMQP's, such as amqp:not-found, or HTTP's status
-	Code       int    // IoT Hub's own, such as 404001; 0 if it gave none
+	Code       int    // IoT Hub's own, such as 404001, or put-token's status; 0 if it gave none
 	Message    string // for people
 	TrackingID string // for Microsoft's support; may be empty
 	cause      error  // go-amqp's error, which tells the extent of the damage
@@ -69,9 +71,18 @@ func (e *HubError) Error() string {
 	return b.String()
 }
 
-// Is makes errors.Is find the sentinel of the condition.
+// codeQueueFull is IoT Hub's code for a device that has its 50 messages. Source:
+// Microsoft docs, troubleshoot error codes.
+const codeQueueFull = 403004
+
+// Is makes errors.Is find the sentinel of the condition. A limit that some other
+// code names is none of a queue, but of the hub.
 func (e *HubError) Is(target error) bool {
-	return target != nil && conditions[e.Condition] == target
+	sentinel := conditions[e.Condition]
+	if sentinel == ErrQueueFull && e.Code != 0 && e.Code != codeQueueFull {
+		sentinel = ErrQuotaExceeded
+	}
+	return target != nil && sentinel == target
 }
 
 // refine wraps the error that the hub sent, wherever go-amqp put it, in a

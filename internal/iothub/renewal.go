@@ -2,6 +2,7 @@ package iothub
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -27,26 +28,30 @@ func renewAfter(expires, now time.Time) time.Duration {
 // the links, which is how those who use them come to know.
 func (c *cbs) renew(ctx context.Context, expires time.Time) {
 	wait := renewAfter(expires, time.Now())
+	complaint := "" // the last, which is not worth repeating
 	for {
-		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
-		case <-c.conn.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
-		if ctx.Err() != nil || c.conn.Err() != nil {
 			return
+		case <-c.conn.Done(): // its Err is nil if the hub gave no reason
+			return
+		case <-time.After(wait):
 		}
 		next, err := c.replace(ctx, expires)
-		if err != nil {
-			c.options.Logger.Warn("token not renewed", "error", err)
-			wait = renewalRetry
+		if err == nil {
+			c.options.Logger.Info("token renewed", "expires", next.UTC().Format(time.RFC3339))
+			expires, complaint = next, ""
+			wait = renewAfter(expires, time.Now())
 			continue
 		}
-		c.options.Logger.Info("token renewed", "expires", next.UTC().Format(time.RFC3339))
-		expires = next
-		wait = renewAfter(expires, time.Now())
+		wait = renewalRetry
+		if errors.Is(err, errNoNewToken) { // which may take as long as this one lives
+			wait = max(renewAfter(expires, time.Now()), renewalRetry)
+		}
+		if err.Error() != complaint {
+			complaint = err.Error()
+			c.options.Logger.Warn("token not renewed", "error", err)
+		}
 	}
 }
 
@@ -61,14 +66,13 @@ func (c *cbs) replace(ctx context.Context, known time.Time) (expires time.Time, 
 	}
 	expires, err = c.put(ctx, known)
 	// A request without an answer says the same about the links as an error.
-	c.broken = connectionLost(err) || ctx.Err() != nil
+	c.broken = linkLost(err) || ctx.Err() != nil
 	return expires, err
 }
 
 // mend replaces the links.
 func (c *cbs) mend(ctx context.Context) error {
-	const patience = 5 * time.Second
-	goodbye, cancel := context.WithTimeout(ctx, patience)
+	goodbye, cancel := context.WithTimeout(ctx, farewell)
 	defer cancel()
 	_ = c.session.Close(goodbye) // or it has gone already
 	return c.attach(ctx)

@@ -31,7 +31,8 @@ const sendTimeout = time.Minute
 type Service struct {
 	client *client
 	sender *attachment[*amqp.Sender]
-	turn   gate // to send
+	turn   gate         // to send; it guards half
+	half   *amqp.Sender // on which the next message may follow half of the last, as it must not
 	resent atomic.Int64
 }
 
@@ -40,7 +41,7 @@ type Service struct {
 func DialService(ctx context.Context, cs auth.ConnectionString, options *Options) (*Service, error) {
 	s := &Service{client: newClient(cs, options), turn: newGate()}
 	s.sender = newAttachment(s.client, attachSender)
-	if _, _, err := s.sender.get(ctx); err != nil {
+	if _, _, err := s.sender.get(ctx, 0); err != nil {
 		_ = s.client.close() // what went wrong before is what matters
 		return nil, err
 	}
@@ -61,6 +62,9 @@ func attachSender(ctx context.Context, session *amqp.Session) (*amqp.Sender, err
 // twice. A refusal is a [*HubError]. An error that is also [ErrIndeterminate]
 // leaves open whether an earlier attempt succeeded.
 func (s *Service) Send(ctx context.Context, deviceID string, m *Message) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("send to %s: %w", deviceID, err)
+	}
 	message := m.encode(deviceID)
 	doubtful := false // some attempt may have reached the hub
 	err := s.sender.do(ctx, func(ctx context.Context, sender *amqp.Sender) error {
@@ -69,10 +73,6 @@ func (s *Service) Send(ctx context.Context, deviceID string, m *Message) error {
 		}
 		err := s.attempt(ctx, sender, message)
 		doubtful = doubtful || err != nil && !neverTaken(err)
-		if ctx.Err() != nil {
-			// Half of the message may be on the link, which the next must not follow.
-			s.sender.drop(ctx, sender)
-		}
 		return err
 	})
 	switch {
@@ -100,47 +100,79 @@ func (s *Service) attempt(ctx context.Context, sender *amqp.Sender, message *amq
 	case *amqp.StateAccepted:
 		return nil
 	case *amqp.StateRejected:
-		if state.Error != nil {
-			return state.Error
-		}
+		return rejection(state.Error)
 	}
-	// Released and modified also mean that the hub does not have the message.
+	// Released and modified mean that the hub does not have the message, and
+	// nothing against it.
 	return &amqp.Error{Condition: amqp.ErrCondInternalError, Description: fmt.Sprintf("the outcome is %T", state)}
+}
+
+// rejection is the error of a message that the hub rejects. It is final unless
+// the reason is known to pass: as in the Node SDK, nothing is sent for ever.
+func rejection(reason *amqp.Error) error {
+	if reason == nil {
+		reason = &amqp.Error{Condition: amqp.ErrCondNotAllowed, Description: "rejected without a reason"}
+	}
+	if _, known := remedies[reason.Condition]; !known {
+		return finalError{reason}
+	}
+	return reason
 }
 
 // transfer puts the message on the link. go-amqp lets one message after the
 // other wait for credit, without regard for the contexts of those behind.
 func (s *Service) transfer(ctx context.Context, sender *amqp.Sender, message *amqp.Message) (amqp.SendReceipt, error) {
 	if err := s.turn.enter(ctx); err != nil {
-		return amqp.SendReceipt{}, noCreditError{err}
+		return amqp.SendReceipt{}, noCredit(err)
 	}
 	defer s.turn.leave()
+	if sender == s.half {
+		return amqp.SendReceipt{}, unsentError{fmt.Errorf("half of another message is on the link: %w", &amqp.LinkError{})}
+	}
 	receipt, err := sender.SendWithReceipt(ctx, message, nil)
+	if err == nil || ctx.Err() == nil {
+		return receipt, err
+	}
 	var local *amqp.Error
-	if ctx.Err() != nil && errors.As(err, &local) && local.Condition == amqp.ErrCondTransferLimitExceeded {
-		return receipt, noCreditError{ctx.Err()} // go-amqp's way to say it; the hub said nothing
+	waiting := errors.As(err, &local) && local.Condition == amqp.ErrCondTransferLimitExceeded && !linkLost(err)
+	if !waiting || !fitsFrame(message) {
+		s.half = sender
+	}
+	if waiting {
+		return receipt, noCredit(ctx.Err()) // go-amqp's way to say it; the hub said nothing
 	}
 	return receipt, err
 }
 
-// noCreditError says that the hub never let the message be sent.
-type noCreditError struct{ error }
+// smallestFrame is what every peer takes in one frame, in bytes, less what
+// go-amqp adds to a message. Source: AMQP 1.0 part 2 §2.8.19, MIN-MAX-FRAME-SIZE.
+const smallestFrame = 512 - 66
 
-func (e noCreditError) Error() string { return "the hub grants no credit: " + e.error.Error() }
-func (e noCreditError) Unwrap() error { return e.error }
+// fitsFrame reports whether a message goes out in one piece, whatever frames
+// the hub takes.
+func fitsFrame(m *amqp.Message) bool {
+	encoded, err := m.MarshalBinary()
+	return err == nil && len(encoded) <= smallestFrame
+}
+
+// unsentError says why the hub cannot have the message.
+type unsentError struct{ error }
+
+func (e unsentError) Unwrap() error { return e.error }
+
+func noCredit(err error) error { return unsentError{fmt.Errorf("the hub grants no credit: %w", err)} }
 
 // neverTaken reports whether err means that the hub does not have the message.
 func neverTaken(err error) bool {
-	var noCredit noCreditError
-	return errors.As(err, &noCredit) || remoteRejection(err) != nil
+	var unsent unsentError
+	return errors.As(err, &unsent) || remoteRejection(err) != nil
 }
 
 // remoteRejection returns the hub's reason for refusing a delivery, nil if err
 // is about anything else.
 func remoteRejection(err error) *amqp.Error {
 	var rejected *amqp.Error
-	var link *amqp.LinkError
-	if errors.As(err, &rejected) && !errors.As(err, &link) {
+	if errors.As(err, &rejected) && !linkLost(err) {
 		return rejected
 	}
 	return nil

@@ -2,6 +2,7 @@ package iothub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,7 +38,7 @@ func (h held) settle(ctx context.Context, what string, tell func(*amqp.Receiver,
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		return fmt.Errorf("%s: %w: %w", what, ErrLockLost, err)
-	case connectionLost(err):
+	case linkLost(err), errors.Is(refine(err), ErrNotFound): // the C# device reads it that way too
 		return fmt.Errorf("%s: %w: %w", what, ErrLockLost, refine(err))
 	}
 	return fmt.Errorf("%s: %w", what, refine(err))

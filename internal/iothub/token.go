@@ -2,24 +2,52 @@ package iothub
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"time"
 
 	"iothub-c2d/internal/iothub/auth"
 )
 
-// Token is what a client shows the hub to be let in.
+// Token is what a client shows the hub to be let in. Its value is a secret, and
+// hidden from everything that prints.
 type Token struct {
-	Value   string // a secret
 	Type    string // of the CBS put-token request
 	Expires time.Time
+	value   func() string // fmt shows no more of a function than where it is
 }
 
-// String hides the secret.
+// NewToken returns a token with the value.
+func NewToken(value, typ string, expires time.Time) Token {
+	return Token{Type: typ, Expires: expires, value: func() string { return value }}
+}
+
+// Reveal returns the value.
+func (t Token) Reveal() string {
+	if t.value == nil {
+		return ""
+	}
+	return t.value()
+}
+
+// String returns no more than when the token expires.
 func (t Token) String() string { return "token until " + t.Expires.UTC().Format(time.RFC3339) }
 
-// GoString hides the secret from %#v.
+// GoString returns the same as String.
 func (t Token) GoString() string { return t.String() }
+
+// LogValue is the same as String.
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// MarshalJSON writes the same as String.
+func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(t.String()) }
+
+// Format writes the same as String, for every verb.
+func (t Token) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, t.String()) // fmt's own buffer takes it
+}
 
 // TokenSource makes tokens, a new one for each renewal. Another kind of
 // credential, such as Entra ID, is another TokenSource.
@@ -54,6 +82,6 @@ func signingSource(cs auth.ConnectionString, ttl time.Duration) TokenSource {
 		if !time.Now().Before(token.Expiry()) {
 			return Token{}, finalError{fmt.Errorf("%w: the SharedAccessSignature expired at %s", ErrUnauthorized, token.Expiry().UTC().Format(time.RFC3339))}
 		}
-		return Token{Value: token.Reveal(), Type: sasTokenType, Expires: token.Expiry()}, nil
+		return NewToken(token.Reveal(), sasTokenType, token.Expiry()), nil
 	}
 }

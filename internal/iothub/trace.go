@@ -62,7 +62,7 @@ func (a *assembler) add(p []byte) {
 	a.buf = append(a.buf, p...)
 	for len(a.buf) >= 8 {
 		size := 8
-		if string(a.buf[:4]) != "AMQP" {
+		if !isHeader(a.buf) {
 			size = int(binary.BigEndian.Uint32(a.buf))
 		}
 		if size < 8 || size > maxTraced {
@@ -93,7 +93,7 @@ func (t *tracer) frame(direction string, b []byte) {
 // describeFrame returns a frame as text. Only what has been understood is
 // shown, never raw bytes: they may be part of a token.
 func describeFrame(b []byte) string {
-	if string(b[:4]) == "AMQP" {
+	if isHeader(b) {
 		return fmt.Sprintf("header %q", b)
 	}
 	f, err := amqpwire.DecodeFrame(b)

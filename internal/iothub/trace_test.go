@@ -45,7 +45,7 @@ func TestTrace(t *testing.T) {
 		Trace: &trace,
 		Tokens: func(context.Context) (iothub.Token, error) {
 			token = newServiceToken().Reveal()
-			return iothub.Token{Value: token, Type: "servicebus.windows.net:sastoken", Expires: time.Now().Add(time.Hour)}, nil
+			return iothub.NewToken(token, "servicebus.windows.net:sastoken", time.Now().Add(time.Hour)), nil
 		},
 	})
 	if err != nil {

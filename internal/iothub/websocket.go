@@ -14,11 +14,18 @@ import (
 const (
 	websocketPath        = "/$iothub/websocket"
 	websocketSubprotocol = "AMQPWSB10"
+	// noClientCert asks the hub not to ask for a client's certificate, as the Java
+	// SDK does.
+	noClientCert = "?iothub-no-client-cert=true"
 )
 
 // dialWebSocket opens a WebSocket and returns it as a byte stream.
 func (r route) dialWebSocket(ctx context.Context) (net.Conn, error) {
-	socket, response, err := websocket.Dial(ctx, r.url("wss", websocketPath), &websocket.DialOptions{
+	path := websocketPath
+	if !r.cs.X509 {
+		path += noClientCert
+	}
+	socket, response, err := websocket.Dial(ctx, r.url("wss", path), &websocket.DialOptions{
 		HTTPClient:   r.httpClient(),
 		Subprotocols: []string{websocketSubprotocol},
 	})

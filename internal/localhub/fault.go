@@ -2,6 +2,7 @@ package localhub
 
 import (
 	"cmp"
+	"errors"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -135,8 +136,15 @@ func (i *injector) due(n int, w When, ofConn int) bool {
 	return true
 }
 
-// noAnswer is the value of refuse-auth that withholds the reply.
-const noAnswer = "none"
+// noAnswer is the value of refuse-auth that withholds the reply, noReason that of
+// close that gives no error.
+const (
+	noAnswer = "none"
+	noReason = "none"
+)
+
+// errNoReason closes a connection without telling the client why.
+var errNoReason = errors.New("closed on purpose")
 
 // shortConditions are the words for common conditions.
 var shortConditions = map[string]amqpwire.Symbol{
@@ -157,6 +165,14 @@ func onPurpose(value string, usual amqpwire.Symbol) *amqpwire.Error {
 		condition = cmp.Or(shortConditions[value], amqpwire.Symbol(value))
 	}
 	return protocolError(condition, "The hub was told to fail here.")
+}
+
+// closing is the error with which close ends a connection.
+func closing(value string) error {
+	if value == noReason {
+		return errNoReason
+	}
+	return onPurpose(value, condConnectionForced)
 }
 
 // authStatus is the status that refuse-auth gives a token.

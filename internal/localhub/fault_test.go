@@ -23,6 +23,7 @@ func TestParseFaults(t *testing.T) {
 		{"drop-after=500", one("drop", "", localhub.When{After: 500})},
 		{"drop:after=500", one("drop", "", localhub.When{After: 500})},
 		{"close-every=1000", one("close", "", localhub.When{Every: 1000})},
+		{"close=none:first=1", one("close", "none", localhub.When{First: 1})},
 		{"black-hole-after=7", one("black-hole", "", localhub.When{After: 7})},
 		{"refuse-auth", one("refuse-auth", "", localhub.When{})},
 		{"refuse-auth=none:first=3", one("refuse-auth", "none", localhub.When{First: 3})},

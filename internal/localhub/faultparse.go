@@ -17,7 +17,8 @@ import (
 // gives them an opportunity to strike in parentheses:
 //
 //	drop                  the connection is reset (a frame from the client)
-//	close[=CONDITION]     the hub closes it: amqp:connection:forced (a frame)
+//	close[=CONDITION]     the hub closes it: amqp:connection:forced, or none:
+//	                      without an error (a frame)
 //	black-hole            the hub falls silent and deaf (a frame)
 //	end-session[=CONDITION]  amqp:internal-error (a frame of a session)
 //	detach[=CONDITION]    amqp:link:detach-forced (a frame about a link, not $cbs)
@@ -143,7 +144,7 @@ type faultUse struct{ value func(string) error }
 
 var faultUses = map[FaultName]faultUse{
 	FaultDrop:                {},
-	FaultClose:               {isCondition},
+	FaultClose:               {isReason},
 	FaultBlackHole:           {},
 	FaultEndSession:          {isCondition},
 	FaultDetach:              {isCondition},
@@ -161,6 +162,14 @@ func isCondition(s string) error {
 		return nil
 	}
 	return fmt.Errorf("%q is not an error condition", s)
+}
+
+// isReason takes no error for a reason as well.
+func isReason(s string) error {
+	if s == noReason {
+		return nil
+	}
+	return isCondition(s)
 }
 
 func isAuthStatus(s string) error {

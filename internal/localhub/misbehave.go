@@ -30,7 +30,7 @@ func (c *conn) misbehave(f amqpwire.Frame) (done bool, err error) {
 		return true, errDropped
 	}
 	if value, strikes := c.strikes(FaultClose); strikes {
-		return true, onPurpose(value, condConnectionForced)
+		return true, closing(value)
 	}
 	s := c.sessions[f.Channel]
 	if s == nil || s.ended {

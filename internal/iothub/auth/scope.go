@@ -38,13 +38,13 @@ func hasPrefix(path, prefix []string) bool {
 	return prefix[0] != "" && len(prefix) <= len(path) && slices.Equal(prefix, path[:len(prefix)])
 }
 
-// escape is percent encoding in upper case of all but letters, digits and -_.~
-func escape(s string) string {
+// Escape is percent encoding in upper case of all but letters, digits and -_.~
+func Escape(s string) string {
 	// QueryEscape writes a space as "+", and a true plus as %2B.
 	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }
 
-// unescape undoes escape. Text that cannot be escaped text is taken as it is,
+// unescape undoes Escape. Text that cannot be escaped text is taken as it is,
 // because a client that does not escape may well send the id "100%".
 func unescape(s string) string {
 	// PathUnescape leaves "+" alone, which is legal in device ids.

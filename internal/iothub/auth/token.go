@@ -37,10 +37,10 @@ type tokenFields struct {
 //
 // Fields come in the order of Microsoft's C# and C SDKs: sr, sig, se, skn.
 func NewToken(key Key, resource, policy string, expiry time.Time) Token {
-	f := tokenFields{sr: escape(resource), skn: escape(policy), expiry: max(expiry.Unix(), 0)}
+	f := tokenFields{sr: Escape(resource), skn: Escape(policy), expiry: max(expiry.Unix(), 0)}
 	f.se = strconv.FormatInt(f.expiry, 10)
 	f.sig = key.Sign(f.signed())
-	f.text = tokenText(f.sr, escape(base64.StdEncoding.EncodeToString(f.sig)), f.se, f.skn)
+	f.text = tokenText(f.sr, Escape(base64.StdEncoding.EncodeToString(f.sig)), f.se, f.skn)
 	return Token{fields: hide(f)}
 }
 

@@ -1,0 +1,53 @@
+package iothub
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/Azure/go-amqp"
+)
+
+// TestLockLost wants every answer that means so to be a lost lock.
+func TestLockLost(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"the hub says so", &amqp.Error{Condition: "com.microsoft:message-lock-lost"}, true},
+		{"no such message", &amqp.Error{Condition: amqp.ErrCondNotFound}, true},
+		{"the link is gone", &amqp.LinkError{}, true},
+		{"the connection is gone", &amqp.ConnError{}, true},
+		{"another refusal", &amqp.Error{Condition: amqp.ErrCondNotAllowed}, false},
+	} {
+		err := held{}.settle(t.Context(), "complete message", func(*amqp.Receiver, context.Context, *amqp.Message) error {
+			return tt.err
+		})
+		if got := errors.Is(err, ErrLockLost); err == nil || got != tt.want {
+			t.Errorf("%s: %v is a lost lock: %t, want %t", tt.name, err, got, tt.want)
+		}
+	}
+}
+
+// TestRejection wants a message that is rejected to be tried again only for a
+// reason that is known to pass.
+func TestRejection(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		reason *amqp.Error
+		want   remedy
+	}{
+		{"busy", &amqp.Error{Condition: "com.microsoft:server-busy"}, again},
+		{"too large", &amqp.Error{Condition: amqp.ErrCondMessageSizeExceeded}, stop},
+		{"unknown", &amqp.Error{Condition: "com.microsoft:device-disabled"}, stop},
+		{"none", nil, stop},
+	} {
+		err := refine(rejection(tt.reason))
+		if got := remedyFor(err); got != tt.want || !neverTaken(err) {
+			t.Errorf("%s: remedy of %v = %v, never taken %t, want %v, and so", tt.name, err, got, neverTaken(err), tt.want)
+		}
+	}
+}
