@@ -185,7 +185,10 @@ func (s *source) build(out *outgoing, raw line) error {
 	default:
 		m.Expiry = s.expires
 	}
-	return checkText(m)
+	if err := m.Validate(); err != nil {
+		return console.Usage(err, "other characters, and bytes that are no text, go into the body")
+	}
+	return nil
 }
 
 // interpret makes of a raw body what it says itself. It fails for lines only.

@@ -190,12 +190,12 @@ func TestOnlyText(t *testing.T) {
 		{[]string{"--content-type", "\xf6"}, "the content type is not UTF-8"},
 		{[]string{"--content-type", "ö"}, `the content type "ö" is not ASCII`},
 		{[]string{"--content-encoding", "ö"}, `the content encoding "ö" is not ASCII`},
-		{[]string{"-p", "name=J\xf6rg"}, "the property name is not UTF-8"},
-		{[]string{"-p", "n\xf6=x"}, "the property n\xf6 is not UTF-8"},
+		{[]string{"-p", "name=J\xf6rg"}, `the property "name" is not UTF-8`},
+		{[]string{"-p", "n\xf6=x"}, `the property "n\xf6" is not UTF-8`},
 		{[]string{"--message-id", "ö", "--user-id", "ö", "-p", "ö=ö"}, ""},
 	} {
 		err := failure(newSource(t, "", append(test.args, "body \xf6")...))
-		if (err == nil) != (test.want == "") || err != nil && err.Error() != test.want {
+		if (err == nil) != (test.want == "") || err != nil && err.Error() != "invalid message: "+test.want {
 			t.Errorf("%q: got %v, want %s", test.args, err, test.want)
 		}
 	}

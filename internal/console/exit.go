@@ -57,7 +57,9 @@ func Fail(err error, code ExitCode, hint string) error {
 }
 
 // refusals are what a hub holds against a message for good.
-var refusals = []error{iothub.ErrNotFound, iothub.ErrQueueFull, iothub.ErrTooLarge, iothub.ErrInvalidMessage}
+var refusals = []error{
+	iothub.ErrNotFound, iothub.ErrQueueFull, iothub.ErrQuotaExceeded, iothub.ErrTooLarge, iothub.ErrInvalidMessage,
+}
 
 // codeOf returns the exit code for an error.
 func codeOf(err error) ExitCode {

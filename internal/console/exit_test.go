@@ -37,6 +37,7 @@ func TestExitCodesAndHints(t *testing.T) {
 		{"unauthorized", refused("amqp:unauthorized-access"), ExitAuth, "check the key"},
 		{"no such device", refused("amqp:not-found"), ExitRefused, "check the device id"},
 		{"queue full", refused("amqp:resource-limit-exceeded"), ExitRefused, "--retry-queue-full"},
+		{"quota", refused("com.microsoft:quota-exceeded"), ExitRefused, "per day"},
 		{"too large", refused("amqp:link:message-size-exceeded"), ExitRefused, "64 KB"},
 		{"bad property", refused("com.microsoft:argument-error"), ExitRefused, ""},
 		{"displaced", refused("amqp:link:stolen"), ExitFailed, "one receiver per device"},

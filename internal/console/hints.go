@@ -18,6 +18,7 @@ var hints = []struct {
 }{
 	{iothub.ErrUnauthorized, "check the key, that it belongs to this hub, and that its policy has the permission (service connect to send, device connect to receive); a clock that is minutes off also invalidates tokens"},
 	{iothub.ErrQueueFull, "IoT Hub holds 50 messages per device: start the device, wait with --retry-queue-full 1m, or empty the queue with `send-c2d purge`"},
+	{iothub.ErrQuotaExceeded, "the hub has a limit of messages per day, which ends at midnight UTC, or of connections and tokens: its tier says how many"},
 	{iothub.ErrNotFound, "check the device id (it is case-sensitive), and that the device is registered with this hub"},
 	{iothub.ErrTooLarge, "a message holds 64 KB at most, properties included"},
 	{iothub.ErrDisplaced, "a hub keeps one receiver per device: stop the other, or use another device"},

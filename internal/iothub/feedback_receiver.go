@@ -8,8 +8,10 @@ import (
 )
 
 // feedbackCredit is how many feedback messages a receiver holds at most. They
-// may all be other senders', so it must be able to look past some.
-const feedbackCredit = 100
+// may all be other senders', and a receiver that holds no more sees nothing of
+// its own: so there must be room for more than nobody reads. IoT Hub puts up to
+// 64 records into each, a local hub one.
+const feedbackCredit = 1000
 
 // FeedbackReceiver receives feedback messages. It reconnects by itself.
 type FeedbackReceiver struct {

@@ -62,12 +62,16 @@ func attachSender(ctx context.Context, session *amqp.Session) (*amqp.Sender, err
 // twice. A refusal is a [*HubError]. An error that is also [ErrIndeterminate]
 // leaves open whether an earlier attempt succeeded.
 func (s *Service) Send(ctx context.Context, deviceID string, m *Message) error {
-	if err := ctx.Err(); err != nil {
+	err := ctx.Err()
+	if err == nil {
+		err = m.Validate()
+	}
+	if err != nil {
 		return fmt.Errorf("send to %s: %w", deviceID, err)
 	}
 	message := m.encode(deviceID)
 	doubtful := false // some attempt may have reached the hub
-	err := s.sender.do(ctx, func(ctx context.Context, sender *amqp.Sender) error {
+	err = s.sender.do(ctx, func(ctx context.Context, sender *amqp.Sender) error {
 		if doubtful {
 			s.resent.Add(1)
 		}

@@ -1,6 +1,7 @@
 package iothub_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -144,15 +145,16 @@ func goRound(t *testing.T, w way, hub *localhub.Hub, address string) {
 		t.Fatal(err)
 	}
 	defer device.Close(ctx)
-	if err := service.Send(ctx, "dev1", &iothub.Message{ID: "m", Body: []byte("hello"), Ack: iothub.AckFull}); err != nil {
+	body := bytes.Repeat([]byte("0123456789"), 6500) // more than some buffers on the way
+	if err := service.Send(ctx, "dev1", &iothub.Message{ID: "m", Body: body, Ack: iothub.AckFull}); err != nil {
 		t.Fatal(err)
 	}
 	d, err := device.Receive(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := string(d.Body), "hello"; got != want {
-		t.Errorf("body = %q, want %q", got, want)
+	if !bytes.Equal(d.Body, body) {
+		t.Errorf("got a body of %d bytes, want the %d that were sent", len(d.Body), len(body))
 	}
 	if err := d.Complete(ctx); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,6 @@ func (r route) dialWebSocket(ctx context.Context) (net.Conn, error) {
 		_ = socket.CloseNow() // it is of no use
 		return nil, fmt.Errorf("WebSocket to %s: the server does not speak %s", r.address(), websocketSubprotocol)
 	}
-	socket.SetReadLimit(-1) // AMQP has its own limits, and the bytes are streamed
 	stream := &socketStream{
 		Conn:   websocket.NetConn(context.WithoutCancel(ctx), socket, websocket.MessageBinary),
 		socket: socket,
