@@ -18,19 +18,11 @@ type (
 		SentAt    string `json:"sentAt"`
 	}
 	dryRunEvent struct {
-		Event           string            `json:"event"`
-		N               int               `json:"n"`
-		DeviceID        string            `json:"deviceId"`
-		MessageID       string            `json:"messageId"`
-		CorrelationID   string            `json:"correlationId"`
-		UserID          string            `json:"userId"`
-		ContentType     string            `json:"contentType"`
-		ContentEncoding string            `json:"contentEncoding"`
-		Payload         string            `json:"payload"`
-		PayloadEncoding string            `json:"payloadEncoding"` // utf8 or base64
-		Properties      map[string]string `json:"properties"`
-		Ack             iothub.Ack        `json:"ack"`
-		ExpiryTimeUTC   string            `json:"expiryTimeUtc"`
+		Event string `json:"event"`
+		N     int    `json:"n"`
+		console.MessageFields
+		Ack           iothub.Ack `json:"ack"`
+		ExpiryTimeUTC string     `json:"expiryTimeUtc"`
 	}
 	feedbackEvent struct {
 		Event              string        `json:"event"`

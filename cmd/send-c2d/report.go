@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -42,16 +41,12 @@ func (r *report) sent(out outgoing) error {
 // dryRun shows a message that would be sent.
 func (r *report) dryRun(out outgoing) error {
 	m := &out.message
-	payload, encoding := console.Payload(m.Body)
 	if r.settings.Output == console.OutputJSON {
 		return r.console.PrintJSON(dryRunEvent{
-			Event: "dry-run", N: out.n, DeviceID: out.device, MessageID: m.ID,
-			CorrelationID: m.CorrelationID, UserID: m.UserID,
-			ContentType: m.ContentType, ContentEncoding: m.ContentEncoding,
-			Payload: payload, PayloadEncoding: encoding, Properties: maps.Collect(maps.All(m.Properties)), // {} rather than null
-			Ack: m.Ack, ExpiryTimeUTC: console.Timestamp(m.Expiry),
+			"dry-run", out.n, console.NewMessageFields(out.device, m), m.Ack, console.Timestamp(m.Expiry),
 		})
 	}
+	payload, encoding := console.Payload(m.Body)
 	if encoding == "base64" {
 		payload += " (base64)"
 	}

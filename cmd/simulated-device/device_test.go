@@ -149,19 +149,3 @@ func TestParseFormat(t *testing.T) {
 		}
 	}
 }
-
-func TestEventPrintable(t *testing.T) {
-	t.Parallel()
-	const attack, shown = "\x1b[31m", `\x1b[31m`
-	e := event{
-		MessageID: attack, CorrelationID: attack, UserID: attack, ContentType: attack, ContentEncoding: attack,
-		Payload: attack, Properties: map[string]string{attack: attack},
-	}
-	want := event{
-		MessageID: shown, CorrelationID: shown, UserID: shown, ContentType: shown, ContentEncoding: shown,
-		Payload: shown, Properties: map[string]string{shown: shown},
-	}
-	if diff := cmp.Diff(want, e.printable()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}

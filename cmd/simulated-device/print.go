@@ -153,7 +153,7 @@ func (p *printer) decided(d *iothub.Delivery, o outcome) error {
 	switch e := newEvent(p.total-1, d, o, p.at); {
 	case p.template != nil:
 		if p.console.OnTerminal() {
-			e = e.printable()
+			e.MessageFields = e.Printable()
 		}
 		var b strings.Builder // a message is printed wholly or not at all
 		if err := p.template.Execute(&b, e); err != nil {
