@@ -167,7 +167,8 @@ func (b *book) readOne(ctx context.Context, feedback *iothub.FeedbackReceiver) e
 
 // settleAll empties the hub and compares the books.
 func (b *book) settleAll(t *testing.T, address string) {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	const sync = 20 * time.Millisecond // the hub writes each change to the disk
+	ctx, cancel := context.WithTimeout(t.Context(), patience+time.Duration(len(b.acked))*sync)
 	defer cancel()
 	device, err := iothub.DialDevice(ctx, keptString(address, "DeviceId=myFirstDevice"), nil)
 	if err != nil {
