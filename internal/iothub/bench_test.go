@@ -3,6 +3,7 @@ package iothub_test
 import (
 	"fmt"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,14 +58,15 @@ func BenchmarkSend(b *testing.B) {
 	}
 	defer conn.Close()
 	const batch = 100
+	senders := newTeam(b, batch)
 	body := make([]byte, 1024)
 	ours := func() error {
-		return atOnce(batch, func(i int) error {
+		return senders.each(batch, func(i int) error {
 			return service.Send(b.Context(), "dev1", &iothub.Message{ID: fmt.Sprint(i), Body: body})
 		})
 	}
 	bare := func() error {
-		return atOnce(batch, func(i int) error { return sender.Send(b.Context(), bareMessage(fmt.Sprint(i), "dev1", body), nil) })
+		return senders.each(batch, func(i int) error { return sender.Send(b.Context(), bareMessage(fmt.Sprint(i), "dev1", body), nil) })
 	}
 	turns(b, ours, bare)
 }
@@ -74,6 +76,7 @@ func BenchmarkSend(b *testing.B) {
 func BenchmarkTap(b *testing.B) {
 	address := benchHub(b)
 	const batch = 100
+	senders := newTeam(b, batch)
 	body := make([]byte, 1024)
 	send := func(wrap func(net.Conn) net.Conn) func() error {
 		sender, conn, err := bareSender(b.Context(), address, wrap)
@@ -82,7 +85,7 @@ func BenchmarkTap(b *testing.B) {
 		}
 		b.Cleanup(func() { conn.Close() })
 		return func() error {
-			return atOnce(batch, func(i int) error { return sender.Send(b.Context(), bareMessage(fmt.Sprint(i), "dev1", body), nil) })
+			return senders.each(batch, func(i int) error { return sender.Send(b.Context(), bareMessage(fmt.Sprint(i), "dev1", body), nil) })
 		}
 	}
 	turns(b, send(iothub.NewTap), send(unwrapped))
@@ -147,13 +150,33 @@ func mustDialService(b *testing.B, address string) *iothub.Service {
 	return service
 }
 
-// atOnce runs f n times at once and returns one of its errors.
-func atOnce(n int, f func(i int) error) error {
+// team is goroutines that send at once, one message after the other. They stay,
+// and with them their stacks: growing a new one costs more than a message.
+type team chan func()
+
+func newTeam(b *testing.B, n int) team {
+	t := make(team)
+	var members sync.WaitGroup
+	for range n {
+		members.Go(func() {
+			for f := range t {
+				f()
+			}
+		})
+	}
+	b.Cleanup(func() {
+		close(t)
+		members.Wait()
+	})
+	return t
+}
+
+// each calls f n times, waits for all, and returns one of their errors.
+func (t team) each(n int, f func(i int) error) (failed error) {
 	errs := make(chan error, n)
 	for i := range n {
-		go func() { errs <- f(i) }()
+		t <- func() { errs <- f(i) }
 	}
-	var failed error
 	for range n {
 		if err := <-errs; err != nil {
 			failed = err
