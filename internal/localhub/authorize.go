@@ -2,7 +2,6 @@ package localhub
 
 import (
 	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -96,7 +95,7 @@ func (h *Hub) verify(text string) (grant, *amqpwire.Error) {
 	if !h.isHost(host) {
 		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token is for host %q, this is %q.", host, h.options.HostName)
 	}
-	g, key, refused := h.signer(token, scopesOf(token, host))
+	g, key, refused := h.signer(token, pathsOf(token, host))
 	g.resource, g.end = resource, token.Expiry().Add(clockSkew)
 	switch {
 	case refused != nil:
@@ -109,19 +108,14 @@ func (h *Hub) verify(text string) (grant, *amqpwire.Error) {
 	return g, nil
 }
 
-// scopesOf returns the paths below the hub that a token may mean. SDKs escape
-// the resource not at all (C, Python), once (Node) or, the ids in it, twice (C#).
-func scopesOf(token auth.Token, host string) (scopes []string) {
-	resource := token.RawResource()
-	for range 3 {
-		if path, ok := strings.CutPrefix(resource, host); ok && (path == "" || path[0] == '/') {
-			scopes = append(scopes, strings.TrimSuffix(path, "/"))
-		}
-		if decoded, err := url.PathUnescape(resource); err == nil {
-			resource = decoded
+// pathsOf returns the paths below the hub that a token may mean.
+func pathsOf(token auth.Token, host string) (paths []string) {
+	for _, scope := range token.Scopes() {
+		if path, ok := strings.CutPrefix(scope, host); ok && (path == "" || path[0] == '/') {
+			paths = append(paths, strings.TrimSuffix(path, "/"))
 		}
 	}
-	return scopes
+	return paths
 }
 
 // signer finds who must have signed the token: the policy that it names, else

@@ -96,7 +96,7 @@ type opportunities struct {
 // with what value.
 func (c *conn) strikes(name FaultName) (value string, yes bool) {
 	i := c.hub.injector.Load()
-	if i == nil || len(i.list) == 0 {
+	if len(i.list) == 0 {
 		return "", false
 	}
 	if c.chances.of != i {

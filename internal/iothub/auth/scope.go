@@ -12,18 +12,22 @@ import (
 // ".../devices/dev10" (Microsoft docs, "Control access to IoT Hub with shared
 // access signatures"). Hosts compare without port and case; ids keep their case.
 //
-// SDKs escape sr not at all (C, Python), once (Node) or, the ids in it, twice
-// (C#), and sign each of these. So sr counts as given and as decoded once and
-// twice; for an id such as "a%41" that makes the scope cover "aA" as well.
+// Any of [Token.Scopes] will do; for an id such as "a%41" that makes the token
+// cover "aA" as well.
 func (t Token) Covers(resource string) bool {
-	scope, want := t.RawResource(), segments(resource)
-	for range 3 {
-		if hasPrefix(want, segments(scope)) {
-			return true
-		}
-		scope = unescape(scope)
+	want := segments(resource)
+	return slices.ContainsFunc(t.Scopes(), func(scope string) bool { return hasPrefix(want, segments(scope)) })
+}
+
+// Scopes returns the resources that sr may mean: as given, and decoded once and
+// twice. SDKs escape it not at all (C, Python), once (Node) or, the ids in it,
+// twice (C#), and sign each of these.
+func (t Token) Scopes() []string {
+	scopes := []string{t.RawResource()}
+	for len(scopes) < 3 {
+		scopes = append(scopes, unescape(scopes[len(scopes)-1]))
 	}
-	return false
+	return scopes
 }
 
 // segments splits a resource at its slashes and normalises the host in front.
