@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
@@ -15,8 +14,9 @@ import (
 // target returns the connection string of the hub that the settings ask for:
 // theirs, or the local hub's.
 func target(s *console.Settings) (auth.ConnectionString, error) {
-	if impliesLocal(s) || s.Local != "" {
-		return localTarget(s)
+	if address, asked := s.LocalAddress(); asked || impliesLocal(s) {
+		cs := localhub.ServiceString(address)
+		return cs, s.CheckLocal(cs)
 	}
 	cs, err := auth.ParseService(connectionString(s))
 	switch {
@@ -24,15 +24,6 @@ func target(s *console.Settings) (auth.ConnectionString, error) {
 		return cs, console.Usage(err, "this is what simulated-device needs; a service string has SharedAccessKeyName=")
 	case err != nil:
 		return cs, console.Usage(err, "it looks like HostName=...;SharedAccessKeyName=...;SharedAccessKey=...")
-	}
-	return cs, nil
-}
-
-func localTarget(s *console.Settings) (auth.ConnectionString, error) {
-	address, _ := s.LocalAddress()
-	cs := localhub.ServiceString(address)
-	if err := cs.Validate(); err != nil {
-		return cs, console.Usage(fmt.Errorf("--local %q is no address of this machine", address), "it takes HOST:PORT, such as "+localhub.DefaultAddress)
 	}
 	return cs, nil
 }

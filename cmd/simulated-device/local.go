@@ -24,8 +24,8 @@ func (r *receiver) local(ctx context.Context, address string, asked bool) (auth.
 	if err := console.CheckDeviceID(device.ID); err != nil {
 		return cs, nil, err
 	}
-	if cs.Validate() != nil {
-		return cs, nil, console.Usage(fmt.Errorf("--local %q is no address of this machine", address), "it takes HOST:PORT, such as "+localhub.DefaultAddress)
+	if err := r.settings.CheckLocal(cs); err != nil {
+		return cs, nil, err
 	}
 	hub, err := r.startHub(ctx, address, device)
 	if err != nil {

@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"iothub-c2d/internal/iothub/auth"
 )
 
 // The environment variables, which are also the ones of Microsoft's samples.
@@ -93,6 +96,15 @@ func (s *Settings) LocalAddress() (address string, asked bool) {
 		return net.JoinHostPort(strings.Trim(s.Local, "[]"), port), true
 	}
 	return s.Local, true
+}
+
+// CheckLocal returns a usage error if the connection string of a local hub names
+// no address of this machine.
+func (s *Settings) CheckLocal(cs auth.ConnectionString) error {
+	if cs.Validate() == nil {
+		return nil
+	}
+	return Usage(fmt.Errorf("--local %q is no address of this machine", cs.HostName), "it takes HOST:PORT, such as "+s.localDefault)
 }
 
 // WithTimeout returns ctx with the whole run's time limit.
