@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
 )
 
@@ -53,6 +52,8 @@ func TestKilledHub(t *testing.T) {
 		*kills, len(book.acked), len(book.abandons), len(book.completed), len(book.reported), seed)
 }
 
+var keptDevice = localhub.Device{ID: localhub.DefaultDeviceID, Key: localhub.DefaultKey()}
+
 type keptHub struct {
 	cmd     *exec.Cmd
 	address string
@@ -88,12 +89,12 @@ type book struct {
 // calls begun when the first message is acknowledged.
 func (b *book) work(ctx context.Context, address string, round int, begun func()) {
 	options := &iothub.Options{NoReconnect: true}
-	service, err := iothub.DialService(ctx, keptString(address, "SharedAccessKeyName=service"), options)
+	service, err := iothub.DialService(ctx, localhub.ServiceString(address), options)
 	if err != nil {
 		return
 	}
 	defer service.Close()
-	device, err := iothub.DialDevice(ctx, keptString(address, "DeviceId=myFirstDevice"), options)
+	device, err := iothub.DialDevice(ctx, localhub.DeviceString(address, keptDevice), options)
 	if err != nil {
 		return
 	}
@@ -104,7 +105,7 @@ func (b *book) work(ctx context.Context, address string, round int, begun func()
 	}
 	for n := 0; ; n++ {
 		id := fmt.Sprintf("%d-%d", round, n)
-		if service.Send(ctx, "myFirstDevice", &iothub.Message{ID: id, Ack: iothub.AckFull}) != nil {
+		if service.Send(ctx, keptDevice.ID, &iothub.Message{ID: id, Ack: iothub.AckFull}) != nil {
 			return
 		}
 		b.acked[id] = true
@@ -170,13 +171,13 @@ func (b *book) settleAll(t *testing.T, address string) {
 	const sync = 20 * time.Millisecond // the hub writes each change to the disk
 	ctx, cancel := context.WithTimeout(t.Context(), patience+time.Duration(len(b.acked))*sync)
 	defer cancel()
-	device, err := iothub.DialDevice(ctx, keptString(address, "DeviceId=myFirstDevice"), nil)
+	device, err := iothub.DialDevice(ctx, localhub.DeviceString(address, keptDevice), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer device.Close(ctx)
 	b.untilQuiet(t, ctx, func(ctx context.Context) error { return b.completeOne(ctx, device) })
-	service, err := iothub.DialService(ctx, keptString(address, "SharedAccessKeyName=service"), nil)
+	service, err := iothub.DialService(ctx, localhub.ServiceString(address), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,12 +218,4 @@ func (b *book) untilQuiet(t *testing.T, ctx context.Context, step func(context.C
 			t.Fatal(err)
 		}
 	}
-}
-
-func keptString(address, who string) auth.ConnectionString {
-	cs, err := auth.ParseConnectionString("HostName=" + address + ";UseDevelopmentEmulator=true;SharedAccessKey=" + localhub.DefaultKey().Base64() + ";" + who)
-	if err != nil {
-		panic(err)
-	}
-	return cs
 }

@@ -44,12 +44,10 @@ func (c cancelCase) run(t *testing.T) {
 	defer w.close()
 	p := newProbe(w)
 	var hub *faultnet.Conn
-	p.dial = func(context.Context) (net.Conn, error) {
-		client, server := faultnet.Pipe(socket)
+	p.dial = w.through(func(server net.Conn) net.Conn {
 		hub = faultnet.NewConn(server, 1)
-		w.served.Go(func() { w.hub.ServeConn(hub) })
-		return client, nil
-	}
+		return hub
+	})
 	s := w.service(t.Context(), iothub.Options{Dial: p.DialContext})
 	p.arm(noPhase, blow{})
 	hub.Delay(3*time.Second, 0) // of answers

@@ -2,14 +2,12 @@ package iothub_test
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
 	"net"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
-	"iothub-c2d/internal/faultnet"
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
 )
@@ -36,11 +34,9 @@ func TestUnreadableFeedback(t *testing.T) {
 		w := newWorld(t, 2, localhub.Options{})
 		defer w.close()
 		log := newLogbook()
-		s := w.service(t.Context(), iothub.Options{Logger: slog.New(log), Dial: func(context.Context) (net.Conn, error) {
-			client, server := faultnet.Pipe(socket)
-			w.served.Go(func() { w.hub.ServeConn(&garbler{Conn: server}) })
-			return client, nil
-		}})
+		s := w.service(t.Context(), iothub.Options{Logger: slog.New(log), Dial: w.through(func(server net.Conn) net.Conn {
+			return &garbler{Conn: server}
+		})})
 		f, err := s.ReceiveFeedback(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
-	"iothub-c2d/internal/faultnet"
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
@@ -52,12 +51,10 @@ func TestCloseWithoutReason(t *testing.T) {
 		defer w.close()
 		var hub net.Conn
 		log := newLogbook()
-		s := w.service(t.Context(), iothub.Options{Logger: slog.New(log), Dial: func(context.Context) (net.Conn, error) {
-			client, server := faultnet.Pipe(socket)
+		s := w.service(t.Context(), iothub.Options{Logger: slog.New(log), Dial: w.through(func(server net.Conn) net.Conn {
 			hub = server
-			w.served.Go(func() { w.hub.ServeConn(server) })
-			return client, nil
-		}})
+			return server
+		})})
 		time.Sleep(time.Minute)
 		frame, err := amqpwire.AppendFrame(nil, amqpwire.Frame{Body: &amqpwire.Close{}})
 		if err != nil {

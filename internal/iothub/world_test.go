@@ -57,10 +57,18 @@ func (w *world) close() {
 }
 
 // dial opens a pipe to the hub.
-func (w *world) dial(context.Context) (net.Conn, error) {
-	client, server := faultnet.Pipe(socket)
-	w.served.Go(func() { w.hub.ServeConn(server) })
-	return client, nil
+func (w *world) dial(ctx context.Context) (net.Conn, error) {
+	return w.through(func(server net.Conn) net.Conn { return server })(ctx)
+}
+
+// through returns a dialer whose pipes the hub gets as wrap returns them.
+func (w *world) through(wrap func(server net.Conn) net.Conn) func(context.Context) (net.Conn, error) {
+	return func(context.Context) (net.Conn, error) {
+		client, server := faultnet.Pipe(socket)
+		server = wrap(server)
+		w.served.Go(func() { w.hub.ServeConn(server) })
+		return client, nil
+	}
 }
 
 // dialer returns a dialer whose connections prepare gives faults.
