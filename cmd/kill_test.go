@@ -15,6 +15,7 @@ import (
 
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 var kills = flag.Int("kills", 15, "how often TestKilledHub kills the hub")
@@ -52,7 +53,7 @@ func TestKilledHub(t *testing.T) {
 		*kills, len(book.acked), len(book.abandons), len(book.completed), len(book.reported), seed)
 }
 
-var keptDevice = localhub.Device{ID: localhub.DefaultDeviceID, Key: localhub.DefaultKey()}
+var keptDevice = localhub.Device{ID: defaults.DeviceID, Key: defaults.Key()}
 
 type keptHub struct {
 	cmd     *exec.Cmd
@@ -89,12 +90,12 @@ type book struct {
 // calls begun when the first message is acknowledged.
 func (b *book) work(ctx context.Context, address string, round int, begun func()) {
 	options := &iothub.Options{NoReconnect: true}
-	service, err := iothub.DialService(ctx, localhub.ServiceString(address), options)
+	service, err := iothub.DialService(ctx, defaults.ServiceString(address), options)
 	if err != nil {
 		return
 	}
 	defer service.Close()
-	device, err := iothub.DialDevice(ctx, localhub.DeviceString(address, keptDevice), options)
+	device, err := iothub.DialDevice(ctx, defaults.DeviceString(address, keptDevice.ID, keptDevice.Key), options)
 	if err != nil {
 		return
 	}
@@ -171,13 +172,13 @@ func (b *book) settleAll(t *testing.T, address string) {
 	const sync = 20 * time.Millisecond // the hub writes each change to the disk
 	ctx, cancel := context.WithTimeout(t.Context(), patience+time.Duration(len(b.acked))*sync)
 	defer cancel()
-	device, err := iothub.DialDevice(ctx, localhub.DeviceString(address, keptDevice), nil)
+	device, err := iothub.DialDevice(ctx, defaults.DeviceString(address, keptDevice.ID, keptDevice.Key), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer device.Close(ctx)
 	b.untilQuiet(t, ctx, func(ctx context.Context) error { return b.completeOne(ctx, device) })
-	service, err := iothub.DialService(ctx, localhub.ServiceString(address), nil)
+	service, err := iothub.DialService(ctx, defaults.ServiceString(address), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

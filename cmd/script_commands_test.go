@@ -14,8 +14,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"iothub-c2d/internal/iothub/auth"
-	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
@@ -135,7 +135,7 @@ func cmdEnds(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // wrongKey is a key of no device or policy.
-var wrongKey = auth.NewKey([]byte("a key that no hub knows, but long"))
+var wrongKey = sas.NewKey([]byte("a key that no hub knows, but long"))
 
 // checkSecrets looks for keys and tokens in the outputs of a command.
 func checkSecrets(argv []string, out, errs string) error {
@@ -143,7 +143,7 @@ func checkSecrets(argv []string, out, errs string) error {
 	if slices.Contains(argv, "hub") {
 		text = errs // settings with the published key are its output
 	}
-	for _, secret := range []string{localhub.DefaultKey().Base64(), wrongKey.Base64(), "sig="} {
+	for _, secret := range []string{defaults.Key().Base64(), wrongKey.Base64(), "sig="} {
 		if strings.Contains(text, secret) {
 			return fmt.Errorf("%v prints the secret %q:\n%s", argv[0], secret, text)
 		}
@@ -165,8 +165,8 @@ func cmdHub(ts *testscript.TestScript, neg bool, args []string) {
 	address, _, _ = strings.Cut(address, "\n")
 	address = strings.TrimSuffix(address, ".")
 	ts.Setenv("HUB", address)
-	cs := localhub.DeviceString(address, localhub.Device{ID: localhub.DefaultDeviceID})
-	cs.Token = auth.NewToken(localhub.DefaultKey(), cs.Resource(), "", time.Now().Add(time.Hour))
+	cs := defaults.DeviceString(address, defaults.DeviceID, sas.Key{})
+	cs.Token = sas.NewToken(defaults.Key(), cs.Resource(), "", time.Now().Add(time.Hour))
 	ts.Setenv("SAS", cs.Reveal())
 }
 

@@ -40,9 +40,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rogpeppe/go-internal/testscript"
+	"iothub-c2d/internal/localhub/defaults"
 
-	"iothub-c2d/internal/localhub"
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // binaries is where TestMain has built the commands.
@@ -79,7 +79,7 @@ func TestScript(t *testing.T) {
 			env.Setenv("PATH", binaries+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			env.Setenv("LOCAL", loopbackAddress())
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // it is 1000 by default
-			env.Setenv("KEY", localhub.DefaultKey().Base64())
+			env.Setenv("KEY", defaults.Key().Base64())
 			env.Setenv("WRONGKEY", wrongKey.Base64())
 			env.Values[processesKey{}] = make(processes)
 			return listenInSilence(env)

@@ -14,18 +14,19 @@ const module = "iothub-c2d/"
 // allowed lists what each package may import of this module, and of others than
 // the standard library: itself, or what is below it.
 var allowed = map[string][]string{
-	"internal/amqpwire":    nil,
-	"internal/faultnet":    nil,
-	"internal/iothub/auth": nil,
+	"internal/amqpwire": nil,
+	"internal/faultnet": nil,
+	"internal/sas":      nil,
 	// The hub and the clients share no codec on the data path: a mistake in one
 	// shows up as a disagreement with the other. The clients have amqpwire for the
 	// tap and the trace only.
-	"internal/localhub": {"internal/amqpwire", "internal/faultnet", "internal/iothub/auth", "github.com/coder/websocket", "go.etcd.io/bbolt"},
-	"internal/iothub":   {"internal/amqpwire", "internal/iothub/auth", "github.com/Azure/go-amqp", "github.com/coder/websocket"},
-	"internal/console":  {"internal/iothub", "github.com/joho/godotenv", "github.com/spf13"},
-	"cmd/send-c2d":      {"internal/console", "internal/iothub", "internal/localhub", "github.com/spf13"},
+	"internal/localhub/defaults": {"internal/sas"},
+	"internal/localhub":          {"internal/localhub/defaults", "internal/amqpwire", "internal/faultnet", "internal/sas", "github.com/coder/websocket", "go.etcd.io/bbolt"},
+	"internal/iothub":            {"internal/amqpwire", "internal/sas", "github.com/Azure/go-amqp", "github.com/coder/websocket"},
+	"internal/console":           {"internal/iothub", "internal/sas", "github.com/joho/godotenv", "github.com/spf13"},
+	"cmd/send-c2d":               {"internal/console", "internal/iothub", "internal/sas", "internal/localhub/defaults", "github.com/spf13"},
 	"cmd/simulated-device": {
-		"internal/console", "internal/iothub", "internal/localhub", "github.com/joho/godotenv", "github.com/spf13",
+		"internal/console", "internal/iothub", "internal/sas", "internal/localhub", "github.com/joho/godotenv", "github.com/spf13",
 	},
 	// These two are tests only.
 	"cmd":      nil,

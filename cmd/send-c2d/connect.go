@@ -7,20 +7,20 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
-	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 // target returns the connection string of the hub that the settings ask for:
 // theirs, or the local hub's.
-func target(s *console.Settings) (auth.ConnectionString, error) {
+func target(s *console.Settings) (sas.ConnectionString, error) {
 	if address, asked := s.LocalAddress(); asked || impliesLocal(s) {
-		cs := localhub.ServiceString(address)
+		cs := defaults.ServiceString(address)
 		return cs, s.CheckLocal(cs)
 	}
-	cs, err := auth.ParseService(connectionString(s))
+	cs, err := sas.ParseService(connectionString(s))
 	switch {
-	case errors.Is(err, auth.ErrDeviceString):
+	case errors.Is(err, sas.ErrDeviceString):
 		return cs, console.Usage(err, "this is what simulated-device needs; a service string has SharedAccessKeyName=")
 	case err != nil:
 		return cs, console.Usage(err, "it looks like HostName=...;SharedAccessKeyName=...;SharedAccessKey=...")
@@ -39,7 +39,7 @@ func connectionString(s *console.Settings) string {
 }
 
 // connect opens the back end's connection to a hub.
-func connect(ctx context.Context, c *console.Console, s *console.Settings, hub auth.ConnectionString) (*iothub.Service, error) {
+func connect(ctx context.Context, c *console.Console, s *console.Settings, hub sas.ConnectionString) (*iothub.Service, error) {
 	options, err := way(c, s, hub)
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func connect(ctx context.Context, c *console.Console, s *console.Settings, hub a
 }
 
 // way returns the way to a hub that the settings ask for.
-func way(c *console.Console, s *console.Settings, hub auth.ConnectionString) (*iothub.Options, error) {
+func way(c *console.Console, s *console.Settings, hub sas.ConnectionString) (*iothub.Options, error) {
 	if impliesLocal(s) {
 		c.Note("No %s is set: using the local hub at %s.", console.EnvService, hub.HostName)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // monitor is the feedback subcommand: it prints feedback as it comes.
@@ -47,7 +47,7 @@ there as a whole.`,
 	f.SetNormalizeFunc(shortNames)
 	f.IntVarP(&m.count, "count", "C", 0, "stop after `N` records (or more: a batch is printed to its end)")
 	f.BoolVar(&m.peek, "peek", false, "leave all records for others")
-	s.AddFlags(c, cmd, localhub.DefaultAddress)
+	s.AddFlags(c, cmd, defaults.Address)
 	return cmd
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"iothub-c2d/internal/console"
-	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 func main() {
@@ -29,7 +29,7 @@ next: {{.N}} is its number, from 0, {{.Device}} the device, {{.Now}} the time an
 as in: send-c2d -- feedback
 
 Give it the service connection string of the hub in IOTHUB_CONNECTION_STRING or
-in a .env file. Without one it looks for a local hub on ` + localhub.DefaultAddress + `, such as
+in a .env file. Without one it looks for a local hub on ` + defaults.Address + `, such as
 simulated-device brings.`,
 		Example: `  send-c2d "hello"                              # wait until the device has it
   send-c2d                                      # the tutorial's message
@@ -44,7 +44,7 @@ simulated-device brings.`,
 		},
 	}
 	s.addFlags(cmd)
-	s.settings.AddFlags(c, cmd, localhub.DefaultAddress)
+	s.settings.AddFlags(c, cmd, defaults.Address)
 	cmd.AddCommand(newFeedbackCommand(c, &s.settings), newPurgeCommand(c, &s.settings))
 	return cmd
 }

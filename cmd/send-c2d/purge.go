@@ -8,7 +8,7 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // purger is the purge subcommand: it empties the queues of devices.
@@ -36,7 +36,7 @@ whatever --protocol says, and --trace does not show it.`,
 	}
 	cmd.Flags().SortFlags = false
 	addDeviceFlag(cmd.Flags(), &p.devices, "to remove the messages of")
-	s.AddFlags(c, cmd, localhub.DefaultAddress)
+	s.AddFlags(c, cmd, defaults.Address)
 	return cmd
 }
 

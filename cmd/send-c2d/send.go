@@ -11,7 +11,7 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // sender is the program's main job: the tutorial's
@@ -29,7 +29,7 @@ type sender struct {
 	inFlight  int
 	dryRun    bool
 
-	hub      auth.ConnectionString
+	hub      sas.ConnectionString
 	report   report
 	service  *iothub.Service
 	full     fullQueues

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"iothub-c2d/internal/console"
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // certificateFiles are the flags of an X.509 device.
@@ -21,7 +21,7 @@ func (c *certificateFiles) addFlags(f *pflag.FlagSet) {
 }
 
 // certificate loads the device's certificate, if that is how it authenticates.
-func (r *receiver) certificate(cs auth.ConnectionString) ([]tls.Certificate, error) {
+func (r *receiver) certificate(cs sas.ConnectionString) ([]tls.Certificate, error) {
 	c := r.files
 	switch {
 	case c.cert == "" && c.key == "" && !cs.X509:

@@ -11,8 +11,8 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
-	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 // receiver is the program's main job: the tutorial's SimulatedDevice.py.
@@ -31,7 +31,7 @@ type receiver struct {
 func (r *receiver) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringVarP(&r.deviceID, "device-id", "d", "", "device `ID` to be, on the local hub (default "+localhub.DefaultDeviceID+")")
+	f.StringVarP(&r.deviceID, "device-id", "d", "", "device `ID` to be, on the local hub (default "+defaults.DeviceID+")")
 	f.IntVarP(&r.count, "count", "C", 0, "stop after `N` settled messages")
 	f.Var(&r.idle, "exit-when-idle", "stop after this long without a message")
 	f.IntVar(&r.prefetch, "prefetch", 0, "messages to hold at once; the lock of each is running (default 10; 1 with --exec or --settle-delay, 1000 to leave some unsettled)")
@@ -88,15 +88,15 @@ func (r *receiver) prepare() error {
 
 // target returns the device's connection string and, if it is for a local hub
 // that is served here, the hub.
-func (r *receiver) target(ctx context.Context) (auth.ConnectionString, *ownHub, error) {
+func (r *receiver) target(ctx context.Context) (sas.ConnectionString, *ownHub, error) {
 	text := cmp.Or(r.settings.ConnectionString, r.settings.Get(console.EnvDevice))
 	local, asked := r.settings.LocalAddress()
 	if asked || text == "" {
 		return r.local(ctx, local, asked)
 	}
-	cs, err := auth.ParseDevice(text)
+	cs, err := sas.ParseDevice(text)
 	switch {
-	case errors.Is(err, auth.ErrServiceString):
+	case errors.Is(err, sas.ErrServiceString):
 		return cs, nil, console.Usage(err, "this is what send-c2d needs; a device's own string has DeviceId=")
 	case err != nil:
 		return cs, nil, console.Usage(err, "it looks like HostName=...;DeviceId=...;SharedAccessKey=...")
@@ -107,7 +107,7 @@ func (r *receiver) target(ctx context.Context) (auth.ConnectionString, *ownHub, 
 	return cs, nil, nil
 }
 
-func (r *receiver) connect(ctx context.Context, cs auth.ConnectionString) (*iothub.Device, error) {
+func (r *receiver) connect(ctx context.Context, cs sas.ConnectionString) (*iothub.Device, error) {
 	options, err := r.console.ClientOptions(&r.settings, cs)
 	if err != nil {
 		return nil, err

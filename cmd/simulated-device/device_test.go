@@ -8,8 +8,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 func TestParseRule(t *testing.T) {
@@ -54,12 +55,12 @@ func FuzzParseRule(f *testing.F) {
 
 func TestParseDevice(t *testing.T) {
 	t.Parallel()
-	key := localhub.DefaultKey()
-	other := auth.NewKey([]byte("other"))
+	key := defaults.Key()
+	other := sas.NewKey([]byte("other"))
 	for _, test := range []struct {
 		text string
 		id   string // empty: an error
-		key  auth.Key
+		key  sas.Key
 	}{
 		{"one", "one", key},
 		{"one=" + other.Base64(), "one", other},

@@ -13,8 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"iothub-c2d/internal/console"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 // hubServer is the hub subcommand: the local hub alone.
@@ -48,7 +49,7 @@ on standard output, in the form of a .env file.`,
 func (h *hubServer) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringArrayVar(&h.listen, "listen", []string{localhub.DefaultAddress}, "`ADDR` to listen at (repeat; port 0: any)")
+	f.StringArrayVar(&h.listen, "listen", []string{defaults.Address}, "`ADDR` to listen at (repeat; port 0: any)")
 	h.registry.addFlags(f)
 	f.StringVar(&h.options.HostName, "host", "localhost", "`NAME` of the hub in its certificate and tokens")
 	f.StringVar(&h.caOut, "ca-out", "", "write the CA certificate, which clients need for TLS, to `FILE` (PEM)")
@@ -87,7 +88,7 @@ func (h *hubServer) make() (*localhub.Hub, error) {
 	if err := h.tuning.apply(&h.options); err != nil {
 		return nil, err
 	}
-	cs := localhub.ServiceString(h.options.HostName)
+	cs := defaults.ServiceString(h.options.HostName)
 	cs.UseDevelopmentEmulator = false // any name will do
 	if cs.Validate() != nil {
 		return nil, console.Usagef("--host %q is not a host name", h.options.HostName)
@@ -147,14 +148,14 @@ func listenError(err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return console.Fail(err, console.ExitFailed, "another hub may run there; --listen 127.0.0.1:0 takes any free port")
 	}
-	return console.Usage(err, "--listen takes HOST:PORT of this machine, such as "+localhub.DefaultAddress)
+	return console.Usage(err, "--listen takes HOST:PORT of this machine, such as "+defaults.Address)
 }
 
 // announce prints the settings that make the tools use this hub.
 func (h *hubServer) announce(listeners []net.Listener) error {
 	address := loopbackAddress(listeners[0].Addr())
 	first := h.options.Devices[0]
-	service, device := localhub.ServiceString(address), localhub.DeviceString(address, first)
+	service, device := defaults.ServiceString(address), defaults.DeviceString(address, first.ID, first.Key)
 	if h.options.HostName != "localhost" {
 		service, device = h.overTLS(service, address), h.overTLS(device, address)
 	}
@@ -184,7 +185,7 @@ func envLine(name, value string) (string, error) {
 }
 
 // overTLS makes a connection string one for the hub by its own name, with TLS.
-func (h *hubServer) overTLS(cs auth.ConnectionString, address string) auth.ConnectionString {
+func (h *hubServer) overTLS(cs sas.ConnectionString, address string) sas.ConnectionString {
 	_, port, _ := net.SplitHostPort(address) // of a listener: cannot fail
 	cs.HostName = net.JoinHostPort(h.options.HostName, port)
 	cs.UseDevelopmentEmulator = false

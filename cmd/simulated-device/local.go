@@ -9,18 +9,19 @@ import (
 	"syscall"
 
 	"iothub-c2d/internal/console"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 // local returns the connection string for the local hub at address, and the hub
 // if it is started here: unless one is there already.
-func (r *receiver) local(ctx context.Context, address string, asked bool) (auth.ConnectionString, *ownHub, error) {
+func (r *receiver) local(ctx context.Context, address string, asked bool) (sas.ConnectionString, *ownHub, error) {
 	device := localhub.Device{
-		ID:  cmp.Or(r.deviceID, r.settings.Get(console.EnvDeviceID), localhub.DefaultDeviceID),
-		Key: localhub.DefaultKey(),
+		ID:  cmp.Or(r.deviceID, r.settings.Get(console.EnvDeviceID), defaults.DeviceID),
+		Key: defaults.Key(),
 	}
-	cs := localhub.DeviceString(address, device)
+	cs := defaults.DeviceString(address, device.ID, device.Key)
 	if err := console.CheckDeviceID(device.ID); err != nil {
 		return cs, nil, err
 	}
@@ -57,7 +58,7 @@ func (r *receiver) startHub(ctx context.Context, address string, device localhub
 		return nil, nil
 	}
 	if err != nil {
-		return nil, console.Usage(fmt.Errorf("local hub: %w", err), "--local takes HOST:PORT of this machine, such as "+localhub.DefaultAddress)
+		return nil, console.Usage(fmt.Errorf("local hub: %w", err), "--local takes HOST:PORT of this machine, such as "+defaults.Address)
 	}
 	hub, err := localhub.New(&localhub.Options{
 		Devices: []localhub.Device{device},

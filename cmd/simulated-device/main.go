@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"iothub-c2d/internal/console"
-	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 func main() {
@@ -25,7 +25,7 @@ func newCommand(c *console.Console) *cobra.Command {
 cloud-to-device message and settles it.
 
 Give it the device's connection string in IOTHUB_DEVICE_CONNECTION_STRING or in
-a .env file. Without one it serves a local hub on ` + localhub.DefaultAddress + ` and connects
+a .env file. Without one it serves a local hub on ` + defaults.Address + ` and connects
 to that, so that everything can be tried without an Azure account.`,
 		Example: `  simulated-device                    # then, in another terminal: send-c2d "hello"
   simulated-device --count 1          # stop after one message
@@ -34,7 +34,7 @@ to that, so that everything can be tried without an Azure account.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}
 	r.addFlags(cmd)
-	r.settings.AddFlags(c, cmd, localhub.DefaultAddress)
+	r.settings.AddFlags(c, cmd, defaults.Address)
 	cmd.AddCommand(newHubCommand(c, &r.settings))
 	return cmd
 }

@@ -12,6 +12,7 @@ import (
 	"iothub-c2d/internal/faultnet"
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // TestHubThatDoesNotAnswer checks that a settlement which is not confirmed
@@ -19,7 +20,7 @@ import (
 func TestHubThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		hub, err := localhub.New(&localhub.Options{Devices: []localhub.Device{{ID: "dev1", Key: localhub.DefaultKey()}}})
+		hub, err := localhub.New(&localhub.Options{Devices: []localhub.Device{{ID: "dev1", Key: defaults.Key()}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +32,7 @@ func TestHubThatDoesNotAnswer(t *testing.T) {
 			served.Go(func() { hub.ServeConn(server) })
 			return client, nil
 		}}
-		service, err := iothub.DialService(t.Context(), localhub.ServiceString(localhub.DefaultAddress), options)
+		service, err := iothub.DialService(t.Context(), defaults.ServiceString(defaults.Address), options)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +40,7 @@ func TestHubThatDoesNotAnswer(t *testing.T) {
 		if err := service.Send(t.Context(), "dev1", &iothub.Message{Body: []byte("hello")}); err != nil {
 			t.Fatal(err)
 		}
-		device, err := iothub.DialDevice(t.Context(), localhub.DeviceString(localhub.DefaultAddress, localhub.Device{ID: "dev1", Key: localhub.DefaultKey()}), options)
+		device, err := iothub.DialDevice(t.Context(), defaults.DeviceString(defaults.Address, "dev1", defaults.Key()), options)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,8 +9,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"iothub-c2d/internal/console"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 // registry is the devices of a hub, as flags name them.
@@ -20,7 +21,7 @@ type registry struct {
 }
 
 func (r *registry) addFlags(f *pflag.FlagSet) {
-	f.StringArrayVar(&r.ids, "device", []string{localhub.DefaultDeviceID}, "register the device `ID[=KEY]` (repeat)")
+	f.StringArrayVar(&r.ids, "device", []string{defaults.DeviceID}, "register the device `ID[=KEY]` (repeat)")
 	f.StringArrayVar(&r.thumbprints, "thumbprint", nil, "let the device log in with the certificate that has this hash, `ID=SHA1|SHA256` (repeat)")
 }
 
@@ -48,13 +49,13 @@ func (r *registry) devices() (devices []localhub.Device, err error) {
 // parseDevice reads ID[=KEY]. An id may hold = as well, so the key is what
 // follows the first = after which all is base64.
 func parseDevice(text string) (localhub.Device, error) {
-	d := localhub.Device{ID: text, Key: localhub.DefaultKey()}
+	d := localhub.Device{ID: text, Key: defaults.Key()}
 	found := !strings.Contains(text, "=")
 	for i := 0; i < len(text) && !found; i++ {
 		if text[i] != '=' {
 			continue
 		}
-		if key, err := auth.ParseKey(text[i+1:]); err == nil {
+		if key, err := sas.ParseKey(text[i+1:]); err == nil {
 			d, found = localhub.Device{ID: text[:i], Key: key}, true
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // The environment variables, which are also the ones of Microsoft's samples.
@@ -100,7 +100,7 @@ func (s *Settings) LocalAddress() (address string, asked bool) {
 
 // CheckLocal returns a usage error if the connection string of a local hub names
 // no address of this machine.
-func (s *Settings) CheckLocal(cs auth.ConnectionString) error {
+func (s *Settings) CheckLocal(cs sas.ConnectionString) error {
 	if cs.Validate() == nil {
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // Transport are the flags about the way to the hub.
@@ -67,7 +67,7 @@ func (p *protocolValue) String() string { return string(*p) }
 func (*protocolValue) Type() string { return "word" }
 
 // ClientOptions returns how to connect to the hub of a connection string.
-func (c *Console) ClientOptions(s *Settings, cs auth.ConnectionString) (*iothub.Options, error) {
+func (c *Console) ClientOptions(s *Settings, cs sas.ConnectionString) (*iothub.Options, error) {
 	t := &s.Transport
 	roots, err := t.roots()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 func TestBackoff(t *testing.T) {
@@ -175,7 +175,7 @@ func TestGate(t *testing.T) {
 func TestDropEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(auth.ConnectionString{}, nil)
+		c := newClient(sas.ConnectionString{}, nil)
 		if err := c.attempts.gate.enter(t.Context()); err != nil { // as who dials does
 			t.Fatal(err)
 		}

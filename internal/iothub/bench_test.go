@@ -11,6 +11,7 @@ import (
 
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // The benchmarks measure this package and bare go-amqp in turns, against the
@@ -42,7 +43,7 @@ func benchHub(b *testing.B) string {
 		Gateway:  localhub.GatewayV1,
 		MaxQueue: 1 << 30,
 		Devices: []localhub.Device{
-			{ID: "dev1", Key: localhub.DefaultKey()}, {ID: "dev2", Key: localhub.DefaultKey()},
+			{ID: "dev1", Key: defaults.Key()}, {ID: "dev2", Key: defaults.Key()},
 		},
 	})
 	return address

@@ -10,7 +10,7 @@ import (
 
 	"github.com/Azure/go-amqp"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // cbsAddress is the node for claims-based security (AMQP CBS 1.0 working
@@ -35,10 +35,10 @@ type cbs struct {
 }
 
 // authenticate puts the first token, and sees to it that the next ones follow.
-func authenticate(ctx context.Context, conn *amqp.Conn, cs auth.ConnectionString, o Options) (*cbs, error) {
+func authenticate(ctx context.Context, conn *amqp.Conn, cs sas.ConnectionString, o Options) (*cbs, error) {
 	// The name is the resource as it stands in a token, which is what the Node
 	// SDK sends.
-	c := &cbs{conn: conn, tokens: tokenSource(cs, o), name: auth.Escape(cs.Resource()), options: o}
+	c := &cbs{conn: conn, tokens: tokenSource(cs, o), name: sas.Escape(cs.Resource()), options: o}
 	if err := c.attach(ctx); err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // errClosed is the error of everything that is done with a closed client.
@@ -37,7 +37,7 @@ func (g gate) leave() { <-g }
 // client keeps a Service or a Device connected: it makes a connection when one
 // is needed and there is none.
 type client struct {
-	cs      auth.ConnectionString
+	cs      sas.ConnectionString
 	options Options
 
 	closing context.Context // ends when no new connection is to be made
@@ -49,7 +49,7 @@ type client struct {
 	health health
 }
 
-func newClient(cs auth.ConnectionString, options *Options) *client {
+func newClient(cs sas.ConnectionString, options *Options) *client {
 	o := options.withDefaults()
 	c := &client{
 		cs:       cs,

@@ -12,8 +12,8 @@ import (
 
 	"iothub-c2d/internal/faultnet"
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/sas"
 )
 
 // TestBlackHoleNoticed wants a network that swallows everything to be noticed
@@ -201,8 +201,8 @@ func TestReadyMadeTokenExpires(t *testing.T) {
 		w := newTokenWorld(t, 0)
 		defer w.close()
 		cs := deviceString(t, inMemory, "dev1")
-		cs.Token = auth.NewToken(cs.Key, cs.Resource(), "", time.Now().Add(time.Hour))
-		cs.Key = auth.Key{}
+		cs.Token = sas.NewToken(cs.Key, cs.Resource(), "", time.Now().Add(time.Hour))
+		cs.Key = sas.Key{}
 		p := newProbe(w.world)
 		d, err := iothub.DialDevice(t.Context(), cs, &iothub.Options{Dial: p.DialContext})
 		if err != nil {

@@ -7,15 +7,15 @@ import (
 
 	"github.com/Azure/go-amqp"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // receiveAddress returns where a device (or module) gets its messages. Source:
 // Microsoft docs, iot-hub-amqp-support.
-func receiveAddress(cs auth.ConnectionString) string {
-	address := "/devices/" + auth.Escape(cs.DeviceID)
+func receiveAddress(cs sas.ConnectionString) string {
+	address := "/devices/" + sas.Escape(cs.DeviceID)
 	if cs.ModuleID != "" {
-		address += "/modules/" + auth.Escape(cs.ModuleID)
+		address += "/modules/" + sas.Escape(cs.ModuleID)
 	}
 	return address + "/messages/devicebound"
 }
@@ -30,7 +30,7 @@ type Device struct {
 // DialDevice connects to the hub with a device connection string. The first
 // connection is tried once only. A second connection for the same device
 // displaces the first.
-func DialDevice(ctx context.Context, cs auth.ConnectionString, options *Options) (*Device, error) {
+func DialDevice(ctx context.Context, cs sas.ConnectionString, options *Options) (*Device, error) {
 	d := &Device{client: newClient(cs, options), id: cs.DeviceID}
 	d.receiver = newAttachment(d.client, func(ctx context.Context, session *amqp.Session) (*amqp.Receiver, error) {
 		return attachReceiver(ctx, session, receiveAddress(cs), d.client.options.Prefetch)

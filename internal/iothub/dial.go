@@ -12,7 +12,7 @@ import (
 
 	"github.com/Azure/go-amqp"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // Ports of AMQP. Source: the IANA registry.
@@ -42,7 +42,7 @@ func (c *connection) judge(err error) error {
 }
 
 // connect dials the hub of the connection string and authenticates.
-func connect(ctx context.Context, cs auth.ConnectionString, o Options) (*connection, error) {
+func connect(ctx context.Context, cs sas.ConnectionString, o Options) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
 	defer cancel()
 	r := route{cs, o}
@@ -103,7 +103,7 @@ func (c *connection) close() error {
 
 // route is the way to a hub.
 type route struct {
-	cs      auth.ConnectionString
+	cs      sas.ConnectionString
 	options Options
 }
 

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // TestConnectErrors names, for each way in which connecting goes wrong, what
@@ -84,7 +84,7 @@ func TestConnectErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			address := tt.server(t)
-			cs := secure(t, address, serviceKey+localhub.DefaultKey().Base64())
+			cs := secure(t, address, serviceKey+defaults.Key().Base64())
 			if tt.plain {
 				cs = serviceString(t, address)
 			}
@@ -108,7 +108,7 @@ func TestHostNameNotInCertificate(t *testing.T) {
 	defer server.Close()
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
-	cs := secure(t, server.Listener.Addr().String(), serviceKey+localhub.DefaultKey().Base64())
+	cs := secure(t, server.Listener.Addr().String(), serviceKey+defaults.Key().Base64())
 	_, err := iothub.DialService(t.Context(), cs, &iothub.Options{TLS: &tls.Config{RootCAs: pool}})
 	var mismatch x509.HostnameError
 	if !errors.As(err, &mismatch) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 func TestCheckLoopback(t *testing.T) {
@@ -50,7 +50,7 @@ func TestRouteAddress(t *testing.T) {
 		{"HostName=h.azure-devices.net;GatewayHostName=edge" + rest, AMQP, "edge:5671"},
 	}
 	for _, tt := range tests {
-		cs, err := auth.ParseConnectionString(tt.cs)
+		cs, err := sas.ParseConnectionString(tt.cs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestRouteAddress(t *testing.T) {
 // TestTLS wants what IoT Hub needs in a TLS configuration, whatever its base.
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	cs, err := auth.ParseConnectionString("HostName=h:15671;SharedAccessKeyName=service;SharedAccessKey=a2V5")
+	cs, err := sas.ParseConnectionString("HostName=h:15671;SharedAccessKeyName=service;SharedAccessKey=a2V5")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestTLS(t *testing.T) {
 // default.
 func TestUnknownProtocol(t *testing.T) {
 	t.Parallel()
-	_, err := route{auth.ConnectionString{HostName: "localhost"}, Options{Protocol: "mqtt"}}.dial(t.Context())
+	_, err := route{sas.ConnectionString{HostName: "localhost"}, Options{Protocol: "mqtt"}}.dial(t.Context())
 	if err == nil || !strings.Contains(err.Error(), `no protocol "mqtt"`) || remedyFor(err) != stop {
 		t.Errorf("dial = %v, want that there is no such protocol", err)
 	}
@@ -90,7 +90,7 @@ func TestUnknownProtocol(t *testing.T) {
 func TestPlainStaysHere(t *testing.T) {
 	t.Parallel()
 	address := elsewhere(t)
-	r := route{auth.ConnectionString{HostName: address, UseDevelopmentEmulator: true}, Options{}}
+	r := route{sas.ConnectionString{HostName: address, UseDevelopmentEmulator: true}, Options{}}
 	if c, err := r.dialTCP(t.Context(), address); err == nil || !strings.Contains(err.Error(), "not a loopback address") {
 		t.Errorf("dialTCP(%s) = %v, %v, want a refusal", address, c, err)
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/sas"
 )
 
 // TestFatalIsFatal wants what no attempt can mend to be tried once only.
@@ -20,20 +20,20 @@ func TestFatalIsFatal(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name  string
-		cs    func(t *testing.T) auth.ConnectionString
+		cs    func(t *testing.T) sas.ConnectionString
 		want  error
 		puts  int
 		links int
 	}{
-		{"wrong key", func(t *testing.T) auth.ConnectionString {
+		{"wrong key", func(t *testing.T) sas.ConnectionString {
 			cs := deviceString(t, inMemory, "dev1")
-			cs.Key = auth.NewKey([]byte("another key, of the right length"))
+			cs.Key = sas.NewKey([]byte("another key, of the right length"))
 			return cs
 		}, iothub.ErrUnauthorized, 1, 0},
-		{"unknown device", func(t *testing.T) auth.ConnectionString {
+		{"unknown device", func(t *testing.T) sas.ConnectionString {
 			return deviceString(t, inMemory, "dev9")
 		}, iothub.ErrNotFound, 1, 0},
-		{"unknown device, policy's key", func(t *testing.T) auth.ConnectionString {
+		{"unknown device, policy's key", func(t *testing.T) sas.ConnectionString {
 			cs := deviceString(t, inMemory, "dev9")
 			cs.KeyName = "device"
 			return cs

@@ -13,8 +13,9 @@ import (
 	"github.com/Azure/go-amqp"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 // TestBareLibraryFailsOnGatewayV2 shows why the tap is there: without it,
@@ -57,7 +58,7 @@ func bareSend(ctx context.Context, address string) error {
 // bareSender attaches a sender with nothing but go-amqp, on a stream that wrap
 // may put something around.
 func bareSender(ctx context.Context, address string, wrap func(net.Conn) net.Conn) (*amqp.Sender, *amqp.Conn, error) {
-	token := auth.NewToken(localhub.DefaultKey(), "localhost", "service", time.Now().Add(time.Hour)).Reveal()
+	token := sas.NewToken(defaults.Key(), "localhost", "service", time.Now().Add(time.Hour)).Reveal()
 	stream, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, nil, err
@@ -111,7 +112,7 @@ func TestManySendsOnOneSession(t *testing.T) {
 // bareReceiver receives as a device with nothing but go-amqp, in the mode that
 // this package uses too.
 func bareReceiver(ctx context.Context, address, device string) (*amqp.Receiver, *amqp.Conn, error) {
-	token := auth.NewToken(localhub.DefaultKey(), "localhost/devices/"+device, "", time.Now().Add(time.Hour)).Reveal()
+	token := sas.NewToken(defaults.Key(), "localhost/devices/"+device, "", time.Now().Add(time.Hour)).Reveal()
 	stream, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, nil, err

@@ -8,7 +8,7 @@ import (
 
 	"github.com/Azure/go-amqp"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // Ack says which outcomes of a message its sender wants feedback on.
@@ -43,7 +43,7 @@ type Message struct {
 func (m *Message) encode(deviceID string) *amqp.Message {
 	out := amqp.NewMessage(m.Body)
 	out.Properties = &amqp.MessageProperties{
-		To:              new("/devices/" + auth.Escape(deviceID) + "/messages/devicebound"),
+		To:              new("/devices/" + sas.Escape(deviceID) + "/messages/devicebound"),
 		ContentType:     optional(m.ContentType),
 		ContentEncoding: optional(m.ContentEncoding),
 	}

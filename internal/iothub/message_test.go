@@ -7,7 +7,7 @@ import (
 
 	"github.com/Azure/go-amqp"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 func TestEncodeMessage(t *testing.T) {
@@ -110,7 +110,7 @@ func TestDecodeMessage(t *testing.T) {
 
 func TestReceiveAddress(t *testing.T) {
 	t.Parallel()
-	for want, cs := range map[string]auth.ConnectionString{
+	for want, cs := range map[string]sas.ConnectionString{
 		"/devices/dev1/messages/devicebound":               {DeviceID: "dev1"},
 		"/devices/a%3Ab%23%3F/messages/devicebound":        {DeviceID: "a:b#?"},
 		"/devices/a%25/modules/m%3D1/messages/devicebound": {DeviceID: "a%", ModuleID: "m=1"},

@@ -14,6 +14,7 @@ import (
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // readRecording returns the frames that the SDK sent.
@@ -79,7 +80,7 @@ func recordRoundTrip(t *testing.T) (service, device []sentFrame) {
 	defer cancel()
 	_, address := startHub(t, &localhub.Options{
 		MaxDeliveryCount: 1,
-		Devices:          []localhub.Device{{ID: sdkDevice, Key: localhub.DefaultKey()}},
+		Devices:          []localhub.Device{{ID: sdkDevice, Key: defaults.Key()}},
 	})
 	var mu sync.Mutex
 	var fromService, fromDevice []byte

@@ -10,7 +10,7 @@ import (
 	"net/url"
 	"strings"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // restVersion is the version of the REST API that is spoken here, the one of
@@ -27,7 +27,7 @@ const maxAnswer = 64 << 10
 //
 // Source: Microsoft docs, REST API of IoT Hub, Purge Cloud To Device Message
 // Queue.
-func Purge(ctx context.Context, cs auth.ConnectionString, deviceID string, options *Options) (n int, err error) {
+func Purge(ctx context.Context, cs sas.ConnectionString, deviceID string, options *Options) (n int, err error) {
 	o := options.withDefaults()
 	o.Protocol = AMQPWS // it goes the same way: by HTTPS
 	ctx, cancel := context.WithTimeout(ctx, o.ConnectTimeout)

@@ -13,6 +13,7 @@ import (
 
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // TestPurge empties a queue, over every transport that a service has.
@@ -54,7 +55,7 @@ func TestPurgeOddIDs(t *testing.T) {
 	ids := []string{"a%41", "a#b?c", "a/b", "..", "käse", "$-:.+%_#*?!(),=@'"}
 	var devices []localhub.Device
 	for _, id := range ids {
-		devices = append(devices, localhub.Device{ID: id, Key: localhub.DefaultKey()})
+		devices = append(devices, localhub.Device{ID: id, Key: defaults.Key()})
 	}
 	_, address := startHub(t, &localhub.Options{Devices: devices})
 	for _, id := range ids {
@@ -74,8 +75,8 @@ func TestPurgeRefused(t *testing.T) {
 		text                      string
 	}{
 		{"wrong key", "service", "d3Jvbmc=", "dev1", iothub.ErrUnauthorized, "the hub answered 401 Unauthorized: The token for"},
-		{"policy of devices", "device", localhub.DefaultKey().Base64(), "dev1", iothub.ErrUnauthorized, "does not permit"},
-		{"unknown device", "service", localhub.DefaultKey().Base64(), "nobody", iothub.ErrNotFound, "the hub answered 404 Not Found: Device nobody"},
+		{"policy of devices", "device", defaults.Key().Base64(), "dev1", iothub.ErrUnauthorized, "does not permit"},
+		{"unknown device", "service", defaults.Key().Base64(), "nobody", iothub.ErrNotFound, "the hub answered 404 Not Found: Device nobody"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

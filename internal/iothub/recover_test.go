@@ -14,7 +14,7 @@ import (
 
 	"github.com/Azure/go-amqp"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // TestRemedyTable goes through the table, in all the places where go-amqp may
@@ -166,7 +166,7 @@ func TestHealthTellsOnce(t *testing.T) {
 func TestStaleErrors(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	c := newClient(auth.ConnectionString{}, nil)
+	c := newClient(sas.ConnectionString{}, nil)
 	old, current := new(connection), new(connection)
 	c.conn = current
 	if c.drop(ctx, old) || c.drop(ctx, nil) || c.conn != current {

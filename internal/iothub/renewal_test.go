@@ -12,8 +12,8 @@ import (
 
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/sas"
 )
 
 // logbook counts what is logged.
@@ -137,7 +137,7 @@ func TestReadyMadeTokenIsQuiet(t *testing.T) {
 			Logger: slog.New(log),
 			Tokens: func(context.Context) (iothub.Token, error) {
 				asked++
-				token := auth.NewToken(cs.Key, cs.Resource(), "", made.Add(life))
+				token := sas.NewToken(cs.Key, cs.Resource(), "", made.Add(life))
 				return iothub.NewToken(token.Reveal(), "servicebus.windows.net:sastoken", token.Expiry()), nil
 			},
 		})

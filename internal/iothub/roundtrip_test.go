@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 // startHub serves a local hub on a loopback port until the test ends, and
@@ -19,7 +20,7 @@ func startHub(t testing.TB, options *localhub.Options) (*localhub.Hub, string) {
 		options = &localhub.Options{}
 	}
 	if options.Devices == nil {
-		options.Devices = []localhub.Device{{ID: "dev1", Key: localhub.DefaultKey()}}
+		options.Devices = []localhub.Device{{ID: "dev1", Key: defaults.Key()}}
 	}
 	hub, err := localhub.New(options)
 	if err != nil {
@@ -40,21 +41,21 @@ func startHub(t testing.TB, options *localhub.Options) (*localhub.Hub, string) {
 	return hub, l.Addr().String()
 }
 
-func parse(t testing.TB, s string) auth.ConnectionString {
+func parse(t testing.TB, s string) sas.ConnectionString {
 	t.Helper()
-	cs, err := auth.ParseConnectionString(s)
+	cs, err := sas.ParseConnectionString(s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return cs
 }
 
-func deviceString(t testing.TB, address, id string) auth.ConnectionString {
-	return parse(t, "HostName="+address+";DeviceId="+id+";SharedAccessKey="+localhub.DefaultKey().Base64()+";UseDevelopmentEmulator=true")
+func deviceString(t testing.TB, address, id string) sas.ConnectionString {
+	return parse(t, "HostName="+address+";DeviceId="+id+";SharedAccessKey="+defaults.Key().Base64()+";UseDevelopmentEmulator=true")
 }
 
-func serviceString(t testing.TB, address string) auth.ConnectionString {
-	return parse(t, "HostName="+address+";SharedAccessKeyName=service;SharedAccessKey="+localhub.DefaultKey().Base64()+";UseDevelopmentEmulator=true")
+func serviceString(t testing.TB, address string) sas.ConnectionString {
+	return parse(t, "HostName="+address+";SharedAccessKeyName=service;SharedAccessKey="+defaults.Key().Base64()+";UseDevelopmentEmulator=true")
 }
 
 func TestRoundTrip(t *testing.T) {
@@ -105,6 +106,6 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-func newServiceToken() auth.Token {
-	return auth.NewToken(localhub.DefaultKey(), "localhost", "service", time.Now().Add(time.Hour))
+func newServiceToken() sas.Token {
+	return sas.NewToken(defaults.Key(), "localhost", "service", time.Now().Add(time.Hour))
 }

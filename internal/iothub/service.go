@@ -9,7 +9,7 @@ import (
 
 	"github.com/Azure/go-amqp"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // The back end's link addresses. Source: Microsoft docs, iot-hub-amqp-support.
@@ -38,7 +38,7 @@ type Service struct {
 
 // DialService connects to the hub with a service connection string. The first
 // connection is tried once only.
-func DialService(ctx context.Context, cs auth.ConnectionString, options *Options) (*Service, error) {
+func DialService(ctx context.Context, cs sas.ConnectionString, options *Options) (*Service, error) {
 	s := &Service{client: newClient(cs, options), turn: newGate()}
 	s.sender = newAttachment(s.client, attachSender)
 	if _, _, err := s.sender.get(ctx, 0); err != nil {

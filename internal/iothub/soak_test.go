@@ -16,6 +16,7 @@ import (
 	"iothub-c2d/internal/faultnet"
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 var (
@@ -82,7 +83,7 @@ func newSoak(t *testing.T, seed uint64, messages int) *soak {
 	faults.Seed = seed
 	options := localhub.Options{Faults: faults}
 	for _, id := range soakDevices {
-		options.Devices = append(options.Devices, localhub.Device{ID: id, Key: localhub.DefaultKey()})
+		options.Devices = append(options.Devices, localhub.Device{ID: id, Key: defaults.Key()})
 	}
 	return &soak{
 		world:    newWorld(t, messages, options),

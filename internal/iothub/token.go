@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"time"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // Token is what a client shows the hub to be let in. Its value is a secret, and
@@ -61,7 +61,7 @@ const sasTokenType = "servicebus.windows.net:sastoken"
 const DefaultSASTTL = time.Hour
 
 // tokenSource returns where the tokens for a hub come from.
-func tokenSource(cs auth.ConnectionString, o Options) TokenSource {
+func tokenSource(cs sas.ConnectionString, o Options) TokenSource {
 	if o.Tokens != nil {
 		return o.Tokens
 	}
@@ -70,14 +70,14 @@ func tokenSource(cs auth.ConnectionString, o Options) TokenSource {
 
 // signingSource returns a source of tokens signed with a key, or of the one
 // ready-made token that the connection string holds.
-func signingSource(cs auth.ConnectionString, ttl time.Duration) TokenSource {
+func signingSource(cs sas.ConnectionString, ttl time.Duration) TokenSource {
 	if ttl <= 0 {
 		ttl = DefaultSASTTL
 	}
 	return func(context.Context) (Token, error) {
 		token := cs.Token
 		if token.IsZero() {
-			token = auth.NewToken(cs.Key, cs.Resource(), cs.KeyName, time.Now().Add(ttl))
+			token = sas.NewToken(cs.Key, cs.Resource(), cs.KeyName, time.Now().Add(ttl))
 		}
 		if !time.Now().Before(token.Expiry()) {
 			return Token{}, finalError{fmt.Errorf("%w: the SharedAccessSignature expired at %s", ErrUnauthorized, token.Expiry().UTC().Format(time.RFC3339))}

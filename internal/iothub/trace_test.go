@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // lockedBuffer may be written by several goroutines.
@@ -73,7 +73,7 @@ func TestTrace(t *testing.T) {
 			t.Errorf("the trace has no %s:\n%s", want, got)
 		}
 	}
-	for _, secret := range []string{token, "sig=", localhub.DefaultKey().Base64()} {
+	for _, secret := range []string{token, "sig=", defaults.Key().Base64()} {
 		if strings.Contains(got, secret) {
 			t.Errorf("the trace shows a secret:\n%s", got)
 		}

@@ -18,20 +18,21 @@ import (
 	"time"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 // way is one way in: how both ends connect to a hub at an address.
 type way struct {
 	name    string
-	service func(t *testing.T, hub *localhub.Hub, address string) (auth.ConnectionString, *iothub.Options)
-	device  func(t *testing.T, hub *localhub.Hub, address string) (auth.ConnectionString, *iothub.Options)
+	service func(t *testing.T, hub *localhub.Hub, address string) (sas.ConnectionString, *iothub.Options)
+	device  func(t *testing.T, hub *localhub.Hub, address string) (sas.ConnectionString, *iothub.Options)
 }
 
 // secure returns a connection string without UseDevelopmentEmulator, for a hub
 // that is reached over TLS by the name in its certificate.
-func secure(t *testing.T, address, rest string) auth.ConnectionString {
+func secure(t *testing.T, address, rest string) sas.ConnectionString {
 	t.Helper()
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -52,20 +53,20 @@ func trust(hub *localhub.Hub) *tls.Config {
 }
 
 func ways() []way {
-	key := localhub.DefaultKey().Base64()
+	key := defaults.Key().Base64()
 	plain := func(o iothub.Options) way {
 		return way{
-			service: func(t *testing.T, _ *localhub.Hub, address string) (auth.ConnectionString, *iothub.Options) {
+			service: func(t *testing.T, _ *localhub.Hub, address string) (sas.ConnectionString, *iothub.Options) {
 				return serviceString(t, address), &o
 			},
-			device: func(t *testing.T, _ *localhub.Hub, address string) (auth.ConnectionString, *iothub.Options) {
+			device: func(t *testing.T, _ *localhub.Hub, address string) (sas.ConnectionString, *iothub.Options) {
 				return deviceString(t, address, "dev1"), &o
 			},
 		}
 	}
 	overTLS := func(o iothub.Options, service, device string) way {
-		end := func(rest string) func(*testing.T, *localhub.Hub, string) (auth.ConnectionString, *iothub.Options) {
-			return func(t *testing.T, hub *localhub.Hub, address string) (auth.ConnectionString, *iothub.Options) {
+		end := func(rest string) func(*testing.T, *localhub.Hub, string) (sas.ConnectionString, *iothub.Options) {
+			return func(t *testing.T, hub *localhub.Hub, address string) (sas.ConnectionString, *iothub.Options) {
 				o := o
 				o.TLS = trust(hub)
 				if device == x509Device && rest == device {
@@ -78,8 +79,8 @@ func ways() []way {
 	}
 	proxied := func(protocol iothub.Protocol) way {
 		w := overTLS(iothub.Options{Protocol: protocol}, serviceKey+key, deviceKey+key)
-		through := func(end func(*testing.T, *localhub.Hub, string) (auth.ConnectionString, *iothub.Options)) func(*testing.T, *localhub.Hub, string) (auth.ConnectionString, *iothub.Options) {
-			return func(t *testing.T, hub *localhub.Hub, address string) (auth.ConnectionString, *iothub.Options) {
+		through := func(end func(*testing.T, *localhub.Hub, string) (sas.ConnectionString, *iothub.Options)) func(*testing.T, *localhub.Hub, string) (sas.ConnectionString, *iothub.Options) {
+			return func(t *testing.T, hub *localhub.Hub, address string) (sas.ConnectionString, *iothub.Options) {
 				cs, o := end(t, hub, address)
 				o.Proxy = &url.URL{Scheme: "http", Host: startProxy(t, "user", "pass word"), User: url.UserPassword("user", "pass word")}
 				return cs, o
@@ -90,7 +91,7 @@ func ways() []way {
 	named := func(name string, w way) way { w.name = name; return w }
 	soon := time.Now().Add(time.Hour)
 	readyMade := func(resource, policy string) string {
-		return "SharedAccessSignature=" + auth.NewToken(localhub.DefaultKey(), resource, policy, soon).Reveal()
+		return "SharedAccessSignature=" + sas.NewToken(defaults.Key(), resource, policy, soon).Reveal()
 	}
 	return []way{
 		named("tcp", plain(iothub.Options{})),
@@ -117,7 +118,7 @@ func TestEveryWayIn(t *testing.T) {
 				t.Parallel()
 				hub, address := startHub(t, &localhub.Options{
 					Gateway: gateway,
-					Devices: []localhub.Device{{ID: "dev1", Key: localhub.DefaultKey(), Thumbprints: []string{thumbprint(clientCertificate)}}},
+					Devices: []localhub.Device{{ID: "dev1", Key: defaults.Key(), Thumbprints: []string{thumbprint(clientCertificate)}}},
 				})
 				goRound(t, w, hub, address)
 			})

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // TestWebSocketQuery wants a hub to be asked for no certificate by those who
@@ -16,8 +16,8 @@ import (
 func TestWebSocketQuery(t *testing.T) {
 	t.Parallel()
 	for rest, want := range map[string]string{
-		deviceKey + localhub.DefaultKey().Base64(): "iothub-no-client-cert=true",
-		x509Device: "",
+		deviceKey + defaults.Key().Base64(): "iothub-no-client-cert=true",
+		x509Device:                          "",
 	} {
 		asked := make(chan string, 1)
 		server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,7 @@ import (
 	"iothub-c2d/internal/faultnet"
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // world is a hub, pipes to it, and a ledger of all that happens. It lives in a
@@ -34,7 +35,7 @@ func newWorld(t testing.TB, messages int, options localhub.Options) *world {
 	t.Helper()
 	w := &world{t: t, ledger: newLedger(messages)}
 	if options.Devices == nil {
-		options.Devices = []localhub.Device{{ID: "dev1", Key: localhub.DefaultKey()}}
+		options.Devices = []localhub.Device{{ID: "dev1", Key: defaults.Key()}}
 	}
 	also := options.Observer
 	options.Observer = func(e localhub.Event) {

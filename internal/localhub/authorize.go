@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // Permission is what a shared access policy allows. Source: Microsoft docs,
@@ -23,7 +23,7 @@ const (
 // Policy is a shared access policy of the hub.
 type Policy struct {
 	Name        string
-	Key         auth.Key
+	Key         sas.Key
 	Permissions Permission
 }
 
@@ -86,7 +86,7 @@ func (g grants) until(p Permission, path string) (end time.Time) {
 
 // verify turns the text of a token into a grant, or says why it will not.
 func (h *Hub) verify(text string) (grant, *amqpwire.Error) {
-	token, err := auth.ParseToken(text)
+	token, err := sas.ParseToken(text)
 	if err != nil {
 		return grant{}, refusal(condUnauthorized, codeUnauthorized, "The token is malformed: %v.", err)
 	}
@@ -109,7 +109,7 @@ func (h *Hub) verify(text string) (grant, *amqpwire.Error) {
 }
 
 // pathsOf returns the paths below the hub that a token may mean.
-func pathsOf(token auth.Token, host string) (paths []string) {
+func pathsOf(token sas.Token, host string) (paths []string) {
 	for _, scope := range token.Scopes() {
 		if path, ok := strings.CutPrefix(scope, host); ok && (path == "" || path[0] == '/') {
 			paths = append(paths, strings.TrimSuffix(path, "/"))
@@ -120,21 +120,21 @@ func pathsOf(token auth.Token, host string) (paths []string) {
 
 // signer finds who must have signed the token: the policy that it names, else
 // the device whose path it carries. The grant is not complete yet.
-func (h *Hub) signer(token auth.Token, scopes []string) (grant, auth.Key, *amqpwire.Error) {
+func (h *Hub) signer(token sas.Token, scopes []string) (grant, sas.Key, *amqpwire.Error) {
 	if name := token.Policy(); name != "" {
 		policy, ok := h.policies[name]
 		if !ok {
-			return grant{}, auth.Key{}, refusal(condUnauthorized, codeUnauthorized, "There is no shared access policy %q.", name)
+			return grant{}, sas.Key{}, refusal(condUnauthorized, codeUnauthorized, "There is no shared access policy %q.", name)
 		}
 		return grant{policy: name, scopes: scopes, permissions: policy.Permissions}, policy.Key, nil
 	}
 	id, ok := h.owner(scopes)
 	if !ok {
-		return grant{}, auth.Key{}, refusal(condUnauthorized, codeUnauthorized, "The token for %q names neither a policy nor a device.", token.Resource())
+		return grant{}, sas.Key{}, refusal(condUnauthorized, codeUnauthorized, "The token for %q names neither a policy nor a device.", token.Resource())
 	}
 	key, ok := h.keys[id.device]
 	if !ok {
-		return grant{}, auth.Key{}, h.noDevice(id.device)
+		return grant{}, sas.Key{}, h.noDevice(id.device)
 	}
 	return grant{scopes: []string{id.path()}, permissions: DeviceConnect}, key, nil
 }

@@ -5,12 +5,14 @@ import (
 	"net/url"
 	"testing"
 	"time"
+
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // handmade is a token with the resource spelled as given.
 func handmade(sr, policy string) string {
 	se := fmt.Sprint(time.Now().Add(time.Hour).Unix())
-	text := "SharedAccessSignature sr=" + sr + "&sig=" + escapeBase64(DefaultKey().Sign(sr+"\n"+se)) + "&se=" + se
+	text := "SharedAccessSignature sr=" + sr + "&sig=" + escapeBase64(defaults.Key().Sign(sr+"\n"+se)) + "&se=" + se
 	if policy != "" {
 		text += "&skn=" + policy
 	}
@@ -32,7 +34,7 @@ func TestOddIDsInTokens(t *testing.T) {
 	odd := []string{"dev1", "a:b", "a@b", "a=b", "a#b", "a%b", "100%", "a+b", "x.localhost"}
 	options := Options{HostName: testHost}
 	for _, id := range odd {
-		options.Devices = append(options.Devices, Device{ID: id, Key: DefaultKey()})
+		options.Devices = append(options.Devices, Device{ID: id, Key: defaults.Key()})
 	}
 	h, err := New(&options)
 	if err != nil {
@@ -66,7 +68,7 @@ func TestOddIDsInTokens(t *testing.T) {
 // is a registered device counts.
 func TestEscapedIDs(t *testing.T) {
 	t.Parallel()
-	h, err := New(&Options{HostName: testHost, Devices: []Device{{ID: "a%41", Key: DefaultKey()}, {ID: "b:", Key: DefaultKey()}}})
+	h, err := New(&Options{HostName: testHost, Devices: []Device{{ID: "a%41", Key: defaults.Key()}, {ID: "b:", Key: defaults.Key()}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 // TestCorrelationID checks that the reply has the id of the request, of the
@@ -121,9 +122,9 @@ func TestSettledRequest(t *testing.T) {
 
 func TestPutTokenRefusals(t *testing.T) {
 	t.Parallel()
-	wrongKey := auth.NewKey([]byte("wrong"))
-	sign := func(key auth.Key, policy, resource string, life time.Duration) func() string {
-		return func() string { return auth.NewToken(key, resource, policy, time.Now().Add(life)).Reveal() }
+	wrongKey := sas.NewKey([]byte("wrong"))
+	sign := func(key sas.Key, policy, resource string, life time.Duration) func() string {
+		return func() string { return sas.NewToken(key, resource, policy, time.Now().Add(life)).Reveal() }
 	}
 	edit := func(f func(m *amqpwire.Message)) func(*amqpwire.Message) { return f }
 	device := testHost + "/devices/dev1"
@@ -134,21 +135,21 @@ func TestPutTokenRefusals(t *testing.T) {
 		status int32
 		text   string
 	}{
-		{"expired", sign(DefaultKey(), "service", testHost, -5*time.Minute), nil, 401, "expired at"},
-		{"foreign hub", sign(DefaultKey(), "service", "other.azure-devices.net", time.Hour), nil, 401, `is for host "other.azure-devices.net"`},
+		{"expired", sign(defaults.Key(), "service", testHost, -5*time.Minute), nil, 401, "expired at"},
+		{"foreign hub", sign(defaults.Key(), "service", "other.azure-devices.net", time.Hour), nil, 401, `is for host "other.azure-devices.net"`},
 		{"wrong key", sign(wrongKey, "service", testHost, time.Hour), nil, 401, "signed with another key"},
 		{"wrong device key", sign(wrongKey, "", device, time.Hour), nil, 401, "signed with another key"},
-		{"unknown policy", sign(DefaultKey(), "nobody", testHost, time.Hour), nil, 401, `no shared access policy "nobody"`},
-		{"unknown device", sign(DefaultKey(), "", testHost+"/devices/Dev1", time.Hour), nil, 404, "Device Dev1 at IotHub " + testHost + " not registered."},
-		{"hub without policy", sign(DefaultKey(), "", testHost, time.Hour), nil, 401, "neither a policy nor a device"},
-		{"endpoint without policy", sign(DefaultKey(), "", device+"/messages/events", time.Hour), nil, 401, "neither a policy nor a device"},
+		{"unknown policy", sign(defaults.Key(), "nobody", testHost, time.Hour), nil, 401, `no shared access policy "nobody"`},
+		{"unknown device", sign(defaults.Key(), "", testHost+"/devices/Dev1", time.Hour), nil, 404, "Device Dev1 at IotHub " + testHost + " not registered."},
+		{"hub without policy", sign(defaults.Key(), "", testHost, time.Hour), nil, 401, "neither a policy nor a device"},
+		{"endpoint without policy", sign(defaults.Key(), "", device+"/messages/events", time.Hour), nil, 401, "neither a policy nor a device"},
 		{"malformed", func() string { return "blah" }, nil, 401, "malformed"},
 		{"empty", func() string { return "" }, nil, 401, "malformed"},
-		{"not a string", sign(DefaultKey(), "service", testHost, time.Hour), edit(func(m *amqpwire.Message) { m.Value = int32(1) }), 400, "not a string"},
-		{"no body", sign(DefaultKey(), "service", testHost, time.Hour), edit(func(m *amqpwire.Message) { m.Value = nil }), 400, "not a string"},
-		{"operation", sign(DefaultKey(), "service", testHost, time.Hour), edit(func(m *amqpwire.Message) { m.ApplicationProperties[0].Value = "get-token" }), 400, "Unknown operation get-token"},
-		{"token type", sign(DefaultKey(), "service", testHost, time.Hour), edit(func(m *amqpwire.Message) { m.ApplicationProperties[1].Value = "jwt" }), 400, "Unknown token type jwt"},
-		{"no properties", sign(DefaultKey(), "service", testHost, time.Hour), edit(func(m *amqpwire.Message) { m.ApplicationProperties = nil }), 400, "Unknown operation"},
+		{"not a string", sign(defaults.Key(), "service", testHost, time.Hour), edit(func(m *amqpwire.Message) { m.Value = int32(1) }), 400, "not a string"},
+		{"no body", sign(defaults.Key(), "service", testHost, time.Hour), edit(func(m *amqpwire.Message) { m.Value = nil }), 400, "not a string"},
+		{"operation", sign(defaults.Key(), "service", testHost, time.Hour), edit(func(m *amqpwire.Message) { m.ApplicationProperties[0].Value = "get-token" }), 400, "Unknown operation get-token"},
+		{"token type", sign(defaults.Key(), "service", testHost, time.Hour), edit(func(m *amqpwire.Message) { m.ApplicationProperties[1].Value = "jwt" }), 400, "Unknown token type jwt"},
+		{"no properties", sign(defaults.Key(), "service", testHost, time.Hour), edit(func(m *amqpwire.Message) { m.ApplicationProperties = nil }), 400, "Unknown operation"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
@@ -179,7 +180,7 @@ func TestTokenForms(t *testing.T) {
 	t.Parallel()
 	sign := func(sr, end string) string {
 		se := fmt.Sprint(time.Now().Add(time.Hour).Unix())
-		sig := DefaultKey().Sign(sr + "\n" + se)
+		sig := defaults.Key().Sign(sr + "\n" + se)
 		return fmt.Sprintf("SharedAccessSignature sr=%s&sig=%s&se=%s%s", sr, escapeBase64(sig), se, end)
 	}
 	for _, test := range []struct{ name, sr, end, works string }{
@@ -213,7 +214,7 @@ func TestTokenForms(t *testing.T) {
 }
 
 func escapeBase64(sig []byte) string {
-	text := auth.NewKey(sig).Base64()
+	text := sas.NewKey(sig).Base64()
 	return strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D").Replace(text)
 }
 

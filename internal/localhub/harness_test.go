@@ -15,8 +15,9 @@ import (
 	"github.com/coder/websocket"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 // route is a way to a hub.
@@ -99,7 +100,7 @@ func (l line) dialer(r route) func(context.Context) (net.Conn, error) {
 func newHub(t *testing.T, options localhub.Options) *localhub.Hub {
 	t.Helper()
 	if options.Devices == nil {
-		options.Devices = []localhub.Device{{ID: "dev1", Key: localhub.DefaultKey()}}
+		options.Devices = []localhub.Device{{ID: "dev1", Key: defaults.Key()}}
 	}
 	hub, err := localhub.New(&options)
 	if err != nil {
@@ -154,14 +155,14 @@ func exchange(t *testing.T, size int, dial func(context.Context) (net.Conn, erro
 	defer cancel()
 	options := &iothub.Options{Dial: dial}
 	body := bytes.Repeat([]byte("0123456789"), size/10)
-	service, err := iothub.DialService(ctx, auth.ConnectionString{HostName: "localhost", KeyName: "service", Key: localhub.DefaultKey()}, options)
+	service, err := iothub.DialService(ctx, sas.ConnectionString{HostName: "localhost", KeyName: "service", Key: defaults.Key()}, options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	feedback, err := service.ReceiveFeedback(ctx)
 	check(t, err)
 	check(t, service.Send(ctx, "dev1", &iothub.Message{ID: "m1", Body: body, Ack: iothub.AckFull}))
-	device, err := iothub.DialDevice(ctx, auth.ConnectionString{HostName: "localhost", DeviceID: "dev1", Key: localhub.DefaultKey()}, options)
+	device, err := iothub.DialDevice(ctx, sas.ConnectionString{HostName: "localhost", DeviceID: "dev1", Key: defaults.Key()}, options)
 	if err != nil {
 		t.Fatal(err)
 	}

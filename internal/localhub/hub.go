@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // Options configure a hub. The zero value of each field means its default,
@@ -59,8 +59,8 @@ type Options struct {
 
 // Device is a registered device.
 type Device struct {
-	ID  string   // IoT Hub takes 1 to 128 of A-Za-z0-9-:.+%_#*?!(),=@;$', this hub others too
-	Key auth.Key // the zero key signs nothing
+	ID  string  // IoT Hub takes 1 to 128 of A-Za-z0-9-:.+%_#*?!(),=@;$', this hub others too
+	Key sas.Key // the zero key signs nothing
 	// Thumbprints are the hashes, in hex, of the certificates that the device may
 	// log in with, SHA-1 or SHA-256. IoT Hub has room for two.
 	Thumbprints []string
@@ -107,7 +107,7 @@ type Hub struct {
 	options   Options
 	log       *slog.Logger
 	policies  map[string]Policy
-	keys      map[string]auth.Key // of devices, by id
+	keys      map[string]sas.Key // of devices, by id
 	feedback  *feedback
 	store     *store // nil if nothing is kept
 	telemetry telemetry
@@ -134,7 +134,7 @@ func New(options *Options) (*Hub, error) {
 		options:   o,
 		log:       o.Logger,
 		policies:  make(map[string]Policy),
-		keys:      make(map[string]auth.Key),
+		keys:      make(map[string]sas.Key),
 		mailboxes: make(map[identity]func() *mailbox),
 		modules:   make(map[string]int),
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // TestMisuseEndsSession checks breaches of the rules of a session: they end the
@@ -234,7 +235,7 @@ func TestLogIsQuiet(t *testing.T) {
 		p.wantEnd()
 		c.wantNothing()
 		sig := text[strings.Index(text, "sig=")+4:][:20]
-		for _, secret := range []string{sig, DefaultKey().Base64()} {
+		for _, secret := range []string{sig, defaults.Key().Base64()} {
 			if log.has(secret) {
 				t.Errorf("the log holds a secret")
 			}

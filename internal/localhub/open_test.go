@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // gatewayFacts is what was observed on real hubs of each generation.
@@ -159,7 +160,7 @@ func TestSASLPlain(t *testing.T) {
 		{"no hub", "dev1", device, ""},
 		{"no hub, service", "service", service, ""},
 		{"expired", "service@sas.root.myhub", func() string { return token("service", testHost, -time.Hour) }, ""},
-		{"no token", "service@sas.root.myhub", func() string { return DefaultKey().Base64() }, ""},
+		{"no token", "service@sas.root.myhub", func() string { return defaults.Key().Base64() }, ""},
 		{"one part more", "service@sas.root.myhub", func() string { return service() + "\x00" }, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -15,13 +15,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/iothub/auth"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 // signed returns the text of a token that is good for so long.
-func signed(key auth.Key, resource, policy string, ttl time.Duration) string {
-	return auth.NewToken(key, resource, policy, time.Now().Add(ttl)).Reveal()
+func signed(key sas.Key, resource, policy string, ttl time.Duration) string {
+	return sas.NewToken(key, resource, policy, time.Now().Add(ttl)).Reveal()
 }
 
 // deletePath sends the request over the route, and returns the answer.
@@ -48,12 +49,12 @@ func TestPurgeOverHTTP(t *testing.T) {
 	for _, r := range []route{{name: "http"}, {name: "https", tls: &tls.Config{}}} {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			device := localhub.Device{ID: "käse #1", Key: localhub.DefaultKey()}
+			device := localhub.Device{ID: "käse #1", Key: defaults.Key()}
 			l := overLoopback(t, localhub.Options{Devices: []localhub.Device{device}})
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			service, err := iothub.DialService(ctx,
-				auth.ConnectionString{HostName: "localhost", KeyName: "service", Key: localhub.DefaultKey()},
+				sas.ConnectionString{HostName: "localhost", KeyName: "service", Key: defaults.Key()},
 				&iothub.Options{Dial: l.dialer(route{})})
 			check(t, err)
 			defer service.Close()
@@ -62,7 +63,7 @@ func TestPurgeOverHTTP(t *testing.T) {
 			for _, id := range []string{"m1", "m2"} {
 				check(t, service.Send(ctx, device.ID, &iothub.Message{ID: id, Ack: iothub.AckFull}))
 			}
-			token := signed(localhub.DefaultKey(), "localhost", "service", time.Hour)
+			token := signed(defaults.Key(), "localhost", "service", time.Hour)
 			for _, want := range []int{2, 0} {
 				response, body := deletePath(t, l, r, "/devices/k%C3%A4se%20%231/commands?api-version=2021-04-12", token)
 				wantJSON(t, body, map[string]any{"totalMessagesPurged": float64(want), "deviceId": device.ID, "moduleId": nil})
@@ -95,7 +96,7 @@ func wantJSON(t *testing.T, text string, want map[string]any) {
 // nothing is purged then, and that the hub says why, without the signature.
 func TestPurgeRefused(t *testing.T) {
 	t.Parallel()
-	key := localhub.DefaultKey()
+	key := defaults.Key()
 	const version, dev1 = "?api-version=2021-04-12", "/devices/dev1/commands"
 	service := signed(key, "localhost", "service", time.Hour)
 	for _, test := range []struct {
@@ -106,7 +107,7 @@ func TestPurgeRefused(t *testing.T) {
 		{"no api-version", dev1, service, 400, "InvalidProtocolVersion"},
 		{"no token", dev1 + version, "", 401, "IotHubUnauthorizedAccess"},
 		{"Entra ID", dev1 + version, "Bearer ey", 401, "IotHubUnauthorizedAccess"},
-		{"wrong key", dev1 + version, signed(auth.NewKey([]byte("wrong")), "localhost", "service", time.Hour), 401, "IotHubUnauthorizedAccess"},
+		{"wrong key", dev1 + version, signed(sas.NewKey([]byte("wrong")), "localhost", "service", time.Hour), 401, "IotHubUnauthorizedAccess"},
 		{"expired", dev1 + version, signed(key, "localhost", "service", -time.Hour), 401, "IotHubUnauthorizedAccess"},
 		{"policy of devices", dev1 + version, signed(key, "localhost", "device", time.Hour), 401, "IotHubUnauthorizedAccess"},
 		{"the device itself", dev1 + version, signed(key, "localhost/devices/dev1", "", time.Hour), 401, "IotHubUnauthorizedAccess"},
@@ -137,7 +138,7 @@ func TestPurgeRefused(t *testing.T) {
 func TestPurgeScope(t *testing.T) {
 	t.Parallel()
 	l := overLoopback(t, localhub.Options{})
-	scoped := signed(localhub.DefaultKey(), "localhost/devices/dev1", "service", time.Hour)
+	scoped := signed(defaults.Key(), "localhost/devices/dev1", "service", time.Hour)
 	if r, body := deletePath(t, l, route{}, "/devices/dev1/commands?api-version=1", scoped); r.StatusCode != http.StatusOK {
 		t.Errorf("answered with %d %q, want 200", r.StatusCode, body)
 	}

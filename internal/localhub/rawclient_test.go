@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // raw is a client that says exactly what it is told to, and shows what comes
@@ -234,7 +235,7 @@ func newWorld(t *testing.T, options Options) *world {
 		options.HostName = testHost
 	}
 	if options.Devices == nil {
-		options.Devices = []Device{{ID: "dev1", Key: DefaultKey()}, {ID: "dev2", Key: DefaultKey()}}
+		options.Devices = []Device{{ID: "dev1", Key: defaults.Key()}, {ID: "dev2", Key: defaults.Key()}}
 	}
 	hub, err := New(&options)
 	if err != nil {

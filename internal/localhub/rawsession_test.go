@@ -5,7 +5,8 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
 )
 
 // What the raw client does in every test but the one that is about it.
@@ -66,7 +67,7 @@ func (w *world) device(id string) *raw {
 }
 
 func token(policy, resource string, life time.Duration) string {
-	return auth.NewToken(DefaultKey(), resource, policy, time.Now().Add(life)).Reveal()
+	return sas.NewToken(defaults.Key(), resource, policy, time.Now().Add(life)).Reveal()
 }
 
 // putToken puts a token that must be accepted, and detaches from $cbs again.

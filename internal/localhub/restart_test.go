@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // keeper returns a hub that keeps its queues in dir.
 func keeper(t *testing.T, dir string) *Hub {
 	t.Helper()
-	h, err := New(&Options{Data: dir, MaxDeliveryCount: 3, Devices: []Device{{ID: "dev1", Key: DefaultKey()}}})
+	h, err := New(&Options{Data: dir, MaxDeliveryCount: 3, Devices: []Device{{ID: "dev1", Key: defaults.Key()}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,11 @@
-package auth_test
+package sas_test
 
 import (
 	"strings"
 	"testing"
 	"time"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 func TestParseToken(t *testing.T) {
@@ -50,7 +50,7 @@ func TestParseToken(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			token, err := auth.ParseToken(tt.text)
+			token, err := sas.ParseToken(tt.text)
 			want := tt.wantErr
 			if want != "" {
 				want = "sas token: " + want
@@ -70,22 +70,22 @@ func TestParseToken(t *testing.T) {
 
 func TestVerifiedBy(t *testing.T) {
 	t.Parallel()
-	primary, secondary := auth.NewKey([]byte("primary")), auth.NewKey([]byte("secondary"))
+	primary, secondary := sas.NewKey([]byte("primary")), sas.NewKey([]byte("secondary"))
 	expiry := time.Unix(2000000000, 0)
-	byPrimary := auth.NewToken(primary, "h/devices/d", "", expiry)
+	byPrimary := sas.NewToken(primary, "h/devices/d", "", expiry)
 	tests := []struct {
 		name  string
-		token auth.Token
-		keys  []auth.Key
+		token sas.Token
+		keys  []sas.Key
 		want  bool
 	}{
-		{"primary", byPrimary, []auth.Key{primary, secondary}, true},
-		{"secondary", auth.NewToken(secondary, "h", "p", expiry), []auth.Key{primary, secondary}, true},
-		{"rotated away", byPrimary, []auth.Key{secondary}, false},
+		{"primary", byPrimary, []sas.Key{primary, secondary}, true},
+		{"secondary", sas.NewToken(secondary, "h", "p", expiry), []sas.Key{primary, secondary}, true},
+		{"rotated away", byPrimary, []sas.Key{secondary}, false},
 		{"no keys", byPrimary, nil, false},
 		// A device without a secondary key must not open to whoever signs with nothing.
-		{"zero key", auth.NewToken(auth.Key{}, "h", "", expiry), []auth.Key{primary, {}}, false},
-		{"zero token", auth.Token{}, []auth.Key{primary, {}}, false},
+		{"zero key", sas.NewToken(sas.Key{}, "h", "", expiry), []sas.Key{primary, {}}, false},
+		{"zero token", sas.Token{}, []sas.Key{primary, {}}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestNewTokenEscapes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			token := auth.NewToken(mustKey(t, localKey), tt.resource, "", time.Unix(1, 0))
+			token := sas.NewToken(mustKey(t, localKey), tt.resource, "", time.Unix(1, 0))
 			if got := token.RawResource(); got != tt.want {
 				t.Errorf("RawResource = %q, want %q", got, tt.want)
 			}
@@ -156,15 +156,15 @@ func TestNewTokenEscapes(t *testing.T) {
 
 func TestTokenExpiry(t *testing.T) {
 	t.Parallel()
-	key := auth.NewKey([]byte("k"))
+	key := sas.NewKey([]byte("k"))
 	noon := time.Date(2030, 1, 1, 12, 0, 0, 999_999_999, time.FixedZone("", 3600))
 	tests := []struct {
 		name  string
-		token auth.Token
+		token sas.Token
 		want  time.Time
 	}{
-		{"cut to seconds, UTC", auth.NewToken(key, "h", "", noon), time.Date(2030, 1, 1, 11, 0, 0, 0, time.UTC)},
-		{"before 1970", auth.NewToken(key, "h", "", time.Time{}), time.Unix(0, 0).UTC()},
+		{"cut to seconds, UTC", sas.NewToken(key, "h", "", noon), time.Date(2030, 1, 1, 11, 0, 0, 0, time.UTC)},
+		{"before 1970", sas.NewToken(key, "h", "", time.Time{}), time.Unix(0, 0).UTC()},
 		{"leading zeros", mustToken(t, "SharedAccessSignature sr=h&sig=YWJjZA==&se=007"), time.Unix(7, 0).UTC()},
 		{"beyond year 9999", mustToken(t, "SharedAccessSignature sr=h&sig=YWJjZA==&se=9223372036854775807"), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)},
 	}
@@ -180,8 +180,8 @@ func TestTokenExpiry(t *testing.T) {
 
 func TestZeroToken(t *testing.T) {
 	t.Parallel()
-	var token auth.Token
-	if !token.IsZero() || !token.Equal(auth.Token{}) {
+	var token sas.Token
+	if !token.IsZero() || !token.Equal(sas.Token{}) {
 		t.Error("the zero token is not zero")
 	}
 	if got := token.Reveal() + token.String() + token.Resource() + token.RawResource() + token.Policy(); got != "" {

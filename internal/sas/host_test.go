@@ -1,9 +1,9 @@
-package auth_test
+package sas_test
 
 import (
 	"testing"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 func TestHostName(t *testing.T) {
@@ -50,7 +50,7 @@ func TestHostName(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.hostName, func(t *testing.T) {
 			t.Parallel()
-			c, err := auth.ParseConnectionString("HostName=" + tt.hostName + ";DeviceId=d;x509=true")
+			c, err := sas.ParseConnectionString("HostName=" + tt.hostName + ";DeviceId=d;x509=true")
 			if got := errText(err); got != tt.wantErr {
 				t.Fatalf("error %q\n want %q", got, tt.wantErr)
 			}
@@ -64,7 +64,7 @@ func TestHostName(t *testing.T) {
 
 func TestGateway(t *testing.T) {
 	t.Parallel()
-	c, err := auth.ParseDevice("HostName=hub:1;GatewayHostName=edge:2;DeviceId=d;ModuleId=m;x509=true")
+	c, err := sas.ParseDevice("HostName=hub:1;GatewayHostName=edge:2;DeviceId=d;ModuleId=m;x509=true")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestGateway(t *testing.T) {
 	if got, want := c.Resource(), "hub/devices/d/modules/m"; got != want {
 		t.Errorf("Resource = %q, want %q", got, want)
 	}
-	_, err = auth.ParseDevice("HostName=hub;GatewayHostName=edge/;DeviceId=d;x509=true")
+	_, err = sas.ParseDevice("HostName=hub;GatewayHostName=edge/;DeviceId=d;x509=true")
 	want := "connection string: GatewayHostName is not a host name (such as myhub.azure-devices.net, with no scheme or path)"
 	if got := errText(err); got != want {
 		t.Errorf("error %q\n want %q", got, want)
@@ -84,12 +84,12 @@ func TestGateway(t *testing.T) {
 func TestResource(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		c    auth.ConnectionString
+		c    sas.ConnectionString
 		want string
 	}{
-		{auth.ConnectionString{HostName: "Hub:5671"}, "Hub"},
-		{auth.ConnectionString{HostName: "[::1]:5672", DeviceID: "d"}, "::1/devices/d"},
-		{auth.ConnectionString{HostName: "h", DeviceID: "a%b", ModuleID: "m"}, "h/devices/a%b/modules/m"},
+		{sas.ConnectionString{HostName: "Hub:5671"}, "Hub"},
+		{sas.ConnectionString{HostName: "[::1]:5672", DeviceID: "d"}, "::1/devices/d"},
+		{sas.ConnectionString{HostName: "h", DeviceID: "a%b", ModuleID: "m"}, "h/devices/a%b/modules/m"},
 	}
 	for _, tt := range tests {
 		if got := tt.c.Resource(); got != tt.want {
@@ -139,7 +139,7 @@ func TestEmulatorNeedsLoopback(t *testing.T) {
 				if !tt.want {
 					want = "connection string: UseDevelopmentEmulator=true needs a loopback " + where.name + ", such as localhost"
 				}
-				_, err := auth.ParseConnectionString(where.text + rest)
+				_, err := sas.ParseConnectionString(where.text + rest)
 				if got := errText(err); got != want {
 					t.Errorf("error %q\n want %q", got, want)
 				}

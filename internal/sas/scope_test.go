@@ -1,9 +1,9 @@
-package auth_test
+package sas_test
 
 import (
 	"testing"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 func TestCovers(t *testing.T) {
@@ -74,11 +74,11 @@ func TestCoversOwnResource(t *testing.T) {
 		"HostName=localhost:15671;DeviceId=dev1;SharedAccessKey=" + localKey,
 		"HostName=[::1]:5672;DeviceId=-:.+%_#*?!(),=@$';ModuleId=m%41;SharedAccessKey=" + localKey,
 	} {
-		c, err := auth.ParseConnectionString(s)
+		c, err := sas.ParseConnectionString(s)
 		if err != nil {
 			t.Fatal(err)
 		}
-		token := auth.NewToken(c.Key, c.Resource(), c.KeyName, distantFuture)
+		token := sas.NewToken(c.Key, c.Resource(), c.KeyName, distantFuture)
 		if !token.Covers(c.Resource()) {
 			t.Errorf("sr=%s does not cover %s", token.RawResource(), c.Resource())
 		}

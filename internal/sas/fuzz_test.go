@@ -1,4 +1,4 @@
-package auth_test
+package sas_test
 
 import (
 	"net/url"
@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 func FuzzConnectionString(f *testing.F) {
@@ -15,7 +15,7 @@ func FuzzConnectionString(f *testing.F) {
 	f.Add("HostName=localhost:5672;SharedAccessKeyName=p;SharedAccessSignature=" + someToken + ";UseDevelopmentEmulator=true")
 	f.Add("hostname=[::1]:1;DEVICEID=-:.+%_#*?!(),=@$';ModuleId=m;GatewayHostName=g;x509=true;;")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := auth.ParseConnectionString(text)
+		c, err := sas.ParseConnectionString(text)
 		if err != nil {
 			checkErrorLine(t, err, "connection string: ")
 			return
@@ -23,7 +23,7 @@ func FuzzConnectionString(f *testing.F) {
 		if err := c.Validate(); err != nil {
 			t.Errorf("parsed, but %v", err)
 		}
-		again, err := auth.ParseConnectionString(c.Reveal())
+		again, err := sas.ParseConnectionString(c.Reveal())
 		if err != nil || !reflect.DeepEqual(again, c) || again.Reveal() != c.Reveal() {
 			t.Errorf("%q, parsed again: %q, %v", c.Reveal(), again.Reveal(), err)
 		}
@@ -45,11 +45,11 @@ func checkErrorLine(t *testing.T, err error, prefix string) {
 
 // checkConnectionStringHides wants the text to be the same for another secret.
 // Looking for the key would find it where a device has the name of its key.
-func checkConnectionStringHides(t *testing.T, c auth.ConnectionString) {
+func checkConnectionStringHides(t *testing.T, c sas.ConnectionString) {
 	t.Helper()
 	other := c
 	if !c.Key.IsZero() {
-		other.Key = auth.NewKey(append(c.Key.Sign("other"), 1))
+		other.Key = sas.NewKey(append(c.Key.Sign("other"), 1))
 	}
 	if !c.Token.IsZero() {
 		other.Token = withOtherSignature(t, c.Token)
@@ -59,7 +59,7 @@ func checkConnectionStringHides(t *testing.T, c auth.ConnectionString) {
 	}
 }
 
-func withOtherSignature(t *testing.T, token auth.Token) auth.Token {
+func withOtherSignature(t *testing.T, token sas.Token) sas.Token {
 	t.Helper()
 	fields := strings.Split(token.Reveal(), "&")
 	for i, field := range fields {
@@ -72,12 +72,12 @@ func withOtherSignature(t *testing.T, token auth.Token) auth.Token {
 	return mustToken(t, strings.Join(fields, "&"))
 }
 
-func checkKinds(t *testing.T, text string, c auth.ConnectionString) {
+func checkKinds(t *testing.T, text string, c sas.ConnectionString) {
 	t.Helper()
-	if _, err := auth.ParseDevice(text); (err == nil) != (c.DeviceID != "") {
+	if _, err := sas.ParseDevice(text); (err == nil) != (c.DeviceID != "") {
 		t.Errorf("ParseDevice: %v for device %q", err, c.DeviceID)
 	}
-	if _, err := auth.ParseService(text); (err == nil) != (c.DeviceID == "" && c.KeyName != "") {
+	if _, err := sas.ParseService(text); (err == nil) != (c.DeviceID == "" && c.KeyName != "") {
 		t.Errorf("ParseService: %v for device %q, policy %q", err, c.DeviceID, c.KeyName)
 	}
 }
@@ -88,16 +88,16 @@ func FuzzToken(f *testing.F) {
 	f.Add([]byte{0x91, 0xec}, "host", "policy", int64(12345), uint(40), byte(0x20))
 	f.Add([]byte("k"), "h/devices/-:.+%_#*?!(),=@$'", "encode('Me')", int64(-1), uint(99), byte(0x80))
 	f.Fuzz(func(t *testing.T, secret []byte, resource, policy string, expiry int64, at uint, mask byte) {
-		key := auth.NewKey(secret)
+		key := sas.NewKey(secret)
 		if key.IsZero() || resource == "" {
 			return
 		}
-		signed := auth.NewToken(key, resource, policy, time.Unix(expiry, 0))
+		signed := sas.NewToken(key, resource, policy, time.Unix(expiry, 0))
 		token := mustToken(t, signed.Reveal())
 		if !reflect.DeepEqual(token, signed) {
 			t.Errorf("%q, parsed again: %q", signed.Reveal(), token.Reveal())
 		}
-		if !token.VerifiedBy(auth.Key{}, key) || token.VerifiedBy(auth.NewKey(append(secret, 1))) {
+		if !token.VerifiedBy(sas.Key{}, key) || token.VerifiedBy(sas.NewKey(append(secret, 1))) {
 			t.Errorf("%q is not verified by its key alone", token.Reveal())
 		}
 		if token.Resource() != resource || token.Policy() != policy {
@@ -112,7 +112,7 @@ func FuzzToken(f *testing.F) {
 
 // checkFlip changes one byte of sr, sig or se, which stand in this order before
 // skn, and wants the token refused.
-func checkFlip(t *testing.T, token auth.Token, key auth.Key, at uint, mask byte) {
+func checkFlip(t *testing.T, token sas.Token, key sas.Key, at uint, mask byte) {
 	t.Helper()
 	text := token.Reveal()
 	counts := text
@@ -121,7 +121,7 @@ func checkFlip(t *testing.T, token auth.Token, key auth.Key, at uint, mask byte)
 	}
 	flipped := []byte(text)
 	flipped[at%uint(len(counts))] ^= mask
-	changed, err := auth.ParseToken(string(flipped))
+	changed, err := sas.ParseToken(string(flipped))
 	if err != nil || string(flipped) == text {
 		return
 	}
@@ -132,7 +132,7 @@ func checkFlip(t *testing.T, token auth.Token, key auth.Key, at uint, mask byte)
 }
 
 // sigOf decodes the escapes, whose case makes no difference in sig.
-func sigOf(token auth.Token) string {
+func sigOf(token sas.Token) string {
 	_, rest, _ := strings.Cut(token.Reveal(), "&sig=")
 	raw, se, _ := strings.Cut(rest, "&")
 	sig, _ := url.PathUnescape(raw)
@@ -144,7 +144,7 @@ func FuzzParseToken(f *testing.F) {
 	f.Add(someToken, "h")
 	f.Add("SharedAccessSignature skn=&se=9223372036854775807&sig=YWJjZA%3d%3d&sr=%5B%3A%3A1%5D%3A1%2Fdevices", "[::1]/devices/d")
 	f.Fuzz(func(t *testing.T, text, resource string) {
-		token, err := auth.ParseToken(text)
+		token, err := sas.ParseToken(text)
 		if err != nil {
 			checkErrorLine(t, err, "sas token: ")
 			return
@@ -153,7 +153,7 @@ func FuzzParseToken(f *testing.F) {
 			t.Errorf("Reveal = %q, want %q", token.Reveal(), text)
 		}
 		// Nobody can guess the signature of a key that was not in the seeds.
-		if token.VerifiedBy(auth.Key{}, auth.NewKey([]byte("not in the seeds"))) {
+		if token.VerifiedBy(sas.Key{}, sas.NewKey([]byte("not in the seeds"))) {
 			t.Errorf("%q is verified by a key that did not sign it", text)
 		}
 		if token.Covers(resource) && !token.Covers(resource+"/more") {

@@ -1,10 +1,10 @@
-package auth_test
+package sas_test
 
 import (
 	"strings"
 	"testing"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 func TestParseKey(t *testing.T) {
@@ -24,7 +24,7 @@ func TestParseKey(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			key, err := auth.ParseKey(tt.text)
+			key, err := sas.ParseKey(tt.text)
 			if got := errText(err); got != tt.wantErr {
 				t.Fatalf("error %q, want %q", got, tt.wantErr)
 			}
@@ -48,7 +48,7 @@ func errText(err error) string {
 func TestParseKeyErrorHidesKey(t *testing.T) {
 	t.Parallel()
 	const text = "hunter2hunter2!"
-	_, err := auth.ParseKey(text)
+	_, err := sas.ParseKey(text)
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("error %v, want one without the key", err)
 	}
@@ -57,7 +57,7 @@ func TestParseKeyErrorHidesKey(t *testing.T) {
 func TestNewKeyCopies(t *testing.T) {
 	t.Parallel()
 	b := []byte("secret")
-	key := auth.NewKey(b)
+	key := sas.NewKey(b)
 	b[0] = 'S'
 	if got := key.Base64(); got != "c2VjcmV0" {
 		t.Errorf("the key changed with the slice it was made of: %s", got)
@@ -66,16 +66,16 @@ func TestNewKeyCopies(t *testing.T) {
 
 func TestKeyEqual(t *testing.T) {
 	t.Parallel()
-	a, b := auth.NewKey([]byte("a")), auth.NewKey([]byte("b"))
+	a, b := sas.NewKey([]byte("a")), sas.NewKey([]byte("b"))
 	tests := []struct {
 		name string
-		x, y auth.Key
+		x, y sas.Key
 		want bool
 	}{
-		{"same bytes", a, auth.NewKey([]byte("a")), true},
+		{"same bytes", a, sas.NewKey([]byte("a")), true},
 		{"other bytes", a, b, false},
-		{"none and some", auth.Key{}, a, false},
-		{"none and none", auth.Key{}, auth.NewKey(nil), true},
+		{"none and some", sas.Key{}, a, false},
+		{"none and none", sas.Key{}, sas.NewKey(nil), true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -89,8 +89,8 @@ func TestKeyEqual(t *testing.T) {
 
 func TestZeroKey(t *testing.T) {
 	t.Parallel()
-	var key auth.Key
-	if !key.IsZero() || !auth.NewKey([]byte{}).IsZero() {
+	var key sas.Key
+	if !key.IsZero() || !sas.NewKey([]byte{}).IsZero() {
 		t.Error("a key of no bytes is not zero")
 	}
 	if got := key.Base64(); got != "" {

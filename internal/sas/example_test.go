@@ -1,15 +1,15 @@
-package auth_test
+package sas_test
 
 import (
 	"errors"
 	"fmt"
 	"time"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 func ExampleParseDevice() {
-	c, err := auth.ParseDevice("HostName=myhub.azure-devices.net;DeviceId=myFirstDevice;SharedAccessKey=c2VjcmV0")
+	c, err := sas.ParseDevice("HostName=myhub.azure-devices.net;DeviceId=myFirstDevice;SharedAccessKey=c2VjcmV0")
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -22,8 +22,8 @@ func ExampleParseDevice() {
 }
 
 func ExampleParseDevice_serviceString() {
-	_, err := auth.ParseDevice("HostName=myhub.azure-devices.net;SharedAccessKeyName=service;SharedAccessKey=c2VjcmV0")
-	fmt.Println(errors.Is(err, auth.ErrServiceString))
+	_, err := sas.ParseDevice("HostName=myhub.azure-devices.net;SharedAccessKeyName=service;SharedAccessKey=c2VjcmV0")
+	fmt.Println(errors.Is(err, sas.ErrServiceString))
 	fmt.Println(err)
 	// Output:
 	// true
@@ -32,21 +32,21 @@ func ExampleParseDevice_serviceString() {
 
 // A client signs a token; the hub checks it.
 func ExampleNewToken() {
-	c, err := auth.ParseService("HostName=localhost:5672;SharedAccessKeyName=service;SharedAccessKey=c2VjcmV0;UseDevelopmentEmulator=true")
+	c, err := sas.ParseService("HostName=localhost:5672;SharedAccessKeyName=service;SharedAccessKey=c2VjcmV0;UseDevelopmentEmulator=true")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	expiry := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	token := auth.NewToken(c.Key, c.Resource(), c.KeyName, expiry)
+	token := sas.NewToken(c.Key, c.Resource(), c.KeyName, expiry)
 	fmt.Println(token)
 
-	received, err := auth.ParseToken(token.Reveal())
+	received, err := sas.ParseToken(token.Reveal())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	primary, secondary := auth.NewKey([]byte("secret")), auth.NewKey([]byte("other"))
+	primary, secondary := sas.NewKey([]byte("secret")), sas.NewKey([]byte("other"))
 	fmt.Println(received.VerifiedBy(primary, secondary))
 	fmt.Println(received.Covers("localhost/devices/myFirstDevice"))
 	fmt.Println(received.Policy(), received.Expiry())
@@ -58,10 +58,10 @@ func ExampleNewToken() {
 }
 
 func ExampleConnectionString_Reveal() {
-	c := auth.ConnectionString{
+	c := sas.ConnectionString{
 		HostName:               "localhost:5672",
 		DeviceID:               "myFirstDevice",
-		Key:                    auth.NewKey([]byte("secret")),
+		Key:                    sas.NewKey([]byte("secret")),
 		UseDevelopmentEmulator: true,
 	}
 	fmt.Println("IOTHUB_DEVICE_CONNECTION_STRING=" + c.Reveal())

@@ -1,4 +1,4 @@
-package auth_test
+package sas_test
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 const (
@@ -16,12 +16,12 @@ const (
 
 func TestParseConnectionString(t *testing.T) {
 	t.Parallel()
-	secret := auth.NewKey([]byte("secret"))
-	service := auth.ConnectionString{HostName: "h.azure-devices.net", KeyName: "service", Key: secret}
-	device := auth.ConnectionString{HostName: "h", DeviceID: "d", Key: secret}
+	secret := sas.NewKey([]byte("secret"))
+	service := sas.ConnectionString{HostName: "h.azure-devices.net", KeyName: "service", Key: secret}
+	device := sas.ConnectionString{HostName: "h", DeviceID: "d", Key: secret}
 	tests := []struct {
 		name, text string
-		want       auth.ConnectionString
+		want       sas.ConnectionString
 	}{
 		{"service", "HostName=h.azure-devices.net;SharedAccessKeyName=service;SharedAccessKey=c2VjcmV0", service},
 		{"any order", "SharedAccessKey=c2VjcmV0;SharedAccessKeyName=service;HostName=h.azure-devices.net", service},
@@ -34,39 +34,39 @@ func TestParseConnectionString(t *testing.T) {
 		{"x509=false", "HostName=h;DeviceId=d;SharedAccessKey=c2VjcmV0;x509=False", device},
 		{
 			"module behind a gateway", "HostName=h;DeviceId=d;ModuleId=m;GatewayHostName=edge:5671;SharedAccessKey=c2VjcmV0",
-			auth.ConnectionString{HostName: "h", GatewayHostName: "edge:5671", DeviceID: "d", ModuleID: "m", Key: secret},
+			sas.ConnectionString{HostName: "h", GatewayHostName: "edge:5671", DeviceID: "d", ModuleID: "m", Key: secret},
 		},
 		{
 			"policy key used as a device", "HostName=h;DeviceId=d;SharedAccessKeyName=device;SharedAccessKey=c2VjcmV0",
-			auth.ConnectionString{HostName: "h", DeviceID: "d", KeyName: "device", Key: secret},
+			sas.ConnectionString{HostName: "h", DeviceID: "d", KeyName: "device", Key: secret},
 		},
 		{
 			"device with token", "HostName=h;DeviceId=d;SharedAccessSignature=" + someToken,
-			auth.ConnectionString{HostName: "h", DeviceID: "d", Token: mustToken(t, someToken)},
+			sas.ConnectionString{HostName: "h", DeviceID: "d", Token: mustToken(t, someToken)},
 		},
 		{
 			"service with token", "HostName=h;SharedAccessKeyName=p;SharedAccessSignature=" + someToken,
-			auth.ConnectionString{HostName: "h", KeyName: "p", Token: mustToken(t, someToken)},
+			sas.ConnectionString{HostName: "h", KeyName: "p", Token: mustToken(t, someToken)},
 		},
-		{"x509", "HostName=h;DeviceId=d;x509=TRUE", auth.ConnectionString{HostName: "h", DeviceID: "d", X509: true}},
-		{"X509Cert", "HostName=h;DeviceId=d;X509Cert=true", auth.ConnectionString{HostName: "h", DeviceID: "d", X509: true}},
+		{"x509", "HostName=h;DeviceId=d;x509=TRUE", sas.ConnectionString{HostName: "h", DeviceID: "d", X509: true}},
+		{"X509Cert", "HostName=h;DeviceId=d;X509Cert=true", sas.ConnectionString{HostName: "h", DeviceID: "d", X509: true}},
 		{
 			"every mark in an id", "HostName=h;DeviceId=-:.+%_#*?!(),=@$';SharedAccessKey=c2VjcmV0",
-			auth.ConnectionString{HostName: "h", DeviceID: "-:.+%_#*?!(),=@$'", Key: secret},
+			sas.ConnectionString{HostName: "h", DeviceID: "-:.+%_#*?!(),=@$'", Key: secret},
 		},
 		{
 			"port", "HostName=localhost:5671;DeviceId=d;SharedAccessKey=c2VjcmV0",
-			auth.ConnectionString{HostName: "localhost:5671", DeviceID: "d", Key: secret},
+			sas.ConnectionString{HostName: "localhost:5671", DeviceID: "d", Key: secret},
 		},
 		{
 			"emulator", "HostName=[::1]:5672;DeviceId=d;SharedAccessKey=c2VjcmV0;UseDevelopmentEmulator=True",
-			auth.ConnectionString{HostName: "[::1]:5672", DeviceID: "d", Key: secret, UseDevelopmentEmulator: true},
+			sas.ConnectionString{HostName: "[::1]:5672", DeviceID: "d", Key: secret, UseDevelopmentEmulator: true},
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := auth.ParseConnectionString(tt.text)
+			got, err := sas.ParseConnectionString(tt.text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +76,7 @@ func TestParseConnectionString(t *testing.T) {
 			if err := got.Validate(); err != nil {
 				t.Errorf("Validate: %v", err)
 			}
-			again, err := auth.ParseConnectionString(got.Reveal())
+			again, err := sas.ParseConnectionString(got.Reveal())
 			if err != nil || !reflect.DeepEqual(again, got) {
 				t.Errorf("parsing %q again: %q, %v", got.Reveal(), again.Reveal(), err)
 			}
@@ -125,11 +125,11 @@ func TestParseConnectionStringErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := auth.ParseConnectionString(tt.text)
+			got, err := sas.ParseConnectionString(tt.text)
 			if want := "connection string: " + tt.want; errText(err) != want {
 				t.Errorf("error %q\n want %q", errText(err), want)
 			}
-			if !reflect.DeepEqual(got, auth.ConnectionString{}) {
+			if !reflect.DeepEqual(got, sas.ConnectionString{}) {
 				t.Errorf("got %v with an error", got)
 			}
 			for _, secret := range []string{someKey, "hunter2"} {
@@ -152,26 +152,26 @@ func TestKindOfConnectionString(t *testing.T) {
 	)
 	tests := []struct {
 		name, text string
-		parse      func(string) (auth.ConnectionString, error)
+		parse      func(string) (sas.ConnectionString, error)
 		want       string
 		is         error
 	}{
-		{"device as device", device, auth.ParseDevice, "", nil},
-		{"policy key as device", both, auth.ParseDevice, "", nil},
-		{"x509 as device", "HostName=h;DeviceId=d;x509=true", auth.ParseDevice, "", nil},
-		{"service as device", service, auth.ParseDevice, "DeviceId is missing: this is the connection string of a service, not of a device", auth.ErrServiceString},
-		{"neither as device", neither, auth.ParseDevice, "DeviceId is missing", nil},
-		{"event hub as device", eventHub, auth.ParseDevice, "HostName is missing", nil},
+		{"device as device", device, sas.ParseDevice, "", nil},
+		{"policy key as device", both, sas.ParseDevice, "", nil},
+		{"x509 as device", "HostName=h;DeviceId=d;x509=true", sas.ParseDevice, "", nil},
+		{"service as device", service, sas.ParseDevice, "DeviceId is missing: this is the connection string of a service, not of a device", sas.ErrServiceString},
+		{"neither as device", neither, sas.ParseDevice, "DeviceId is missing", nil},
+		{"event hub as device", eventHub, sas.ParseDevice, "HostName is missing", nil},
 
-		{"service as service", service, auth.ParseService, "", nil},
-		{"service with token", "HostName=h;SharedAccessKeyName=p;SharedAccessSignature=" + someToken, auth.ParseService, "", nil},
-		{"device as service", device, auth.ParseService, "SharedAccessKeyName is missing: this is the connection string of a device, not of a service", auth.ErrDeviceString},
-		{"x509 device as service", "HostName=h;DeviceId=d;x509=true", auth.ParseService, "SharedAccessKeyName is missing: this is the connection string of a device, not of a service", auth.ErrDeviceString},
-		{"both as service", both, auth.ParseService, "DeviceId has no place in a service connection string", nil},
-		{"neither as service", neither, auth.ParseService, "SharedAccessKeyName is missing", nil},
-		{"event hub as service", eventHub, auth.ParseService, "HostName is missing", nil},
+		{"service as service", service, sas.ParseService, "", nil},
+		{"service with token", "HostName=h;SharedAccessKeyName=p;SharedAccessSignature=" + someToken, sas.ParseService, "", nil},
+		{"device as service", device, sas.ParseService, "SharedAccessKeyName is missing: this is the connection string of a device, not of a service", sas.ErrDeviceString},
+		{"x509 device as service", "HostName=h;DeviceId=d;x509=true", sas.ParseService, "SharedAccessKeyName is missing: this is the connection string of a device, not of a service", sas.ErrDeviceString},
+		{"both as service", both, sas.ParseService, "DeviceId has no place in a service connection string", nil},
+		{"neither as service", neither, sas.ParseService, "SharedAccessKeyName is missing", nil},
+		{"event hub as service", eventHub, sas.ParseService, "HostName is missing", nil},
 		// The wrong string comes before whatever else is wrong with it.
-		{"device without key as service", "HostName=h;DeviceId=d", auth.ParseService, "SharedAccessKeyName is missing: this is the connection string of a device, not of a service", auth.ErrDeviceString},
+		{"device without key as service", "HostName=h;DeviceId=d", sas.ParseService, "SharedAccessKeyName is missing: this is the connection string of a device, not of a service", sas.ErrDeviceString},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestKindOfConnectionString(t *testing.T) {
 			if got := errText(err); got != want {
 				t.Fatalf("error %q\n want %q", got, want)
 			}
-			for _, sentinel := range []error{auth.ErrServiceString, auth.ErrDeviceString} {
+			for _, sentinel := range []error{sas.ErrServiceString, sas.ErrDeviceString} {
 				if got, want := errors.Is(err, sentinel), tt.is == sentinel; got != want {
 					t.Errorf("errors.Is(err, %q) = %v, want %v", sentinel, got, want)
 				}
@@ -196,22 +196,22 @@ func TestKindOfConnectionString(t *testing.T) {
 // What cannot come out of a parser can be put together by hand.
 func TestValidate(t *testing.T) {
 	t.Parallel()
-	key := auth.NewKey([]byte("secret"))
+	key := sas.NewKey([]byte("secret"))
 	tests := []struct {
 		name string
-		c    auth.ConnectionString
+		c    sas.ConnectionString
 		want string
 	}{
-		{"good", auth.ConnectionString{HostName: "h", DeviceID: "d", Key: key}, ""},
-		{"nothing", auth.ConnectionString{}, "connection string: HostName is missing"},
+		{"good", sas.ConnectionString{HostName: "h", DeviceID: "d", Key: key}, ""},
+		{"nothing", sas.ConnectionString{}, "connection string: HostName is missing"},
 		{
 			"semicolon in id",
-			auth.ConnectionString{HostName: "h", DeviceID: "a;x509=true", Key: key},
+			sas.ConnectionString{HostName: "h", DeviceID: "a;x509=true", Key: key},
 			"connection string: DeviceId is not 1 to 128 letters, digits and -:.+%_#*?!(),=@$'",
 		},
 		{
 			"semicolon in token",
-			auth.ConnectionString{
+			sas.ConnectionString{
 				HostName: "h", DeviceID: "d",
 				Token: mustToken(t, "SharedAccessSignature sr=h/devices/a;b&sig=YWJjZA==&se=1"),
 			},

@@ -1,4 +1,4 @@
-// Package auth holds what a client shows to IoT Hub, and what a hub checks:
+// Package sas holds what a client shows to IoT Hub, and what a hub checks:
 // connection strings, shared access keys and shared access signature (SAS)
 // tokens.
 //
@@ -8,4 +8,4 @@
 //
 // Secrets print as REDACTED with every fmt verb, in slog and in JSON. Only
 // [Key.Base64], [Token.Reveal] and [ConnectionString.Reveal] give them away.
-package auth
+package sas

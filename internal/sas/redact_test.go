@@ -1,4 +1,4 @@
-package auth_test
+package sas_test
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"text/template"
 	"time"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 var distantFuture = time.Unix(1893456000, 0)
@@ -46,31 +46,31 @@ type (
 	open   struct{ V any }
 	shut   struct{ v any }
 	shutIn struct {
-		key   auth.Key
-		token auth.Token
-		conn  auth.ConnectionString
+		key   sas.Key
+		token sas.Token
+		conn  sas.ConnectionString
 	}
 )
 
 func TestNothingShowsSecrets(t *testing.T) {
 	t.Parallel()
 	rawKey := []byte("0123456789abcdef0123456789abcdef")
-	key := auth.NewKey(rawKey)
-	token := auth.NewToken(key, "h.azure-devices.net/devices/d", "policy", distantFuture)
+	key := sas.NewKey(rawKey)
+	token := sas.NewToken(key, "h.azure-devices.net/devices/d", "policy", distantFuture)
 	sig := key.Sign("h.azure-devices.net%2Fdevices%2Fd\n1893456000")
 	if !strings.Contains(token.Reveal(), url.QueryEscape(base64.StdEncoding.EncodeToString(sig))) {
 		t.Fatal("this test does not know the signature it looks for")
 	}
-	withKey := auth.ConnectionString{HostName: "h", DeviceID: "d", Key: key}
-	withToken := auth.ConnectionString{HostName: "h", DeviceID: "d", Token: token}
+	withKey := sas.ConnectionString{HostName: "h", DeviceID: "d", Key: key}
+	withToken := sas.ConnectionString{HostName: "h", DeviceID: "d", Token: token}
 	inner := shutIn{key, token, withKey}
 
 	values := []any{key, token, withKey, withToken, inner, &inner}
 	for _, v := range values[:4] {
 		values = append(values, &v, []any{v}, map[string]any{"k": v}, open{v}, &open{v}, shut{v}, &shut{v}, []shut{{v}})
 	}
-	values = append(values, &key, &token, &withKey, []auth.Key{key}, [1]auth.Token{token}, map[string]auth.Key{"k": key},
-		struct{ auth.ConnectionString }{withKey}, struct{ auth.Key }{key}, struct{ k *auth.Key }{&key})
+	values = append(values, &key, &token, &withKey, []sas.Key{key}, [1]sas.Token{token}, map[string]sas.Key{"k": key},
+		struct{ sas.ConnectionString }{withKey}, struct{ sas.Key }{key}, struct{ k *sas.Key }{&key})
 
 	for i, v := range values {
 		t.Run(fmt.Sprintf("%d %T", i, v), func(t *testing.T) {
@@ -114,7 +114,7 @@ func printAll(t *testing.T, v any) map[string]string {
 func TestRedactedText(t *testing.T) {
 	t.Parallel()
 	key := mustKey(t, localKey)
-	token := auth.NewToken(key, "h/devices/d", "p", distantFuture)
+	token := sas.NewToken(key, "h/devices/d", "p", distantFuture)
 	const shownToken = "SharedAccessSignature sr=h%2Fdevices%2Fd&sig=REDACTED&se=1893456000&skn=p"
 	tests := []struct {
 		name  string
@@ -126,12 +126,12 @@ func TestRedactedText(t *testing.T) {
 		want string
 	}{
 		{"key", key, "REDACTED"},
-		{"zero key", auth.Key{}, "REDACTED"},
+		{"zero key", sas.Key{}, "REDACTED"},
 		{"token", token, shownToken},
-		{"zero token", auth.Token{}, ""},
+		{"zero token", sas.Token{}, ""},
 		{
 			"connection string with key",
-			auth.ConnectionString{
+			sas.ConnectionString{
 				HostName: "h", GatewayHostName: "g", DeviceID: "d", ModuleID: "m",
 				KeyName: "p", Key: key, UseDevelopmentEmulator: true,
 			},
@@ -139,10 +139,10 @@ func TestRedactedText(t *testing.T) {
 		},
 		{
 			"connection string with token",
-			auth.ConnectionString{HostName: "h", DeviceID: "d", Token: token},
+			sas.ConnectionString{HostName: "h", DeviceID: "d", Token: token},
 			"HostName=h;DeviceId=d;SharedAccessSignature=" + shownToken,
 		},
-		{"connection string with x509", auth.ConnectionString{HostName: "h", DeviceID: "d", X509: true}, "HostName=h;DeviceId=d;x509=true"},
+		{"connection string with x509", sas.ConnectionString{HostName: "h", DeviceID: "d", X509: true}, "HostName=h;DeviceId=d;x509=true"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -171,11 +171,11 @@ func TestRedactedText(t *testing.T) {
 func TestRedactedDoesNotParse(t *testing.T) {
 	t.Parallel()
 	key := mustKey(t, localKey)
-	for _, c := range []auth.ConnectionString{
+	for _, c := range []sas.ConnectionString{
 		{HostName: "h", DeviceID: "d", Key: key},
-		{HostName: "h", DeviceID: "d", Token: auth.NewToken(key, "h/devices/d", "", distantFuture)},
+		{HostName: "h", DeviceID: "d", Token: sas.NewToken(key, "h/devices/d", "", distantFuture)},
 	} {
-		if _, err := auth.ParseConnectionString(c.String()); err == nil || !strings.Contains(err.Error(), "copied from a log") {
+		if _, err := sas.ParseConnectionString(c.String()); err == nil || !strings.Contains(err.Error(), "copied from a log") {
 			t.Errorf("parsing %q: error %v, want the reason", c.String(), err)
 		}
 	}
@@ -185,7 +185,7 @@ func TestRedactedDoesNotParse(t *testing.T) {
 func TestErrorsHideSecrets(t *testing.T) {
 	t.Parallel()
 	key := mustKey(t, localKey)
-	token := auth.NewToken(key, "h/devices/d", "", distantFuture)
+	token := sas.NewToken(key, "h/devices/d", "", distantFuture)
 	sig := key.Sign("h%2Fdevices%2Fd\n1893456000")
 	for _, whole := range []string{
 		"HostName=h;DeviceId=d;SharedAccessKey=" + localKey,
@@ -206,11 +206,11 @@ func TestErrorsHideSecrets(t *testing.T) {
 }
 
 func parseErrors(text string) []error {
-	_, err1 := auth.ParseConnectionString(text)
-	_, err2 := auth.ParseToken(text)
-	_, err3 := auth.ParseKey(text)
-	_, err4 := auth.ParseDevice(text)
-	_, err5 := auth.ParseService(text)
+	_, err1 := sas.ParseConnectionString(text)
+	_, err2 := sas.ParseToken(text)
+	_, err3 := sas.ParseKey(text)
+	_, err4 := sas.ParseDevice(text)
+	_, err5 := sas.ParseService(text)
 	return []error{err1, err2, err3, err4, err5}
 }
 

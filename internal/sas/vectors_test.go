@@ -1,4 +1,4 @@
-package auth_test
+package sas_test
 
 import (
 	"encoding/base64"
@@ -7,27 +7,27 @@ import (
 	"testing"
 	"time"
 
-	"iothub-c2d/internal/iothub/auth"
+	"iothub-c2d/internal/sas"
 )
 
 // localKey signs the vectors L1 to L5, which were computed for these tests.
 const localKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 // leniently is what Node makes of the key text "key": not valid base64 here.
-var leniently = auth.NewKey([]byte{0x91, 0xec})
+var leniently = sas.NewKey([]byte{0x91, 0xec})
 
-func mustKey(tb testing.TB, text string) auth.Key {
+func mustKey(tb testing.TB, text string) sas.Key {
 	tb.Helper()
-	key, err := auth.ParseKey(text)
+	key, err := sas.ParseKey(text)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return key
 }
 
-func mustToken(tb testing.TB, text string) auth.Token {
+func mustToken(tb testing.TB, text string) sas.Token {
 	tb.Helper()
-	token, err := auth.ParseToken(text)
+	token, err := sas.ParseToken(text)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -38,10 +38,10 @@ func mustToken(tb testing.TB, text string) auth.Token {
 // of our signer, in our order of fields.
 func TestTokenVectors(t *testing.T) {
 	t.Parallel()
-	password := auth.NewKey([]byte("password"))
+	password := sas.NewKey([]byte("password"))
 	tests := []struct {
 		name     string
-		key      auth.Key
+		key      sas.Key
 		text     string
 		resource string
 		policy   string
@@ -86,7 +86,7 @@ func TestTokenVectors(t *testing.T) {
 			if want == "" {
 				want = tt.text
 			}
-			signed := auth.NewToken(tt.key, tt.resource, tt.policy, time.Unix(tt.expiry, 0))
+			signed := sas.NewToken(tt.key, tt.resource, tt.policy, time.Unix(tt.expiry, 0))
 			if got := signed.Reveal(); got != want {
 				t.Errorf("NewToken:\n got %s\nwant %s", got, want)
 			}
@@ -94,7 +94,7 @@ func TestTokenVectors(t *testing.T) {
 	}
 }
 
-func checkToken(t *testing.T, token auth.Token, resource, policy string, expiry int64) {
+func checkToken(t *testing.T, token sas.Token, resource, policy string, expiry int64) {
 	t.Helper()
 	if got := token.Resource(); got != resource {
 		t.Errorf("Resource = %q, want %q", got, resource)
@@ -114,11 +114,11 @@ func TestKeyVectors(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, data, want string
-		key              auth.Key
+		key              sas.Key
 	}{
 		{"V3 node", "string-to-sign", "o1n1hiIVgzVA2+krq9ty1Z4xsIJKJZP3dYT8MOi65Y4=", mustKey(t, "cGFzc3dvcmQ=")},
 		{"V7 python", "sign this message", "8NJRMT83CcplGrAGaUVIUM/md5914KpWVNngSVoF9/M=", mustKey(t, "NMgJDvdKTxjLi+xBxxkDDEwDJxEvOE5u8BiT0mVgPeg=")},
-		{"V9 RFC 4231 case 2", "what do ya want for nothing?", fromHex(t, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"), auth.NewKey([]byte("Jefe"))},
+		{"V9 RFC 4231 case 2", "what do ya want for nothing?", fromHex(t, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"), sas.NewKey([]byte("Jefe"))},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -141,7 +141,7 @@ func TestKeyVectors(t *testing.T) {
 	for _, text := range []string{"not a key", "YWJjx"} {
 		t.Run("V8 python bad key "+text, func(t *testing.T) {
 			t.Parallel()
-			if _, err := auth.ParseKey(text); err == nil {
+			if _, err := sas.ParseKey(text); err == nil {
 				t.Error("ParseKey took it")
 			}
 		})
@@ -160,11 +160,11 @@ func fromHex(tb testing.TB, text string) string {
 
 func TestSignedTextVector(t *testing.T) {
 	t.Parallel()
-	key := auth.NewKey([]byte("any"))
+	key := sas.NewKey([]byte("any"))
 	// V10 java: what is signed is the resource, a line feed and the expiry.
 	sig := base64.StdEncoding.EncodeToString(key.Sign("test-resource-uri\n101"))
 	want := "SharedAccessSignature sr=test-resource-uri&sig=" + url.QueryEscape(sig) + "&se=101"
-	if got := auth.NewToken(key, "test-resource-uri", "", time.Unix(101, 0)).Reveal(); got != want {
+	if got := sas.NewToken(key, "test-resource-uri", "", time.Unix(101, 0)).Reveal(); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -182,10 +182,10 @@ func TestForeignSignerVector(t *testing.T) {
 			t.Parallel()
 			token := mustToken(t, "SharedAccessSignature sr="+tt.raw+"&sig=YWJjZA%3D%3D&skn=fakeKeyName%28&se=1")
 			checkToken(t, token, tt.resource, "fakeKeyName(", 1)
-			if token.VerifiedBy(auth.NewKey([]byte("abcd"))) {
+			if token.VerifiedBy(sas.NewKey([]byte("abcd"))) {
 				t.Error("a signature of four bytes was verified")
 			}
-			ours := auth.NewToken(auth.NewKey([]byte("abcd")), tt.resource, "fakeKeyName(", time.Unix(1, 0))
+			ours := sas.NewToken(sas.NewKey([]byte("abcd")), tt.resource, "fakeKeyName(", time.Unix(1, 0))
 			if got := ours.RawResource(); got != tt.raw {
 				t.Errorf("RawResource of our own = %s, want %s", got, tt.raw)
 			}
@@ -217,7 +217,7 @@ func TestLocalVectors(t *testing.T) {
 				t.Error("the right key does not verify the token")
 			}
 			checkToken(t, token, tt.resource, "", 1893456000)
-			signed := auth.NewToken(key, tt.resource, "", time.Unix(1893456000, 0))
+			signed := sas.NewToken(key, tt.resource, "", time.Unix(1893456000, 0))
 			if got := signed.Equal(token); got != tt.ours {
 				t.Errorf("NewToken made %q; equal = %v, want %v", signed.Reveal(), got, tt.ours)
 			}
