@@ -1,0 +1,64 @@
+package amqpserver
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+)
+
+// read is the reader's goroutine. It ends with the stream, or at stop.
+func (c *Conn) read(stop <-chan struct{}) {
+	// Not a read deadline: the end of one breaks a WebSocket, and the client could
+	// not be told.
+	patience := c.options.IdleTimeout
+	silence := time.AfterFunc(patience, func() { c.giveUp(silenceOf(patience)) })
+	defer silence.Stop()
+	for {
+		silence.Reset(patience)
+		f, err := amqpwire.ReadFrame(c.br, c.options.MaxFrameSize)
+		silence.Stop()
+		if err != nil {
+			c.giveUp(err)
+			return
+		}
+		select {
+		case c.in <- f:
+		case <-stop:
+			return
+		}
+	}
+}
+
+// silenceOf ends a connection on which nothing is heard (part 2 §2.4.5).
+func silenceOf(t time.Duration) error {
+	return Errorf(CondLimitExceeded, "Nothing was heard from the client for %d ms.", t.Milliseconds())
+}
+
+// giveUp ends the connection, from the reader's or the writer's side.
+func (c *Conn) giveUp(err error) {
+	c.fail.Do(func() {
+		if errors.Is(err, io.EOF) {
+			err = errors.New("the client hung up without closing")
+		}
+		c.failure = err
+		close(c.broken)
+	})
+}
+
+// linger waits a moment for the client to close its side, so that the last
+// frames are not lost to a reset. It is the owner's.
+func (c *Conn) linger() {
+	timeout := time.NewTimer(time.Second)
+	defer timeout.Stop()
+	for {
+		select {
+		case <-c.in:
+		case <-c.broken:
+			return
+		case <-timeout.C:
+			return
+		}
+	}
+}

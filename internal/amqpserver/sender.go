@@ -1,0 +1,193 @@
+package amqpserver
+
+import (
+	"maps"
+	"slices"
+
+	"iothub-c2d/internal/amqpwire"
+)
+
+// sender is the server's part in a link on which the client receives.
+type sender struct {
+	*Link
+	source        Source
+	settled       bool // the client wants messages that are settled already
+	deliveryCount uint32
+	credit        uint32
+	drain         bool
+	unsettled     map[uint32][]byte // the deliveries' tags by id
+	sending       sending           // the message that goes out now
+}
+
+// sending is what is left of a message.
+type sending struct {
+	transfer *amqpwire.Transfer // of the next frame; nil: there is no message
+	tag      []byte
+	payload  []byte
+}
+
+// serve attaches a link on which the client receives, or returns why it must
+// not.
+func (l *Link) serve(a *amqpwire.Attach) *amqpwire.Error {
+	source, refused := l.session.conn.handler.Source(l, a)
+	if refused != nil {
+		return refused
+	}
+	e := &sender{Link: l, source: source, unsettled: make(map[uint32][]byte)}
+	e.settled = a.SndSettleMode != nil && *a.SndSettleMode == amqpwire.SenderSettled
+	l.sender = e
+	r := reply(a)
+	if s, ok := source.(interface{ MaxMessageSize() int }); ok {
+		r.MaxMessageSize = new(uint64(s.MaxMessageSize()))
+	}
+	l.send(r)
+	return nil
+}
+
+// flow takes over the credit that the client grants (part 2 §2.6.7).
+func (e *sender) flow(f *amqpwire.Flow) {
+	if f.LinkCredit != nil {
+		var counted uint32
+		if f.DeliveryCount != nil {
+			counted = *f.DeliveryCount
+		}
+		e.credit = left(*f.LinkCredit, counted, e.deliveryCount)
+	}
+	e.drain = f.Drain
+	e.look()
+	if f.Echo {
+		e.sendFlow()
+	}
+}
+
+func (e *sender) sendFlow() {
+	f := e.flowOf(e.deliveryCount, e.credit)
+	f.Drain = e.drain
+	e.send(f)
+}
+
+// pump sends while there are messages, credit and room in the session's
+// window.
+func (e *sender) pump() {
+	for !e.Gone() && e.session.remoteWindow > 0 && (e.sending.transfer != nil || e.fetch()) {
+		e.sendPart()
+	}
+	if e.drain && e.idle() {
+		// Nothing is left to send: the rest of the credit is used up (§2.6.7).
+		e.deliveryCount += e.credit
+		e.credit = 0
+		e.sendFlow()
+		e.drain = false
+	}
+}
+
+// idle reports whether there is nothing that the client's credit could still be
+// used for. A message that waits for the session's window is something.
+func (e *sender) idle() bool {
+	return e.sending.transfer == nil && (e.session.remoteWindow > 0 || e.credit == 0 || e.source.Empty())
+}
+
+// first is the transfer of a delivery's first frame and what it points to.
+type first struct {
+	amqpwire.Transfer
+	id, format uint32
+}
+
+// fetch takes the next message from the source.
+func (e *sender) fetch() bool {
+	if e.credit == 0 {
+		return false
+	}
+	m, ok := e.source.Next()
+	if !ok || e.Gone() {
+		return false
+	}
+	s := e.session
+	t := &first{id: s.nextDeliveryID, format: m.Format}
+	t.Transfer = amqpwire.Transfer{
+		Handle:        e.handle,
+		DeliveryID:    &t.id,
+		DeliveryTag:   m.Tag,
+		MessageFormat: &t.format,
+		Settled:       e.settled,
+	}
+	e.sending = sending{&t.Transfer, m.Tag, m.Payload}
+	if !e.settled {
+		s.unsettled[t.id] = e
+		e.unsettled[t.id] = m.Tag
+	}
+	s.nextDeliveryID++
+	e.deliveryCount++
+	e.credit--
+	return true
+}
+
+// transferOverhead is more than the frame header and the transfer performative
+// ever take, without the delivery tag, in bytes.
+const transferOverhead = 48
+
+// sendPart sends as much of the message as one frame takes.
+func (e *sender) sendPart() {
+	s, m := e.session, &e.sending
+	room := s.conn.peerFrameSize - transferOverhead - len(m.tag)
+	part := m.payload
+	if len(part) > room {
+		m.transfer.More = true
+		part = part[:room]
+	}
+	s.conn.send(s.channel, m.transfer, part)
+	s.nextOutgoingID++
+	s.remoteWindow--
+	if m.transfer.More {
+		m.payload = m.payload[room:]
+		m.transfer = &amqpwire.Transfer{Handle: e.handle, Settled: e.settled}
+		return
+	}
+	tag := m.tag
+	e.sending = sending{}
+	if e.settled {
+		e.source.Settle(tag, &amqpwire.Accepted{}, false)
+	}
+}
+
+// dispose carries out what the client says of one delivery.
+func (e *sender) dispose(id uint32, d *amqpwire.Disposition) {
+	if !isOutcome(d.State) {
+		if d.Settled {
+			// The message is out of the client's hands, but only the source can bring it
+			// back.
+			e.forget(id)
+		}
+		return
+	}
+	answer := e.source.Settle(e.unsettled[id], d.State, !d.Settled)
+	if answer == nil {
+		return
+	}
+	e.forget(id)
+	if !d.Settled {
+		e.send(&amqpwire.Disposition{Role: amqpwire.RoleSender, First: id, Settled: true, State: answer})
+	}
+}
+
+func (e *sender) forget(id uint32) {
+	delete(e.session.unsettled, id)
+	delete(e.unsettled, id)
+}
+
+// finish gives back the messages in the client's hands if it is cleanly over.
+func (e *sender) finish(clean bool) {
+	var held [][]byte
+	for _, id := range slices.Sorted(maps.Keys(e.unsettled)) {
+		held = append(held, e.unsettled[id])
+		delete(e.session.unsettled, id)
+	}
+	if e.sending.transfer != nil && e.settled {
+		held = append(held, e.sending.tag) // it was cut short
+	}
+	e.unsettled, e.sending = nil, sending{}
+	if clean && len(held) > 0 {
+		e.source.Release(held)
+	}
+	e.source.Close()
+}

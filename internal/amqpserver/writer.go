@@ -1,0 +1,78 @@
+package amqpserver
+
+import (
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+)
+
+// writeTimeout is how long a client may leave the server's bytes unread.
+const writeTimeout = time.Minute
+
+// coalesce is how many bytes of frames are collected before they are written.
+const coalesce = 32 << 10
+
+// write is the writer's goroutine: it sends what the owner queues, many frames
+// at once if they are there, and a heartbeat when there is nothing to send. It
+// ends with a close, when the owner closes out, or when a write fails.
+func (c *Conn) write() {
+	heartbeat := time.NewTicker(c.heartbeat)
+	defer heartbeat.Stop()
+	var buf []byte
+	for {
+		var f amqpwire.Frame // empty: a heartbeat
+		var ok bool
+		select {
+		case f, ok = <-c.out:
+			if !ok {
+				return
+			}
+		case <-heartbeat.C:
+		}
+		var last bool
+		var err error
+		buf, last, err = c.gather(buf[:0], f)
+		if err == nil && !c.silent.Load() {
+			err = c.flush(buf)
+		}
+		if err != nil {
+			c.giveUp(err)
+			return
+		}
+		if last {
+			return
+		}
+	}
+}
+
+// gather encodes f and what else is queued already.
+func (c *Conn) gather(buf []byte, f amqpwire.Frame) (_ []byte, last bool, err error) {
+	for {
+		if buf, err = amqpwire.AppendFrame(buf, f); err != nil {
+			return nil, false, err
+		}
+		if _, closed := f.Body.(*amqpwire.Close); closed {
+			return buf, true, nil // not even a heartbeat may follow (part 2 §2.4.3)
+		}
+		if len(buf) >= coalesce {
+			return buf, false, nil
+		}
+		var ok bool
+		select {
+		case f, ok = <-c.out:
+			if !ok {
+				return buf, true, nil
+			}
+		default:
+			return buf, false, nil
+		}
+	}
+}
+
+func (c *Conn) flush(b []byte) error {
+	if err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	_, err := c.net.Write(b)
+	return err
+}
