@@ -21,6 +21,8 @@ var allowed = map[string][]string{
 	// shows up as a disagreement with the other. The clients have amqpwire for the
 	// tap and the trace only.
 	"internal/localhub/defaults": {"internal/sas"},
+	"internal/localhub/broker":   nil,
+	"internal/localhub/store":    {"internal/localhub/broker", "go.etcd.io/bbolt"},
 	"internal/localhub":          {"internal/localhub/defaults", "internal/amqpwire", "internal/faultnet", "internal/sas", "github.com/coder/websocket", "go.etcd.io/bbolt"},
 	"internal/iothub":            {"internal/amqpwire", "internal/sas", "github.com/Azure/go-amqp", "github.com/coder/websocket"},
 	"internal/console":           {"internal/iothub", "internal/sas", "github.com/joho/godotenv", "github.com/spf13"},

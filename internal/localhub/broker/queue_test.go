@@ -1,49 +1,63 @@
-package localhub
+package broker
 
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"iothub-c2d/internal/amqpwire"
 )
 
 // iotHubLimits are the rules of a device's queue on IoT Hub.
-var iotHubLimits = queueLimits{pending: 50, lock: time.Minute, ttl: time.Hour, deliveries: 10}
+var iotHubLimits = rules{pending: 50, lock: time.Minute, ttl: time.Hour, deliveries: 10}
 
 // testQueue is a queue of named messages that keeps book of how they end.
 type testQueue struct {
-	*queue
+	*Queue
 	t *testing.T
 
 	mu    sync.Mutex
-	ended []string // "name status", in order
+	ended []string // "name Status", in order
 }
 
-func newTestQueue(t *testing.T, limits queueLimits) *testQueue {
+func newTestQueue(t *testing.T, limits rules) *testQueue {
 	q := &testQueue{t: t}
-	q.queue = newQueue(limits, func(e *entry, s status) {
+	q.Queue = newQueue(limits, func(e *entry, s Status) {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		q.ended = append(q.ended, messageID(e.message)+" "+string(s))
+		q.ended = append(q.ended, e.Message.ID+" "+string(s))
 	})
 	return q
 }
 
+func newQueue(limits rules, finished finishedFunc) *Queue {
+	return &Queue{rules: &limits, owner: finished, journal: noJournal{}, log: slog.New(slog.DiscardHandler)}
+}
+
+// finishedFunc is the owner of a queue that only hears how messages end.
+type finishedFunc func(e *entry, s Status)
+
+func (f finishedFunc) record(*entry, Status) *Record { return nil }
+func (f finishedFunc) finished(x ending)             { f(x.entry, x.status) }
+func (f finishedFunc) returned(*entry, string)       {}
+
 // inBubble runs a test on a queue in fake time.
-func inBubble(t *testing.T, limits queueLimits, f func(t *testing.T, q *testQueue)) {
+func inBubble(t *testing.T, limits rules, f func(t *testing.T, q *testQueue)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { f(t, newTestQueue(t, limits)) })
 }
 
-func named(name string) *amqpwire.Message {
-	return &amqpwire.Message{Properties: &amqpwire.Properties{MessageID: name}}
+func named(name string) *Message { return &Message{ID: name} }
+
+// put enqueues m with an expiry, the zero time for none.
+func (q *testQueue) put(m *Message, expires time.Time) error {
+	m.Expiry = expires
+	return q.Put(m)
 }
 
 func (q *testQueue) mustPut(names ...string) {
@@ -56,29 +70,29 @@ func (q *testQueue) mustPut(names ...string) {
 }
 
 // mustTake takes the message of the given name, delivered so many times before.
-func (q *testQueue) mustTake(name string, deliveries int) lockToken {
+func (q *testQueue) mustTake(name string, deliveries int) LockToken {
 	q.t.Helper()
-	e, token, ok := q.take()
+	d, ok := q.Take()
 	if !ok {
 		q.t.Fatalf("nothing to take, want %s", name)
 	}
-	if got := messageID(e.message); got != name || e.deliveryCount != deliveries {
-		q.t.Fatalf("took %s, delivered %d times before, want %s, %d", got, e.deliveryCount, name, deliveries)
+	if got := d.Message.ID; got != name || d.DeliveryCount != deliveries {
+		q.t.Fatalf("took %s, delivered %d times before, want %s, %d", got, d.DeliveryCount, name, deliveries)
 	}
-	return token
+	return d.Token
 }
 
 func (q *testQueue) mustBeDry() {
 	q.t.Helper()
-	if e, _, ok := q.take(); ok {
-		q.t.Fatalf("took %s, want nothing", messageID(e.message))
+	if d, ok := q.Take(); ok {
+		q.t.Fatalf("took %s, want nothing", d.Message.ID)
 	}
 }
 
 // mustSettle settles and checks the error.
-func (q *testQueue) mustSettle(token lockToken, s settlement, want error) {
+func (q *testQueue) mustSettle(token LockToken, s Settlement, want error) {
 	q.t.Helper()
-	if err := q.settle(token, s); !errors.Is(err, want) {
+	if err := q.Settle(token, s); !errors.Is(err, want) {
 		q.t.Fatalf("settlement %d: error %v, want %v", s, err, want)
 	}
 }
@@ -97,7 +111,7 @@ func (q *testQueue) wantEnded(want ...string) {
 
 func (q *testQueue) wantPending(want int) {
 	q.t.Helper()
-	if got := q.pending(); got != want {
+	if got := q.Len(); got != want {
 		q.t.Fatalf("%d messages pending, want %d", got, want)
 	}
 }
@@ -113,7 +127,7 @@ func TestQueueIsFirstInFirstOut(t *testing.T) {
 	inBubble(t, iotHubLimits, func(t *testing.T, q *testQueue) {
 		q.mustPut("a", "b", "c")
 		for _, name := range []string{"a", "b", "c"} {
-			q.mustSettle(q.mustTake(name, 0), complete, nil)
+			q.mustSettle(q.mustTake(name, 0), Complete, nil)
 		}
 		q.mustBeDry()
 		q.wantEnded("a Success", "b Success", "c Success")
@@ -127,19 +141,19 @@ func TestQueueFull(t *testing.T) {
 		q.mustPut(names(1, 50)...)
 		full := func() {
 			t.Helper()
-			if err := q.put(named("surplus"), time.Time{}); !errors.Is(err, errQueueFull) {
-				t.Fatalf("put the 51st: error %v, want %v", err, errQueueFull)
+			if err := q.put(named("surplus"), time.Time{}); !errors.Is(err, ErrQueueFull) {
+				t.Fatalf("put the 51st: error %v, want %v", err, ErrQueueFull)
 			}
 		}
 		full()
 		first := q.mustTake("m1", 0)
 		full()
-		q.mustSettle(first, release, nil)
+		q.mustSettle(first, Release, nil)
 		full()
-		q.mustSettle(q.mustTake("m1", 0), complete, nil)
+		q.mustSettle(q.mustTake("m1", 0), Complete, nil)
 		q.mustPut("m51")
 		full()
-		q.mustSettle(q.mustTake("m2", 0), reject, nil)
+		q.mustSettle(q.mustTake("m2", 0), Reject, nil)
 		q.mustPut("m52")
 		q.wantEnded("m1 Success", "m2 Rejected")
 		// Expired messages make room by themselves.
@@ -150,7 +164,7 @@ func TestQueueFull(t *testing.T) {
 }
 
 func TestQueueWithoutLimit(t *testing.T) {
-	inBubble(t, queueLimits{lock: time.Minute, ttl: time.Hour, deliveries: 10}, func(t *testing.T, q *testQueue) {
+	inBubble(t, rules{lock: time.Minute, ttl: time.Hour, deliveries: 10}, func(t *testing.T, q *testQueue) {
 		q.mustPut(names(1, 200)...)
 		q.wantPending(200)
 	})
@@ -162,15 +176,15 @@ func TestQueueSequenceAndTime(t *testing.T) {
 		q.mustPut("a")
 		time.Sleep(time.Second)
 		q.mustPut("b")
-		first, _, _ := q.take()
+		first, _ := q.Take()
 		token := q.mustTake("b", 0)
-		q.mustSettle(token, abandon, nil)
-		second, _, _ := q.take()
-		if first.sequence != 1 || second.sequence != 2 {
-			t.Errorf("sequence numbers %d, %d, want 1, 2", first.sequence, second.sequence)
+		q.mustSettle(token, Abandon, nil)
+		second, _ := q.Take()
+		if first.Sequence != 1 || second.Sequence != 2 {
+			t.Errorf("sequence numbers %d, %d, want 1, 2", first.Sequence, second.Sequence)
 		}
-		if !first.enqueued.Equal(start) || !second.enqueued.Equal(start.Add(time.Second)) {
-			t.Errorf("enqueued at %v, %v, want %v and one second later", first.enqueued, second.enqueued, start)
+		if !first.Enqueued.Equal(start) || !second.Enqueued.Equal(start.Add(time.Second)) {
+			t.Errorf("enqueued at %v, %v, want %v and one second later", first.Enqueued, second.Enqueued, start)
 		}
 	})
 }
@@ -178,19 +192,19 @@ func TestQueueSequenceAndTime(t *testing.T) {
 func TestQueueOldTokens(t *testing.T) {
 	inBubble(t, iotHubLimits, func(t *testing.T, q *testQueue) {
 		q.mustPut("a")
-		for _, s := range []settlement{complete, abandon, reject, release} {
-			q.mustSettle(lockToken{1}, s, errLockLost)
+		for _, s := range []Settlement{Complete, Abandon, Reject, Release} {
+			q.mustSettle(LockToken{1}, s, ErrLockLost)
 		}
 		old := q.mustTake("a", 0)
-		q.mustSettle(old, abandon, nil)
-		q.mustSettle(old, complete, errLockLost)
+		q.mustSettle(old, Abandon, nil)
+		q.mustSettle(old, Complete, ErrLockLost)
 		current := q.mustTake("a", 1)
 		if current == old {
 			t.Error("two deliveries have the same token")
 		}
-		q.mustSettle(old, complete, errLockLost)
-		q.mustSettle(current, complete, nil)
-		q.mustSettle(current, complete, errLockLost)
+		q.mustSettle(old, Complete, ErrLockLost)
+		q.mustSettle(current, Complete, nil)
+		q.mustSettle(current, Complete, ErrLockLost)
 		q.wantEnded("a Success")
 	})
 }
@@ -199,15 +213,15 @@ func TestQueuePurge(t *testing.T) {
 	inBubble(t, iotHubLimits, func(t *testing.T, q *testQueue) {
 		q.mustPut("a", "b", "c", "d")
 		first, second := q.mustTake("a", 0), q.mustTake("b", 0)
-		q.mustSettle(second, complete, nil)
+		q.mustSettle(second, Complete, nil)
 		q.wantEnded("b Success")
-		if n := q.purge(); n != 3 {
+		if n, _ := q.Purge(); n != 3 {
 			t.Errorf("%d purged, want 3", n)
 		}
 		q.wantEnded("a Purged", "c Purged", "d Purged")
-		q.mustSettle(first, complete, errLockLost)
+		q.mustSettle(first, Complete, ErrLockLost)
 		q.mustBeDry()
-		if n := q.purge(); n != 0 {
+		if n, _ := q.Purge(); n != 0 {
 			t.Errorf("%d purged, want 0", n)
 		}
 		q.mustPut("e")
@@ -229,7 +243,7 @@ func TestQueueCloseStopsTheClock(t *testing.T) {
 
 func TestStatusesAreSpelledAsInFeedback(t *testing.T) {
 	t.Parallel()
-	got := fmt.Sprint(statusSuccess, statusExpired, statusDeliveryCountExceeded, statusRejected, statusPurged)
+	got := fmt.Sprint(StatusSuccess, StatusExpired, StatusDeliveryCountExceeded, StatusRejected, StatusPurged)
 	if want := "SuccessExpiredDeliveryCountExceededRejectedPurged"; strings.ReplaceAll(got, " ", "") != want {
 		t.Errorf("statuses %s, want %s", got, want)
 	}

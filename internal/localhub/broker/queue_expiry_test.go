@@ -1,4 +1,4 @@
-package localhub
+package broker
 
 import (
 	"testing"
@@ -56,14 +56,14 @@ func TestPutAfterExpiry(t *testing.T) {
 func TestExpiryWhileLocked(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		end  settlement
+		end  Settlement
 		want error
 		how  string
 	}{
-		{"complete", complete, errLockLost, "a Expired"},
-		{"abandon", abandon, nil, "a Expired"},
-		{"release", release, nil, "a Expired"},
-		{"reject", reject, nil, "a Rejected"},
+		{"complete", Complete, ErrLockLost, "a Expired"},
+		{"abandon", Abandon, nil, "a Expired"},
+		{"release", Release, nil, "a Expired"},
+		{"reject", Reject, nil, "a Rejected"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inBubble(t, iotHubLimits, func(t *testing.T, q *testQueue) {
@@ -90,7 +90,7 @@ func TestExpiryWhileLocked(t *testing.T) {
 			q.wantEnded()
 			time.Sleep(time.Nanosecond)
 			q.wantEnded("a Expired")
-			q.mustSettle(token, complete, errLockLost)
+			q.mustSettle(token, Complete, ErrLockLost)
 		})
 	})
 	t.Run("complete in time", func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestExpiryWhileLocked(t *testing.T) {
 			}
 			token := q.mustTake("a", 0)
 			time.Sleep(30*time.Second - time.Nanosecond)
-			q.mustSettle(token, complete, nil)
+			q.mustSettle(token, Complete, nil)
 			q.wantEnded("a Success")
 		})
 	})
@@ -123,7 +123,7 @@ func TestExpiryOfReturnedMessage(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		q.wantEnded("b Expired") // the timer is set anew: 110 s
 		time.Sleep(10 * time.Second)
-		q.mustSettle(token, abandon, nil)
+		q.mustSettle(token, Abandon, nil)
 		time.Sleep(30*time.Second - time.Nanosecond)
 		q.wantEnded()
 		time.Sleep(time.Nanosecond)

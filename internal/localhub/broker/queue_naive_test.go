@@ -1,4 +1,4 @@
-package localhub
+package broker
 
 import (
 	"slices"
@@ -8,33 +8,33 @@ import (
 // model is the queue as one would explain it: a list of messages, each with its
 // own little life. It looks at all of them every time.
 type model struct {
-	limits   queueLimits
+	limits   rules
 	messages []*modelMessage // in order, also those that have ended
-	ended    map[string]status
+	ended    map[string]Status
 }
 
 type modelMessage struct {
 	name        string
 	expires     time.Time
 	lockedUntil time.Time // zero: ready
-	token       lockToken
+	token       LockToken
 	count       int
 	over        bool
 }
 
-func (m *model) end(e *modelMessage, s status) {
+func (m *model) end(e *modelMessage, s Status) {
 	e.over = true
 	m.ended[e.name] = s
 }
 
 // back returns e to the queue at a given time.
 func (m *model) back(e *modelMessage, at time.Time) {
-	e.lockedUntil, e.token = time.Time{}, lockToken{}
+	e.lockedUntil, e.token = time.Time{}, LockToken{}
 	switch {
 	case !e.expires.After(at):
-		m.end(e, statusExpired)
+		m.end(e, StatusExpired)
 	case e.count >= m.limits.deliveries:
-		m.end(e, statusDeliveryCountExceeded)
+		m.end(e, StatusDeliveryCountExceeded)
 	}
 }
 
@@ -49,7 +49,7 @@ func (m *model) alive() (list []*modelMessage) {
 			m.back(e, e.lockedUntil)
 		}
 		if !e.over && e.lockedUntil.IsZero() && !e.expires.After(now) {
-			m.end(e, statusExpired)
+			m.end(e, StatusExpired)
 		}
 		if !e.over {
 			list = append(list, e)
@@ -61,7 +61,7 @@ func (m *model) alive() (list []*modelMessage) {
 
 func (m *model) put(name string, expires time.Time) error {
 	if len(m.alive()) >= m.limits.pending {
-		return errQueueFull
+		return ErrQueueFull
 	}
 	m.messages = append(m.messages, &modelMessage{name: name, expires: expires})
 	return nil
@@ -77,22 +77,22 @@ func (m *model) take() *modelMessage {
 	return nil
 }
 
-func (m *model) settle(token lockToken, s settlement) error {
+func (m *model) settle(token LockToken, s Settlement) error {
 	now := time.Now()
 	i := slices.IndexFunc(m.alive(), func(e *modelMessage) bool { return !e.lockedUntil.IsZero() && e.token == token })
 	if i < 0 {
-		return errLockLost
+		return ErrLockLost
 	}
 	e := m.messages[i]
 	switch {
-	case s == reject:
-		m.end(e, statusRejected)
-	case s == complete && e.expires.After(now):
-		m.end(e, statusSuccess)
-	case s == complete:
-		m.end(e, statusExpired)
-		return errLockLost
-	case s == abandon:
+	case s == Reject:
+		m.end(e, StatusRejected)
+	case s == Complete && e.expires.After(now):
+		m.end(e, StatusSuccess)
+	case s == Complete:
+		m.end(e, StatusExpired)
+		return ErrLockLost
+	case s == Abandon:
 		e.count++
 		m.back(e, now)
 	default:
@@ -104,7 +104,7 @@ func (m *model) settle(token lockToken, s settlement) error {
 func (m *model) purge() int {
 	list := m.alive()
 	for _, e := range list {
-		m.end(e, statusPurged)
+		m.end(e, StatusPurged)
 	}
 	return len(list)
 }

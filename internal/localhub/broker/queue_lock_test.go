@@ -1,4 +1,4 @@
-package localhub
+package broker
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ func TestLockRunsOutExactly(t *testing.T) {
 	inBubble(t, iotHubLimits, func(t *testing.T, q *testQueue) {
 		var woken []time.Duration
 		start := time.Now()
-		defer q.subscribe(func() { woken = append(woken, time.Since(start)) })()
+		defer q.Subscribe(func() { woken = append(woken, time.Since(start)) })()
 		q.mustPut("a", "b")
 		token := q.mustTake("a", 0)
 		time.Sleep(time.Minute - time.Nanosecond)
@@ -25,9 +25,9 @@ func TestLockRunsOutExactly(t *testing.T) {
 		if len(woken) != 3 || woken[2] != time.Minute {
 			t.Fatalf("woken at %v, want a third time at 1m", woken)
 		}
-		q.mustSettle(token, complete, errLockLost)
+		q.mustSettle(token, Complete, ErrLockLost)
 		// The message is back, in front, and the delivery was not counted.
-		q.mustSettle(second, release, nil)
+		q.mustSettle(second, Release, nil)
 		q.mustTake("a", 0)
 		q.mustTake("b", 0)
 		q.wantEnded()
@@ -40,7 +40,7 @@ func TestLockIsGoodToTheLast(t *testing.T) {
 		q.mustPut("a")
 		token := q.mustTake("a", 0)
 		time.Sleep(time.Minute - time.Nanosecond)
-		q.mustSettle(token, complete, nil)
+		q.mustSettle(token, Complete, nil)
 		q.wantEnded("a Success")
 	})
 }
@@ -49,11 +49,11 @@ func TestReturnedMessagesKeepTheirOrder(t *testing.T) {
 	inBubble(t, iotHubLimits, func(t *testing.T, q *testQueue) {
 		q.mustPut("a", "b", "c", "d", "e")
 		a, b, c, d := q.mustTake("a", 0), q.mustTake("b", 0), q.mustTake("c", 0), q.mustTake("d", 0)
-		q.mustSettle(d, abandon, nil)
-		q.mustSettle(b, release, nil)
-		q.mustSettle(a, abandon, nil)
+		q.mustSettle(d, Abandon, nil)
+		q.mustSettle(b, Release, nil)
+		q.mustSettle(a, Abandon, nil)
 		q.mustTake("a", 1)
-		q.mustSettle(c, abandon, nil)
+		q.mustSettle(c, Abandon, nil)
 		q.mustTake("b", 0)
 		q.mustTake("c", 1)
 		q.mustTake("d", 1)
@@ -74,7 +74,7 @@ func TestTenthAbandonDeadLetters(t *testing.T) {
 				q.mustPut("a", "b")
 				for i := range limit {
 					q.wantEnded()
-					q.mustSettle(q.mustTake("a", i), abandon, nil)
+					q.mustSettle(q.mustTake("a", i), Abandon, nil)
 				}
 				q.wantEnded("a DeliveryCountExceeded")
 				q.mustTake("b", 0)
@@ -91,7 +91,7 @@ func TestLostLocksDoNotCount(t *testing.T) {
 			time.Sleep(time.Minute)
 		}
 		q.wantEnded()
-		q.mustSettle(q.mustTake("a", 0), abandon, nil)
+		q.mustSettle(q.mustTake("a", 0), Abandon, nil)
 		q.mustTake("a", 1)
 	})
 }
@@ -106,7 +106,7 @@ func TestLostLocksCountIfAsked(t *testing.T) {
 			time.Sleep(time.Minute)
 			token := q.mustTake("a", 2*i+1)
 			q.wantEnded()
-			q.mustSettle(token, abandon, nil)
+			q.mustSettle(token, Abandon, nil)
 		}
 		q.wantEnded("a DeliveryCountExceeded")
 		q.mustBeDry()
@@ -117,7 +117,7 @@ func TestReleaseDoesNotCount(t *testing.T) {
 	inBubble(t, iotHubLimits, func(t *testing.T, q *testQueue) {
 		q.mustPut("a")
 		for range 30 {
-			q.mustSettle(q.mustTake("a", 0), release, nil)
+			q.mustSettle(q.mustTake("a", 0), Release, nil)
 		}
 		q.wantEnded()
 		q.wantPending(1)
@@ -127,7 +127,7 @@ func TestReleaseDoesNotCount(t *testing.T) {
 func TestReject(t *testing.T) {
 	inBubble(t, iotHubLimits, func(t *testing.T, q *testQueue) {
 		q.mustPut("a", "b")
-		q.mustSettle(q.mustTake("a", 0), reject, nil)
+		q.mustSettle(q.mustTake("a", 0), Reject, nil)
 		q.wantEnded("a Rejected")
 		q.mustTake("b", 0)
 	})
@@ -137,7 +137,7 @@ func TestReject(t *testing.T) {
 // name of a delivery.
 func TestTokensLookRandom(t *testing.T) {
 	t.Parallel()
-	seen := make(map[lockToken]bool)
+	seen := make(map[LockToken]bool)
 	for range 10_000 {
 		seen[newLockToken()] = true
 	}

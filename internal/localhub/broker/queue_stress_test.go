@@ -1,4 +1,4 @@
-package localhub
+package broker
 
 import (
 	"fmt"
@@ -27,9 +27,9 @@ func stress(t *testing.T) {
 	var ended atomic.Int64
 	done := make(chan struct{})
 	var once [senders * each]atomic.Int32
-	q := newQueue(queueLimits{lock: time.Minute, ttl: time.Hour, deliveries: 1000}, func(e *entry, s status) {
-		if s != statusSuccess || once[e.sequence-1].Add(1) != 1 {
-			t.Errorf("message %d ended more than once, or with %s", e.sequence, s)
+	q := newQueue(rules{lock: time.Minute, ttl: time.Hour, deliveries: 1000}, func(e *entry, s Status) {
+		if s != StatusSuccess || once[e.Sequence-1].Add(1) != 1 {
+			t.Errorf("message %d ended more than once, or with %s", e.Sequence, s)
 		}
 		if ended.Add(1) == senders*each {
 			close(done)
@@ -42,25 +42,25 @@ func stress(t *testing.T) {
 	for s := range senders {
 		all.Go(func() {
 			for i := range each {
-				if err := q.put(named(fmt.Sprint(s, i)), time.Time{}); err != nil {
+				if err := q.Put(named(fmt.Sprint(s, i))); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
 	all.Wait()
-	if n := q.pending(); n != 0 {
+	if n := q.Len(); n != 0 {
 		t.Errorf("%d messages left", n)
 	}
 }
 
 // receiveWhenWoken completes messages, gives some back, and forgets some. Now
 // and then it vanishes with what it holds, and another takes its place.
-func receiveWhenWoken(q *queue, done <-chan struct{}) {
+func receiveWhenWoken(q *Queue, done <-chan struct{}) {
 	for n := 0; ; {
 		wake := make(chan struct{}, 1)
 		wake <- struct{}{} // there may be something already
-		cancel := q.subscribe(func() {
+		cancel := q.Subscribe(func() {
 			select {
 			case wake <- struct{}{}:
 			default:
@@ -74,18 +74,18 @@ func receiveWhenWoken(q *queue, done <-chan struct{}) {
 				return
 			}
 			for {
-				_, token, ok := q.take()
+				d, ok := q.Take()
 				if !ok {
 					break
 				}
 				switch n++; n % 7 {
 				case 0:
-					_ = q.settle(token, abandon)
+					_ = q.Settle(d.Token, Abandon)
 				case 1:
-					_ = q.settle(token, release)
+					_ = q.Settle(d.Token, Release)
 				case 2: // forgotten: its lock runs out
 				default:
-					_ = q.settle(token, complete)
+					_ = q.Settle(d.Token, Complete)
 				}
 			}
 		}
@@ -96,7 +96,7 @@ func receiveWhenWoken(q *queue, done <-chan struct{}) {
 // TestOneTakerEach checks that of many competing takers each message goes to
 // one.
 func TestOneTakerEach(t *testing.T) {
-	inBubble(t, queueLimits{lock: time.Minute, ttl: time.Hour, deliveries: 10}, func(t *testing.T, q *testQueue) {
+	inBubble(t, rules{lock: time.Minute, ttl: time.Hour, deliveries: 10}, func(t *testing.T, q *testQueue) {
 		const n = 1000
 		q.mustPut(names(1, n)...)
 		var takers sync.WaitGroup
@@ -104,11 +104,11 @@ func TestOneTakerEach(t *testing.T) {
 		for range 8 {
 			takers.Go(func() {
 				for {
-					e, _, ok := q.take()
+					d, ok := q.Take()
 					if !ok {
 						return
 					}
-					taken[e.sequence-1].Add(1)
+					taken[d.Sequence-1].Add(1)
 				}
 			})
 		}
@@ -130,8 +130,8 @@ func TestOneTakerEach(t *testing.T) {
 func TestCancelledSubscription(t *testing.T) {
 	inBubble(t, iotHubLimits, func(t *testing.T, q *testQueue) {
 		var first, second int
-		cancel := q.subscribe(func() { first++ })
-		defer q.subscribe(func() { second++ })()
+		cancel := q.Subscribe(func() { first++ })
+		defer q.Subscribe(func() { second++ })()
 		q.mustPut("a")
 		cancel()
 		q.mustPut("b")

@@ -1,4 +1,4 @@
-package localhub
+package broker
 
 import (
 	"cmp"
@@ -16,7 +16,7 @@ var seedFlag = flag.Uint64("seed", 0, "seed of the random tests (0: a new one)")
 
 // TestQueueAgainstModel does the same at random to a queue and to the model.
 func TestQueueAgainstModel(t *testing.T) {
-	for _, limits := range []queueLimits{
+	for _, limits := range []rules{
 		{pending: 50, lock: time.Minute, ttl: time.Hour, deliveries: 10},
 		{pending: 5, lock: time.Minute, ttl: 3 * time.Minute, deliveries: 3},
 		{pending: 20, lock: time.Minute, ttl: 2 * time.Minute, deliveries: 3, countLostLocks: true},
@@ -28,7 +28,7 @@ func TestQueueAgainstModel(t *testing.T) {
 				t.Logf("seed %#x; -seed repeats it", seed)
 				c := &comparison{
 					testQueue: q,
-					model:     &model{limits: limits, ended: make(map[string]status)},
+					model:     &model{limits: limits, ended: make(map[string]Status)},
 					rand:      rand.New(rand.NewPCG(seed, 0)),
 				}
 				for range 25_000 {
@@ -44,10 +44,10 @@ type comparison struct {
 	*testQueue
 	model   *model
 	rand    *rand.Rand
-	tokens  []lockToken // also of deliveries that are over
+	tokens  []LockToken // also of deliveries that are over
 	count   int
 	refused int
-	endings map[status]int
+	endings map[Status]int
 }
 
 func (c *comparison) step() {
@@ -60,8 +60,9 @@ func (c *comparison) step() {
 	case n < 800 && len(c.tokens) > 0:
 		c.settleOne()
 	case n == 999:
-		if got, want := c.purge(), c.model.purge(); got != want {
-			c.t.Fatalf("%d purged, want %d", got, want)
+		want := c.model.purge()
+		if got, err := c.Purge(); got != want || err != nil {
+			c.t.Fatalf("%d purged, error %v, want %d", got, err, want)
 		}
 	default:
 		c.sleep()
@@ -74,7 +75,7 @@ func (c *comparison) putOne() {
 	c.count++
 	name := fmt.Sprint("m", c.count)
 	var expires time.Time
-	modelExpires := time.Now().Add(c.limits.ttl)
+	modelExpires := time.Now().Add(c.rules.ttl)
 	if c.rand.IntN(2) == 0 {
 		expires = time.Now().Add(time.Duration(c.rand.IntN(300)) * time.Second)
 		modelExpires = expires
@@ -90,19 +91,19 @@ func (c *comparison) putOne() {
 
 func (c *comparison) takeOne() {
 	want := c.model.take()
-	e, token, ok := c.take()
+	d, ok := c.Take()
 	switch {
 	case want == nil && ok:
-		c.t.Fatalf("took %s, want nothing", messageID(e.message))
+		c.t.Fatalf("took %s, want nothing", d.Message.ID)
 	case want == nil:
 		return
 	case !ok:
 		c.t.Fatalf("took nothing, want %s", want.name)
-	case messageID(e.message) != want.name || e.deliveryCount != want.count:
-		c.t.Fatalf("took %s, delivered %d times, want %s, %d", messageID(e.message), e.deliveryCount, want.name, want.count)
+	case d.Message.ID != want.name || d.DeliveryCount != want.count:
+		c.t.Fatalf("took %s, delivered %d times, want %s, %d", d.Message.ID, d.DeliveryCount, want.name, want.count)
 	}
-	want.lockedUntil, want.token = time.Now().Add(c.limits.lock), token
-	c.tokens = append(c.tokens, token)
+	want.lockedUntil, want.token = time.Now().Add(c.rules.lock), d.Token
+	c.tokens = append(c.tokens, d.Token)
 	if len(c.tokens) > 12 {
 		c.tokens = c.tokens[1:]
 	}
@@ -110,8 +111,8 @@ func (c *comparison) takeOne() {
 
 func (c *comparison) settleOne() {
 	token := c.tokens[c.rand.IntN(len(c.tokens))]
-	s := settlement(c.rand.IntN(4))
-	got, want := c.settle(token, s), c.model.settle(token, s)
+	s := Settlement(c.rand.IntN(4))
+	got, want := c.Settle(token, s), c.model.settle(token, s)
 	if !errors.Is(got, want) {
 		c.t.Fatalf("settlement %d: %v, want %v", s, got, want)
 	}
@@ -128,11 +129,11 @@ func (c *comparison) sleep() {
 }
 
 func (c *comparison) compareEndings() {
-	got := make(map[string]status)
+	got := make(map[string]Status)
 	c.mu.Lock()
 	for _, line := range c.ended {
 		var name string
-		var s status
+		var s Status
 		if _, err := fmt.Sscan(line, &name, &s); err != nil {
 			c.t.Fatal(err)
 		}
@@ -147,7 +148,7 @@ func (c *comparison) compareEndings() {
 		c.t.Fatalf("ended: %v, want %v", got, c.model.ended)
 	}
 	if c.endings == nil {
-		c.endings = make(map[status]int)
+		c.endings = make(map[Status]int)
 	}
 	for _, s := range got {
 		c.endings[s]++

@@ -1,0 +1,225 @@
+package broker
+
+import (
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Options configure a broker. The zero value of each field means its default,
+// which is IoT Hub's own unless the field says otherwise.
+type Options struct {
+	// HostName is the hub's name, as refusals spell it: localhost. Its first label
+	// is the sender of feedback.
+	HostName string
+	// Devices are the ids of the registered devices; none means no device.
+	Devices []string
+	// LockTimeout is how long a device may hold a message: 60 s.
+	LockTimeout time.Duration
+	// DefaultTTL is the life of a message that names no expiry: 1 h.
+	DefaultTTL time.Duration
+	// MaxDeliveryCount is how often a message may be abandoned: 10.
+	MaxDeliveryCount int
+	// CountLostLocks makes a lock that runs out count as an abandon.
+	CountLostLocks bool
+	// MaxQueue is how many messages may wait for one device: 50.
+	MaxQueue int
+	// FeedbackInterval is the time between two feedback messages that are not
+	// full. IoT Hub takes 15 s; here the default is 0, at once.
+	FeedbackInterval time.Duration
+	// Journal keeps the queues over a restart: nothing does.
+	Journal Journal
+	// Observer is told what happens, from many goroutines at once: nobody. It must
+	// not wait, nor call the broker.
+	Observer func(Event)
+	// Logger hears of messages that end, and of what cannot be kept: nobody.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.HostName, "localhost")
+	setDefault(&o.LockTimeout, time.Minute)
+	setDefault(&o.DefaultTTL, time.Hour)
+	setDefault(&o.MaxDeliveryCount, 10)
+	setDefault(&o.MaxQueue, 50)
+	setDefault(&o.Logger, slog.New(slog.DiscardHandler))
+	if o.Journal == nil {
+		o.Journal = noJournal{}
+	}
+	return o
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Broker holds the queues of a hub.
+type Broker struct {
+	options  Options
+	log      *slog.Logger
+	rules    rules // of devices' queues
+	devices  map[string]bool
+	feedback *feedback
+	kept     *State // by the journal, as it was at the start
+
+	mu        sync.Mutex
+	mailboxes map[ID]*Mailbox
+	modules   map[string]int // mailboxes of modules, by device
+}
+
+// New returns a broker that takes up what its journal holds.
+func New(o Options) (*Broker, error) {
+	o = o.withDefaults()
+	b := &Broker{
+		options: o,
+		log:     o.Logger,
+		rules: rules{
+			pending:        o.MaxQueue,
+			lock:           o.LockTimeout,
+			ttl:            o.DefaultTTL,
+			deliveries:     o.MaxDeliveryCount,
+			countLostLocks: o.CountLostLocks,
+		},
+		devices:   make(map[string]bool),
+		mailboxes: make(map[ID]*Mailbox),
+		modules:   make(map[string]int),
+	}
+	for _, d := range o.Devices {
+		b.devices[d] = true
+	}
+	hubName, _, _ := strings.Cut(o.HostName, ".")
+	b.feedback = newFeedback(&b.options, hubName)
+	var err error
+	if b.kept, err = o.Journal.Load(); err != nil {
+		return nil, err
+	}
+	b.takeUp()
+	return b, nil
+}
+
+// takeUp restores the feedback queue, the queues of devices, and the records of
+// messages that ended and were not reported.
+func (b *Broker) takeUp() {
+	b.feedback.queue.restore(b.kept.Queues[FeedbackQueue])
+	slices.SortStableFunc(b.kept.Records, func(x, y Record) int { return strings.Compare(x.EnqueuedTimeUTC, y.EnqueuedTimeUTC) })
+	b.feedback.report(b.kept.Records...)
+	for _, name := range slices.Sorted(maps.Keys(b.kept.Queues)) {
+		if name == FeedbackQueue {
+			continue
+		}
+		id := parsePath(name)
+		if _, refused := b.Mailbox(id); refused != nil {
+			b.log.Warn("messages are kept that nobody can get", "queue", id.String(), "reason", refused.Message)
+		}
+	}
+	b.kept.Queues, b.kept.Records = nil, nil
+}
+
+// Registered reports whether there is a device of that id.
+func (b *Broker) Registered(device string) bool { return b.devices[device] }
+
+// NoDevice words the refusal of a device that is not registered.
+func (b *Broker) NoDevice(device string) *Refusal {
+	return Refuse(DeviceNotFound, "Device %s at IotHub %s not registered.", device, b.options.HostName)
+}
+
+// Mailbox returns the mailbox of id, or why there is none. A module exists as
+// soon as it is spoken of.
+func (b *Broker) Mailbox(id ID) (*Mailbox, *Refusal) {
+	if !b.Registered(id.Device) {
+		return nil, b.NoDevice(id.Device)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if m := b.mailboxes[id]; m != nil {
+		return m, nil
+	}
+	if refused := b.admitModule(id); refused != nil {
+		return nil, refused
+	}
+	m := b.newMailbox(id)
+	b.mailboxes[id] = m
+	return m, nil
+}
+
+// maxModules is how many modules a device may have. Source: Microsoft docs,
+// iot-hub-devguide-quotas-throttling.
+const maxModules = 50
+
+// admitModule counts a new mailbox if it is a module's, or returns why there
+// must be none. Called with mu held.
+func (b *Broker) admitModule(id ID) *Refusal {
+	switch {
+	case id.Module == "":
+		return nil
+	case !IsID(id.Module):
+		return Refuse(BadArgument, "The module id '%s' is longer than %d characters or has illegal ones.", id.Module, MaxID)
+	case b.modules[id.Device] >= maxModules:
+		return Refuse(TooManyModules, "Device %s has %d modules already.", id.Device, maxModules)
+	}
+	b.modules[id.Device]++
+	return nil
+}
+
+// Send enqueues m for a device or module.
+func (b *Broker) Send(to ID, m *Message) *Refusal {
+	box, refused := b.Mailbox(to)
+	if refused != nil {
+		return refused
+	}
+	switch err := box.Put(m); {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrQueueFull):
+		return Refuse(QueueFull, "Cloud-to-device messages enqueued for device %s exceeded the queue limit of %d.", to, b.options.MaxQueue)
+	default:
+		return Refuse(Internal, "%v", err)
+	}
+}
+
+// Purge removes all messages that wait for a device or module, those in its hands
+// too, and returns how many there were.
+func (b *Broker) Purge(id ID) (int, *Refusal) {
+	box, refused := b.Mailbox(id)
+	if refused != nil {
+		return 0, refused
+	}
+	n, err := box.Purge()
+	if err != nil {
+		return 0, Refuse(Internal, "%v", err)
+	}
+	return n, nil
+}
+
+// Pending returns the ids of the messages in a device's queue, those in the
+// device's hands included, in the order of their sequence numbers.
+func (b *Broker) Pending(device string) []string {
+	b.mu.Lock()
+	box := b.mailboxes[ID{Device: device}]
+	b.mu.Unlock()
+	if box == nil {
+		return nil
+	}
+	return box.MessageIDs()
+}
+
+// Feedback returns the queue of feedback messages.
+func (b *Broker) Feedback() *Queue { return b.feedback.queue }
+
+// Close stops all clocks: nothing is delivered any more, and nothing expires. The
+// journal is its owner's to close, afterwards.
+func (b *Broker) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, m := range b.mailboxes {
+		m.close()
+	}
+	b.feedback.close() // last, since the others report to it
+}

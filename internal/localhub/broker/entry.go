@@ -1,0 +1,74 @@
+package broker
+
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"time"
+)
+
+// Settlement is what a receiver does with a message that it holds.
+type Settlement int
+
+// The settlements.
+const (
+	Complete Settlement = iota
+	Abandon             // give it back; this counts as a delivery
+	Reject              // dead-letter it
+	Release             // give it back as if it had not been delivered
+)
+
+// Errors of a [Queue].
+var (
+	ErrQueueFull = errors.New("queue is full")
+	ErrLockLost  = errors.New("message lock lost")
+)
+
+// LockToken names one delivery of a message. IoT Hub's is a GUID.
+type LockToken [16]byte
+
+func newLockToken() (t LockToken) {
+	_, _ = rand.Read(t[:]) // documented never to fail
+	return t
+}
+
+// Entry is a message in a queue.
+type Entry struct {
+	Message       *Message
+	Sequence      uint64 // from 1, in the order of the queue
+	Enqueued      time.Time
+	Expires       time.Time
+	DeliveryCount int // abandons so far (and lost locks, if they count)
+}
+
+// Delivery is an entry that is locked for the receiver that has taken it.
+type Delivery struct {
+	Entry
+	Token LockToken // settles it
+}
+
+// entry is an [Entry] and what only the queue knows of it. It belongs to the
+// queue's lock.
+type entry struct {
+	Entry
+	lockedUntil time.Time // while it is delivered
+}
+
+func bySequence(a, b *entry) int { return cmp.Compare(a.Sequence, b.Sequence) }
+
+// ending is a message that has ended, how, and the feedback on it: nil if nobody
+// wants any.
+type ending struct {
+	entry  *entry
+	status Status
+	record *Record
+}
+
+// changes returns what the journal of the given queue is to do about it.
+func (x ending) changes(queue string) []Change {
+	changes := []Change{RemoveEntry{queue, x.entry.Sequence}}
+	if x.record != nil {
+		changes = append(changes, PutRecord{*x.record})
+	}
+	return changes
+}

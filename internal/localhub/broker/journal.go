@@ -1,0 +1,73 @@
+package broker
+
+// Journal keeps queues and feedback over a restart. Locks are not kept: nobody is
+// left to hold them.
+type Journal interface {
+	// Load returns what is kept.
+	Load() (*State, error)
+	// Commit makes the changes, in their order: all of them, or none if it fails.
+	// They are safe, whatever happens to the process, when it returns. Many
+	// goroutines may call it at once.
+	Commit(changes []Change) error
+}
+
+// State is what a [Journal] has kept.
+type State struct {
+	Queues      map[string]QueueState // by name
+	Records     []Record              // of feedback that no message holds yet
+	Generations map[string]string     // generation ids, by the path of the device or module
+}
+
+// QueueState is what has been kept of one queue.
+type QueueState struct {
+	Last    uint64  // sequence number that was given last
+	Entries []Entry // by sequence number
+}
+
+// FeedbackQueue is the name of the feedback queue in the journal. Each other queue
+// has the path of its owner for a name, see [ID.Path].
+const FeedbackQueue = "/messages/serviceBound/feedback"
+
+// Change is one change to what is kept: [PutEntry], [RemoveEntry],
+// [PutSequence], [PutRecord], [RemoveRecord] or [PutGeneration].
+type Change interface{ change() }
+
+// PutEntry keeps an entry, a new one or in place of its older self.
+type PutEntry struct {
+	Queue string
+	Entry Entry
+}
+
+// RemoveEntry forgets the entry of the given number.
+type RemoveEntry struct {
+	Queue    string
+	Sequence uint64
+}
+
+// PutSequence keeps the number that the newest entry of a queue has been given.
+type PutSequence struct {
+	Queue string
+	Last  uint64
+}
+
+// PutRecord keeps a feedback record until a message holds it.
+type PutRecord struct{ Record Record }
+
+// RemoveRecord forgets the record of the given key.
+type RemoveRecord struct{ Key string }
+
+// PutGeneration keeps the generation id of a device or module.
+type PutGeneration struct{ Path, Generation string }
+
+func (PutEntry) change()      {}
+func (RemoveEntry) change()   {}
+func (PutSequence) change()   {}
+func (PutRecord) change()     {}
+func (RemoveRecord) change()  {}
+func (PutGeneration) change() {}
+
+// noJournal keeps nothing.
+type noJournal struct{}
+
+func (noJournal) Load() (*State, error) { return new(State), nil }
+func (noJournal) Commit([]Change) error { return nil }

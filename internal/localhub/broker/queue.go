@@ -1,0 +1,212 @@
+package broker
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// rules are the limits of a queue. All queues of devices share theirs.
+type rules struct {
+	pending        int           // messages at most, delivered ones included; 0: no limit
+	lock           time.Duration // how long a receiver may hold a message
+	ttl            time.Duration // of a message that names no expiry itself
+	deliveries     int           // abandons after which a message is dead-lettered
+	countLostLocks bool          // a lock that runs out counts as an abandon
+}
+
+// Queue holds messages for one receiver, or for several that compete: first in
+// first out, each message locked while it is delivered, a returned one back at
+// its old place. Its methods may be called from any goroutine.
+//
+// What a method answers is in the journal before it returns.
+type Queue struct {
+	name    string // in the journal
+	rules   *rules
+	owner   owner
+	journal Journal
+	log     *slog.Logger
+
+	mu       sync.Mutex
+	sequence uint64
+	ready    []*entry // by sequence number
+	locked   map[LockToken]*entry
+	unkept   unkept
+	deadline time.Time   // of the next thing that happens by itself
+	timer    *time.Timer // fires at deadline; nil if there is none
+	wakes    map[*func()]struct{}
+	closed   bool
+}
+
+// owner is told what becomes of the messages of its queue.
+type owner interface {
+	// record returns the feedback on a message that ends, nil if nobody wants any.
+	// The queue's lock is held.
+	record(e *entry, s Status) *Record
+	// finished hears, with no lock held, the one status in which a message ends.
+	finished(ending)
+	// returned hears likewise of each delivery that ended with the message ready
+	// again, and why.
+	returned(e *entry, why string)
+}
+
+// restore fills a new queue with what its journal has kept. What has expired
+// meanwhile ends at once.
+func (q *Queue) restore(kept QueueState) {
+	q.do(func(*step) {
+		q.sequence = kept.Last
+		for _, k := range kept.Entries {
+			q.ready = append(q.ready, &entry{Entry: k})
+			q.due(k.Expires)
+		}
+	})
+	q.do(func(*step) {})
+}
+
+// Subscribe has wake called, from any goroutine, when a message may be ready,
+// until cancel is called. wake must not block.
+func (q *Queue) Subscribe(wake func()) (cancel func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.wakes == nil {
+		q.wakes = make(map[*func()]struct{})
+	}
+	q.wakes[&wake] = struct{}{}
+	return func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		delete(q.wakes, &wake)
+	}
+}
+
+// Put enqueues m. It fails with [ErrQueueFull], or with the journal's error; m is
+// not in the queue then.
+func (q *Queue) Put(m *Message) error {
+	return q.update(func(s *step) error {
+		if q.rules.pending > 0 && q.size() >= q.rules.pending {
+			return ErrQueueFull
+		}
+		q.add(s, m)
+		return nil
+	})
+}
+
+// add puts m at the end of the queue once it is kept.
+func (q *Queue) add(s *step, m *Message) {
+	e := &entry{Entry: Entry{Message: m, Sequence: q.sequence + 1, Enqueued: s.now, Expires: m.Expiry}}
+	if e.Expires.IsZero() {
+		e.Expires = s.now.Add(q.rules.ttl)
+	}
+	s.change(PutEntry{q.name, e.Entry}, PutSequence{q.name, e.Sequence})
+	s.then(func() {
+		q.sequence = e.Sequence
+		q.ready = append(q.ready, e)
+		q.due(e.Expires)
+		s.arrived = true
+	})
+}
+
+// Take locks the first message that is ready, if there is one.
+func (q *Queue) Take() (d Delivery, ok bool) {
+	q.do(func(s *step) {
+		if len(q.ready) == 0 || q.closed {
+			return
+		}
+		first := q.ready[0]
+		q.ready = q.ready[1:]
+		first.lockedUntil = s.now.Add(q.rules.lock)
+		q.due(first.lockedUntil)
+		d, ok = Delivery{first.Entry, newLockToken()}, true
+		if q.locked == nil {
+			q.locked = make(map[LockToken]*entry)
+		}
+		q.locked[d.Token] = first
+	})
+	return d, ok
+}
+
+// Settle carries out what the receiver wants done with the delivery that token
+// names. It fails with [ErrLockLost] if the lock has run out meanwhile. Any other
+// error says that the settlement could not be kept: the receiver may try again
+// until the lock runs out.
+func (q *Queue) Settle(token LockToken, how Settlement) error {
+	var late error
+	err := q.update(func(s *step) error {
+		e := q.locked[token]
+		if e == nil {
+			return ErrLockLost
+		}
+		// A message that expired in its receiver's hands can only be dead-lettered.
+		if how == Complete && e.expired(s.now) {
+			late, how = ErrLockLost, Release
+		}
+		switch how {
+		case Complete:
+			q.end(s, token, StatusSuccess)
+		case Reject:
+			q.end(s, token, StatusRejected)
+		case Abandon:
+			q.abandon(s, token)
+		case Release:
+			q.unlock(s, token, "released", false)
+		}
+		return nil
+	})
+	if err == nil {
+		err = late
+	}
+	return err
+}
+
+// Release gives deliveries back as if they had not been: all at once, else a
+// receiver that waits could take a younger one before an older one is back.
+// Those whose lock has run out are back already.
+func (q *Queue) Release(tokens []LockToken) {
+	q.do(func(s *step) {
+		for _, t := range tokens {
+			if q.locked[t] != nil {
+				q.unlock(s, t, "released", false)
+			}
+		}
+	})
+}
+
+// ShortenLock lets the lock that token names end after d.
+func (q *Queue) ShortenLock(token LockToken, d time.Duration) {
+	q.do(func(s *step) {
+		if e := q.locked[token]; e != nil {
+			e.lockedUntil = s.now.Add(d)
+			q.due(e.lockedUntil)
+		}
+	})
+}
+
+// Purge ends all messages and returns how many there were. If it fails, all are
+// still there.
+func (q *Queue) Purge() (n int, err error) {
+	err = q.update(func(s *step) error {
+		n = q.size()
+		for _, e := range q.all() {
+			x := q.ending(e, StatusPurged)
+			s.change(x.changes(q.name)...)
+			s.then(func() { s.ended = append(s.ended, x) })
+		}
+		s.then(func() { q.ready, q.locked = nil, nil })
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// close stops the clock of the queue: nothing expires any more, nothing is
+// delivered.
+func (q *Queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	if q.timer != nil {
+		q.timer.Stop()
+	}
+}

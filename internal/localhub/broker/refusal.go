@@ -1,0 +1,50 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code is one of IoT Hub's own error codes: the first three digits are the HTTP
+// status. Source: Microsoft docs, troubleshoot-error-codes, and the code tables
+// of the SDKs.
+type Code int
+
+// The codes that the hub uses.
+const (
+	BadArgument     Code = 400004
+	Unauthorized    Code = 401002
+	QueueFull       Code = 403004
+	TooManyTokens   Code = 403005
+	Expired         Code = 403009
+	DeviceNotFound  Code = 404001
+	AddressNotFound Code = 404006
+	LinkConflict    Code = 409002
+	LockLost        Code = 412002
+	TooLarge        Code = 413001
+	TooManyModules  Code = 413003
+	Internal        Code = 500001
+	NotImplemented  Code = 501001
+)
+
+// Refusal is an error that a client is told. Each door puts it in the form of
+// its protocol.
+type Refusal struct {
+	Code    Code
+	Message string
+}
+
+// Refuse makes a refusal.
+func Refuse(code Code, format string, args ...any) *Refusal {
+	return &Refusal{code, fmt.Sprintf(format, args...)}
+}
+
+func (r *Refusal) Error() string { return r.Message }
+
+// AsRefusal words an error of [Queue.Settle]. A lost lock has a code of its own.
+func AsRefusal(err error) *Refusal {
+	if errors.Is(err, ErrLockLost) {
+		return Refuse(LockLost, "The lock of the message has run out.")
+	}
+	return Refuse(Internal, "%v", err)
+}

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"iothub-c2d/internal/localhub/broker"
+)
+
+// plain is a codec: the id, the ack mode and the body, with lines between.
+type plain struct{}
+
+func (plain) Encode(m *broker.Message) ([]byte, error) {
+	return bytes.Join([][]byte{[]byte(m.ID), []byte(m.Ack), m.Body}, []byte("\n")), nil
+}
+
+func (plain) Decode(b []byte) (*broker.Message, error) {
+	parts := bytes.SplitN(b, []byte("\n"), 3)
+	if len(parts) != 3 {
+		return nil, errors.New("not three lines")
+	}
+	return &broker.Message{ID: string(parts[0]), Ack: broker.Ack(parts[1]), Body: parts[2]}, nil
+}
+
+func open(t testing.TB, dir string) *Store {
+	t.Helper()
+	s, err := Open(dir, plain{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func commit(t testing.TB, s *Store, changes ...broker.Change) {
+	t.Helper()
+	if err := s.Commit(changes); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func closeStore(t testing.TB, s *Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func load(t testing.TB, s *Store) *broker.State {
+	t.Helper()
+	state, err := s.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func entry(n uint64, body string) broker.Entry {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	m := &broker.Message{ID: "m", Ack: broker.AckFull, Body: []byte(body)}
+	return broker.Entry{Message: m, Sequence: n, Enqueued: now, Expires: now.Add(time.Hour), DeliveryCount: int(n)}
+}
+
+// TestStateIsKept makes every kind of change, and expects the state over a
+// restart.
+func TestStateIsKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := open(t, dir)
+	if diff := cmp.Diff(&broker.State{Queues: map[string]broker.QueueState{}, Generations: map[string]string{}}, load(t, s)); diff != "" {
+		t.Errorf("a new store (-want +got):\n%s", diff)
+	}
+	record := broker.Record{OriginalMessageID: "m", StatusCode: broker.StatusSuccess, Key: "k2"}
+	commit(t, s,
+		broker.PutGeneration{Path: "/devices/d", Generation: "123"},
+		broker.PutEntry{Queue: "q", Entry: entry(1, "one")},
+		broker.PutEntry{Queue: "q", Entry: entry(2, "two")},
+		broker.PutSequence{Queue: "q", Last: 2},
+		broker.PutEntry{Queue: "empty", Entry: entry(7, "gone")},
+		broker.PutSequence{Queue: "empty", Last: 7},
+		broker.PutRecord{Record: broker.Record{Key: "k1"}},
+	)
+	commit(t, s,
+		broker.PutEntry{Queue: "q", Entry: entry(1, "changed")},
+		broker.RemoveEntry{Queue: "empty", Sequence: 7},
+		broker.RemoveEntry{Queue: "empty", Sequence: 8},
+		broker.RemoveRecord{Key: "k1"},
+		broker.PutRecord{Record: record},
+	)
+	want := &broker.State{
+		Queues: map[string]broker.QueueState{
+			"q":     {Last: 2, Entries: []broker.Entry{entry(1, "changed"), entry(2, "two")}},
+			"empty": {Last: 7},
+		},
+		Records:     []broker.Record{record},
+		Generations: map[string]string{"/devices/d": "123"},
+	}
+	for range 2 {
+		if diff := cmp.Diff(want, load(t, s)); diff != "" {
+			t.Errorf("state (-want +got):\n%s", diff)
+		}
+		closeStore(t, s)
+		s = open(t, dir)
+	}
+	closeStore(t, s)
+	if err := s.Commit(nil); !errors.Is(err, errClosed) {
+		t.Errorf("commit after close: %v", err)
+	}
+}
