@@ -13,6 +13,7 @@ import (
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
 	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/localhub/fault"
 )
 
 // TestHubThatDoesNotAnswer checks that a settlement which is not confirmed
@@ -20,7 +21,11 @@ import (
 func TestHubThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		hub, err := localhub.New(&localhub.Options{Devices: []localhub.Device{{ID: "dev1", Key: defaults.Key()}}})
+		faults, err := fault.NewInjector(fault.Faults{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hub, err := localhub.New(&localhub.Options{Faults: faults, Devices: []localhub.Device{{ID: "dev1", Key: defaults.Key()}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,11 +54,11 @@ func TestHubThatDoesNotAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		silent, err := localhub.ParseFaults("withhold-disposition:first=1")
+		silent, err := fault.Parse("withhold-disposition:first=1")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := hub.Inject(silent); err != nil {
+		if err := faults.Set(silent); err != nil {
 			t.Fatal(err)
 		}
 		r := &receiver{console: &console.Console{Out: new(bytes.Buffer), Err: new(bytes.Buffer)}}

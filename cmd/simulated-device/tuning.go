@@ -8,6 +8,7 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/fault"
 )
 
 // tuning is the figures of a hub that flags can change. They are IoT Hub's own,
@@ -49,10 +50,12 @@ func (t *tuning) apply(o *localhub.Options) error {
 	o.LockTimeout, o.DefaultTTL = time.Duration(t.lock), time.Duration(t.ttl)
 	o.MaxDeliveryCount, o.MaxQueue = t.deliveries, t.maxQueue
 	o.FeedbackInterval = time.Duration(t.feedback)
-	faults, err := localhub.ParseFaults(t.faults)
+	faults, err := fault.Parse(t.faults)
 	if err != nil {
 		return console.Usage(fmt.Errorf("--fault: %w", err), "the README lists the faults")
 	}
-	o.Faults = faults
-	return nil
+	if len(faults.List) > 0 {
+		o.Faults, err = fault.NewInjector(faults)
+	}
+	return err
 }

@@ -13,6 +13,7 @@ import (
 	"iothub-c2d/internal/faultnet"
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/sas"
 )
 
@@ -73,13 +74,13 @@ type tokenWorld struct {
 
 func newTokenWorld(t *testing.T, messages int) *tokenWorld {
 	w := &tokenWorld{tokens: make(map[string]int)}
-	w.world = newWorld(t, messages, localhub.Options{Observer: func(e localhub.Event) {
+	w.world = newWorld(t, messages, localhub.Options{Observer: func(e broker.Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		switch {
-		case e.Kind == localhub.EventToken:
+		case e.Kind == broker.EventToken:
 			w.tokens[e.Detail]++
-		case e.Kind == localhub.EventAttached && e.Detail != "$cbs":
+		case e.Kind == broker.EventAttached && e.Detail != "$cbs":
 			w.attaches++
 		}
 	}})

@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/broker"
 )
 
 // ledger keeps account of messages: what their sender did and was told, what
@@ -103,15 +103,15 @@ func (l *ledger) sent(id string, err error) {
 }
 
 // observe notes what the hub did.
-func (l *ledger) observe(e localhub.Event) {
+func (l *ledger) observe(e broker.Event) {
 	switch e.Kind {
-	case localhub.EventEnqueued:
+	case broker.EventEnqueued:
 		l.update(e.MessageID, "enqueuing", func(a *account) { a.enqueued++ })
-	case localhub.EventDelivered:
+	case broker.EventDelivered:
 		l.update(e.MessageID, "delivery", func(a *account) { a.handed++ })
-	case localhub.EventReturned:
+	case broker.EventReturned:
 		l.update(e.MessageID, "return", func(a *account) { a.returned++ })
-	case localhub.EventFinished:
+	case broker.EventFinished:
 		l.update(e.MessageID, "end", func(a *account) {
 			if e.Detail == string(iothub.Success) {
 				a.success++
@@ -119,7 +119,7 @@ func (l *ledger) observe(e localhub.Event) {
 				a.dead++
 			}
 		})
-	case localhub.EventFault:
+	case broker.EventFault:
 		l.fault()
 	}
 }

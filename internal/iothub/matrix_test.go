@@ -11,6 +11,7 @@ import (
 	"iothub-c2d/internal/faultnet"
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/fault"
 )
 
 // want is what a fault at a phase must lead to.
@@ -86,9 +87,9 @@ func (c matrixCase) run(t *testing.T) {
 }
 
 func (w *world) inject(faults string) {
-	f, err := localhub.ParseFaults(faults)
+	f, err := fault.Parse(faults)
 	if err == nil {
-		err = w.hub.Inject(f)
+		err = w.faults.Set(f)
 	}
 	if err != nil {
 		w.t.Error(err)

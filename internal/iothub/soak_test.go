@@ -17,6 +17,7 @@ import (
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
 	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/localhub/fault"
 )
 
 var (
@@ -76,12 +77,16 @@ type soak struct {
 var soakDevices = []string{"dev1", "dev2", "dev3"}
 
 func newSoak(t *testing.T, seed uint64, messages int) *soak {
-	faults, err := localhub.ParseFaults(soakFaults)
+	faults, err := fault.Parse(soakFaults)
 	if err != nil {
 		t.Fatal(err)
 	}
 	faults.Seed = seed
-	options := localhub.Options{Faults: faults}
+	injector, err := fault.NewInjector(faults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := localhub.Options{Faults: injector}
 	for _, id := range soakDevices {
 		options.Devices = append(options.Devices, localhub.Device{ID: id, Key: defaults.Key()})
 	}

@@ -12,7 +12,9 @@ import (
 	"iothub-c2d/internal/faultnet"
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/localhub/fault"
 )
 
 // world is a hub, pipes to it, and a ledger of all that happens. It lives in a
@@ -21,6 +23,7 @@ import (
 type world struct {
 	t      testing.TB
 	hub    *localhub.Hub
+	faults *fault.Injector
 	ledger *ledger
 	served sync.WaitGroup
 	resent int // by services that are closed
@@ -38,13 +41,19 @@ func newWorld(t testing.TB, messages int, options localhub.Options) *world {
 		options.Devices = []localhub.Device{{ID: "dev1", Key: defaults.Key()}}
 	}
 	also := options.Observer
-	options.Observer = func(e localhub.Event) {
+	options.Observer = func(e broker.Event) {
 		w.ledger.observe(e)
 		if also != nil {
 			also(e)
 		}
 	}
 	var err error
+	if w.faults, err = fault.NewInjector(fault.Faults{}); err != nil {
+		t.Fatal(err)
+	}
+	if options.Faults == nil {
+		options.Faults = w.faults
+	}
 	if w.hub, err = localhub.New(&options); err != nil {
 		t.Fatal(err)
 	}

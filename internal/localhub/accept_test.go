@@ -104,20 +104,3 @@ func TestDeviceIDs(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 }
-
-// TestHostNameWithPort checks that a port in the hub's name is no part of it.
-func TestHostNameWithPort(t *testing.T) {
-	t.Parallel()
-	for _, name := range []string{"hub.example", "hub.example:5671", "HUB.example:1"} {
-		h, err := New(&Options{HostName: name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer h.Close()
-		for _, host := range []string{"hub.example", "hub.example:5671", "hub.example:443"} {
-			if _, refused := h.verify(token("service", host, time.Hour)); refused != nil {
-				t.Errorf("hub %s, token for %s: %s", name, host, explain(refused))
-			}
-		}
-	}
-}

@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver"
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/broker"
 )
 
 // sendC2D sends a message over the wire and returns why it was refused, nil if
@@ -60,7 +62,7 @@ func TestSendRules(t *testing.T) {
 			m.Properties.AbsoluteExpiryTime = new(amqpwire.NewTimestamp(time.Now().Add(d)))
 		}
 	}
-	const argument, tooLarge = condArgument, condTooLarge
+	const argument, tooLarge = condArgument, amqpserver.CondTooLarge
 	for _, test := range []struct {
 		name      string
 		edit      func(*amqpwire.Message)
@@ -87,9 +89,9 @@ func TestSendRules(t *testing.T) {
 		{"to a module", to("/devices/dev1/modules/m/messages/deviceBound"), "", 0},
 		{"absolute to", to("amqps://h:5671/devices/dev1/messages/devicebound"), "", 0},
 		{"encoded to", to("/devices/%64ev1/messages/devicebound"), "", 0},
-		{"unknown device", to("/devices/nobody/messages/devicebound"), condNotFound, 404001},
-		{"device in another case", to("/devices/DEV1/messages/devicebound"), condNotFound, 404001},
-		{"module of unknown device", to("/devices/nobody/modules/m/messages/devicebound"), condNotFound, 404001},
+		{"unknown device", to("/devices/nobody/messages/devicebound"), amqpserver.CondNotFound, 404001},
+		{"device in another case", to("/devices/DEV1/messages/devicebound"), amqpserver.CondNotFound, 404001},
+		{"module of unknown device", to("/devices/nobody/modules/m/messages/devicebound"), amqpserver.CondNotFound, 404001},
 		{"no to", to(""), argument, 400004},
 		{"bare id", to("dev1"), argument, 400004},
 		{"to telemetry", to("/devices/dev1/messages/events"), argument, 400004},
@@ -111,10 +113,10 @@ func TestSendRules(t *testing.T) {
 
 		{"expires in a while", expires(time.Minute), "", 0},
 		{"expires at once", expires(time.Millisecond), "", 0},
-		{"expires now", expires(0), condNotAllowed, 403009},
-		{"expired", expires(-time.Hour), condNotAllowed, 403009},
+		{"expires now", expires(0), amqpserver.CondNotAllowed, 403009},
+		{"expired", expires(-time.Hour), amqpserver.CondNotAllowed, 403009},
 		{"expires in year 1", func(m *amqpwire.Message) { m.Properties.AbsoluteExpiryTime = new(amqpwire.Timestamp(-62135596800000)) }, "", 0},
-		{"expires in 1970", func(m *amqpwire.Message) { m.Properties.AbsoluteExpiryTime = new(amqpwire.Timestamp(1)) }, condNotAllowed, 403009},
+		{"expires in 1970", func(m *amqpwire.Message) { m.Properties.AbsoluteExpiryTime = new(amqpwire.Timestamp(1)) }, amqpserver.CondNotAllowed, 403009},
 		{"expires at the end of time", func(m *amqpwire.Message) { m.Properties.AbsoluteExpiryTime = new(amqpwire.Timestamp(1<<63 - 1)) }, "", 0},
 
 		{"no body", func(m *amqpwire.Message) { m.Data = nil }, "", 0},
@@ -193,7 +195,7 @@ func TestSizeLimit(t *testing.T) {
 					t.Errorf("65536 bytes: %v", refused)
 				}
 				m.Data[0] = make([]byte, rest+1)
-				wantHubError(t, wantCondition(t, "65537 bytes", c.sendC2D(m), condTooLarge), codeTooLarge)
+				wantHubError(t, wantCondition(t, "65537 bytes", c.sendC2D(m), amqpserver.CondTooLarge), int(broker.TooLarge))
 			})
 		})
 	}

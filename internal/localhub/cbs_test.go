@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/defaults"
 	"iothub-c2d/internal/sas"
@@ -168,8 +169,8 @@ func TestPutTokenRefusals(t *testing.T) {
 				if sig := "sig="; strings.Contains(text, sig) {
 					t.Errorf("description %q holds a signature", text)
 				}
-				c.wantRefused(receiverAttach(0, deviceAddress), condUnauthorized)
-				c.wantRefused(receiverAttach(0, feedbackAddress), condUnauthorized)
+				c.wantRefused(receiverAttach(0, deviceAddress), amqpserver.CondUnauthorized)
+				c.wantRefused(receiverAttach(0, feedbackAddress), amqpserver.CondUnauthorized)
 			})
 		})
 	}

@@ -35,7 +35,7 @@ func TestCreditIsReplenished(t *testing.T) {
 				}
 			}
 			c.wantQuiet(func(received) {})
-			if got := w.hub.telemetry.messages.Load(); got != n {
+			if got := w.hub.amqp.Telemetry(); got != n {
 				t.Errorf("%d messages arrived, want %d", got, n)
 			}
 		})
@@ -71,7 +71,7 @@ func (c *raw) wantMessages(first uint32, ids ...string) {
 	c.t.Helper()
 	for _, id := range ids {
 		transfer, payload := c.wantTransfer()
-		if got := messageID(decode(c.t, payload)); got != id || *transfer.DeliveryID != first || transfer.More {
+		if got := idOf(decode(c.t, payload)); got != id || *transfer.DeliveryID != first || transfer.More {
 			c.t.Fatalf("message %s, delivery %d, more %v, want %s, %d, false", got, *transfer.DeliveryID, transfer.More, id, first)
 		}
 		first++
@@ -217,13 +217,13 @@ func TestCompetingReceivers(t *testing.T) {
 			c.credit(0, 0, 2)
 		}
 		for i := range 6 {
-			w.hub.feedback.report(feedbackRecord{OriginalMessageID: fmt.Sprint("m", i), StatusCode: statusSuccess})
+			w.report(fmt.Sprint("m", i))
 		}
 		var got []string
 		for range 2 {
 			for _, c := range []*raw{a, b} {
 				_, payload := c.wantTransfer()
-				got = append(got, originalIDs(t, decode(t, payload))...)
+				got = append(got, originalIDs(t, decode(t, payload).Data[0])...)
 			}
 		}
 		a.wantNothing()
@@ -238,7 +238,7 @@ func TestCompetingReceivers(t *testing.T) {
 		b.credit(0, 2, 10)
 		for range 4 {
 			_, payload := b.wantTransfer()
-			got = append(got, originalIDs(t, decode(t, payload))...)
+			got = append(got, originalIDs(t, decode(t, payload).Data[0])...)
 		}
 		b.wantNothing()
 		slices.Sort(got)

@@ -27,7 +27,7 @@ func TestPreSettled(t *testing.T) {
 		c.wantNothing()
 		c.settle(*transfer.DeliveryID, &amqpwire.Released{}) // too late
 		c.wantNothing()
-		if got := w.queueOf("dev1").pending(); got != 1 {
+		if got := w.queueOf("dev1").Len(); got != 1 {
 			t.Errorf("%d messages pending, want 1", got)
 		}
 	})

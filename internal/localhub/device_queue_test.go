@@ -1,11 +1,15 @@
 package localhub
 
 import (
+	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"iothub-c2d/internal/amqpserver"
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/broker"
 )
 
 // TestQueueFullOnTheWire checks the 51st message, and that the limit is the
@@ -19,8 +23,8 @@ func TestQueueFullOnTheWire(t *testing.T) {
 				t.Fatal(refused)
 			}
 		}
-		refused := wantCondition(t, "the 51st", c.sendC2D(c2d("m51")), condLimitExceeded)
-		wantHubError(t, refused, codeQueueFull)
+		refused := wantCondition(t, "the 51st", c.sendC2D(c2d("m51")), amqpserver.CondLimitExceeded)
+		wantHubError(t, refused, int(broker.QueueFull))
 		other := c2d("m52")
 		other.Properties.To = "/devices/dev2/messages/devicebound"
 		if refused := c.sendC2D(other); refused != nil {
@@ -28,7 +32,7 @@ func TestQueueFullOnTheWire(t *testing.T) {
 		}
 		dev := w.listening(1)
 		dev.wantMessages(1, "m1")
-		wantCondition(t, "still the 51st", c.sendC2D(c2d("m51")), condLimitExceeded)
+		wantCondition(t, "still the 51st", c.sendC2D(c2d("m51")), amqpserver.CondLimitExceeded)
 		dev.settle(1, &amqpwire.Accepted{})
 		dev.wantNothing()
 		if refused := c.sendC2D(c2d("m51")); refused != nil {
@@ -51,7 +55,7 @@ func TestNotAMessage(t *testing.T) {
 				if !ok {
 					t.Fatalf("%s: state %T, want rejected", address, d.State)
 				}
-				wantCondition(t, address, rejected.Error, condDecodeError)
+				wantCondition(t, address, rejected.Error, amqpserver.CondDecodeError)
 			}
 			c.send(0, &amqpwire.Detach{Closed: true})
 			want[*amqpwire.Detach](c)
@@ -83,10 +87,23 @@ func TestPurge(t *testing.T) {
 // TestOptionsReachTheQueue checks that a hub's settings are its devices'.
 func TestOptionsReachTheQueue(t *testing.T) {
 	inWorld(t, Options{LockTimeout: time.Second, DefaultTTL: time.Minute, MaxDeliveryCount: 2, MaxQueue: 1, CountLostLocks: true}, func(t *testing.T, w *world) {
-		got := w.queueOf("dev1").limits
-		want := queueLimits{pending: 1, lock: time.Second, ttl: time.Minute, deliveries: 2, countLostLocks: true}
-		if got != want {
-			t.Errorf("limits %+v, want %+v", got, want)
+		w.enqueue("m1")
+		q := w.queueOf("dev1")
+		if err := q.Put(new(broker.Message)); !errors.Is(err, broker.ErrQueueFull) {
+			t.Errorf("a second message: %v, want %v", err, broker.ErrQueueFull)
+		}
+		for n := range 2 {
+			if d, ok := q.Take(); !ok || d.DeliveryCount != n {
+				t.Errorf("delivery %d: %+v, %v", n, d, ok)
+			}
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		w.enqueue("m2") // the first is dead: two locks were lost
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := q.Len(); n != 0 {
+			t.Errorf("%d messages after a minute, want none", n)
 		}
 		if h, err := New(&Options{Devices: []Device{{ID: "d"}, {ID: "d"}}}); err == nil {
 			t.Errorf("two devices of one id: %v", fmt.Sprint(h))

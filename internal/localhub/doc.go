@@ -18,7 +18,7 @@
 //   - The purge of a device's messages, by REST.
 //   - Errors: the conditions and numbers of IoT Hub, described in JSON with a
 //     tracking id.
-//   - A bad day, on purpose: see [ParseFaults].
+//   - A bad day, on purpose: see package fault.
 //   - Telemetry from devices is taken and counted, single or batched, and thrown
 //     away.
 //
@@ -108,9 +108,15 @@
 //
 // # How it works
 //
-// Three goroutines serve a connection: one reads, one writes, and one owns all
-// that the connection is about, so that nothing in it needs a lock. Queues have
-// a lock of their own and know nothing of the network; they wake the owners of
-// the links that wait for them. All time is the time package's, which makes an
+// The hub listens, finds out what a client speaks, and hands it to a front end:
+// amqpfront or httpfront. Both work on one broker, which has the queues, locks and
+// feedback and knows no protocol; access decides who may do what; store keeps the
+// queues over a restart. A front end never knows another: one more protocol is
+// one more package.
+//
+// Below amqpfront, amqpserver serves each connection with three goroutines: one
+// reads, one writes, and one owns all that the connection is about, so that
+// nothing in it needs a lock. Queues have a lock of their own; they wake the owners
+// of the links that wait for them. All time is the time package's, which makes an
 // hour pass in a moment in a testing/synctest bubble.
 package localhub

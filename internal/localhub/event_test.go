@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver"
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/broker"
 )
 
 // TestEveryRefusalIsAnEvent checks that the observer hears of each message that
@@ -17,7 +19,7 @@ func TestEveryRefusalIsAnEvent(t *testing.T) {
 	observer := func(e Event) {
 		mu.Lock()
 		defer mu.Unlock()
-		if e.Kind == EventRefused || e.Kind == EventEnqueued {
+		if e.Kind == broker.EventRefused || e.Kind == broker.EventEnqueued {
 			told = append(told, e)
 		}
 	}
@@ -39,12 +41,12 @@ func TestEveryRefusalIsAnEvent(t *testing.T) {
 		c.sendBytes([]byte{0xff})
 		want[*amqpwire.Disposition](c)
 		wanted := []Event{
-			{Kind: EventEnqueued, Device: "dev1", MessageID: "good"},
-			{Kind: EventRefused, Device: "dev1", MessageID: "full", Detail: string(condLimitExceeded)},
-			{Kind: EventRefused, Device: "no", MessageID: "nobody", Detail: string(condNotFound)},
-			{Kind: EventRefused, MessageID: "nowhere", Detail: string(condArgument)},
-			{Kind: EventRefused, Device: "dev1", MessageID: "late", Detail: string(condNotAllowed)},
-			{Kind: EventRefused, Detail: string(condDecodeError)},
+			{Kind: broker.EventEnqueued, Device: "dev1", MessageID: "good"},
+			{Kind: broker.EventRefused, Device: "dev1", MessageID: "full", Detail: string(amqpserver.CondLimitExceeded)},
+			{Kind: broker.EventRefused, Device: "no", MessageID: "nobody", Detail: string(amqpserver.CondNotFound)},
+			{Kind: broker.EventRefused, MessageID: "nowhere", Detail: string(condArgument)},
+			{Kind: broker.EventRefused, Device: "dev1", MessageID: "late", Detail: string(amqpserver.CondNotAllowed)},
+			{Kind: broker.EventRefused, Detail: string(amqpserver.CondDecodeError)},
 		}
 		if !slices.Equal(told, wanted) {
 			t.Errorf("told of %+v\nwant    %+v", told, wanted)

@@ -10,13 +10,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/broker"
 )
 
+// record is what a feedback message says of one message.
+type record struct {
+	OriginalMessageID, Description string
+	StatusCode                     broker.Status
+}
+
 // originalIDs returns the message ids in a feedback message.
-func originalIDs(t testing.TB, m *amqpwire.Message) (ids []string) {
+func originalIDs(t testing.TB, body []byte) (ids []string) {
 	t.Helper()
-	var records []feedbackRecord
-	if err := json.Unmarshal(m.Data[0], &records); err != nil {
+	var records []record
+	if err := json.Unmarshal(body, &records); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range records {
@@ -28,24 +35,25 @@ func originalIDs(t testing.TB, m *amqpwire.Message) (ids []string) {
 // TestFeedbackOfEachMode ends messages in every way, in every mode.
 func TestFeedbackOfEachMode(t *testing.T) {
 	t.Parallel()
-	endings := map[status]func(w *world, token lockToken){
-		statusSuccess:  func(w *world, token lockToken) { _ = w.queueOf("dev1").settle(token, complete) },
-		statusRejected: func(w *world, token lockToken) { _ = w.queueOf("dev1").settle(token, reject) },
-		statusPurged:   func(w *world, _ lockToken) { w.hub.Purge("dev1") },
-		statusExpired:  func(*world, lockToken) { time.Sleep(time.Hour) },
-		statusDeliveryCountExceeded: func(w *world, token lockToken) {
+	endings := map[broker.Status]func(w *world, token broker.LockToken){
+		broker.StatusSuccess:  func(w *world, token broker.LockToken) { _ = w.queueOf("dev1").Settle(token, broker.Complete) },
+		broker.StatusRejected: func(w *world, token broker.LockToken) { _ = w.queueOf("dev1").Settle(token, broker.Reject) },
+		broker.StatusPurged:   func(w *world, _ broker.LockToken) { w.hub.Purge("dev1") },
+		broker.StatusExpired:  func(*world, broker.LockToken) { time.Sleep(time.Hour) },
+		broker.StatusDeliveryCountExceeded: func(w *world, token broker.LockToken) {
 			for range 10 {
-				_ = w.queueOf("dev1").settle(token, abandon)
-				_, token, _ = w.queueOf("dev1").take()
+				_ = w.queueOf("dev1").Settle(token, broker.Abandon)
+				d, _ := w.queueOf("dev1").Take()
+				token = d.Token
 			}
 		},
 	}
-	for mode, wanted := range map[string]func(status) bool{
-		"none":     func(status) bool { return false },
-		"":         func(status) bool { return false },
-		"positive": func(s status) bool { return s == statusSuccess },
-		"negative": func(s status) bool { return s != statusSuccess },
-		"full":     func(status) bool { return true },
+	for mode, wanted := range map[string]func(broker.Status) bool{
+		"none":     func(broker.Status) bool { return false },
+		"":         func(broker.Status) bool { return false },
+		"positive": func(s broker.Status) bool { return s == broker.StatusSuccess },
+		"negative": func(s broker.Status) bool { return s != broker.StatusSuccess },
+		"full":     func(broker.Status) bool { return true },
 	} {
 		for s, end := range endings {
 			t.Run(mode+" "+string(s), func(t *testing.T) {
@@ -55,18 +63,18 @@ func TestFeedbackOfEachMode(t *testing.T) {
 						m.ApplicationProperties = amqpwire.Map{{Key: "iothub-ack", Value: mode}}
 					}
 					w.put(m)
-					_, token, _ := w.queueOf("dev1").take()
-					end(w, token)
+					d, _ := w.queueOf("dev1").Take()
+					end(w, d.Token)
 					synctest.Wait()
-					e, _, ok := w.hub.feedback.queue.take()
+					e, ok := w.hub.broker.Feedback().Take()
 					if ok != wanted(s) {
 						t.Fatalf("feedback: %v, want %v", ok, wanted(s))
 					}
 					if !ok {
 						return
 					}
-					var records []feedbackRecord
-					if err := json.Unmarshal(e.message.Data[0], &records); err != nil {
+					var records []record
+					if err := json.Unmarshal(e.Message.Body, &records); err != nil {
 						t.Fatal(err)
 					}
 					if len(records) != 1 || records[0].StatusCode != s || records[0].Description != string(s) || records[0].OriginalMessageID != "m1" {
@@ -101,9 +109,9 @@ func TestFeedbackOnTheWire(t *testing.T) {
 		if len(transfer.DeliveryTag) != 16 || transfer.Settled || *transfer.MessageFormat != 0 {
 			t.Errorf("transfer %+v, want an unsettled one with a tag of 16 bytes", transfer)
 		}
-		box, _ := w.hub.mailbox(identity{device: "dev1"})
-		if len(box.generation) != 18 {
-			t.Errorf("generation %q, want 18 digits", box.generation)
+		box, _ := w.hub.broker.Mailbox(broker.ID{Device: "dev1"})
+		if len(box.Generation()) != 18 {
+			t.Errorf("generation %q, want 18 digits", box.Generation())
 		}
 		wantMessage := &amqpwire.Message{
 			Annotations: amqpwire.Map{{Key: amqpwire.Symbol("iothub-enqueuedtime"), Value: amqpwire.NewTimestamp(time.Now())}},
@@ -111,7 +119,7 @@ func TestFeedbackOnTheWire(t *testing.T) {
 				UserID: []byte("myhub"), ContentType: "application/vnd.microsoft.iothub.feedback.json",
 			},
 			Data: [][]byte{[]byte(`[{"originalMessageId":"deadbeef-0000-0000-0000-000000000007","description":"Success",` +
-				`"deviceGenerationId":"` + box.generation + `","deviceId":"dev1",` +
+				`"deviceGenerationId":"` + box.Generation() + `","deviceId":"dev1",` +
 				`"enqueuedTimeUtc":"2000-01-01T00:00:02.2345678Z","statusCode":"Success"}]`)},
 		}
 		if diff := cmp.Diff(wantMessage, decode(t, payload)); diff != "" {
@@ -127,7 +135,7 @@ func TestFeedbackQueueRules(t *testing.T) {
 		c := w.service()
 		c.receiver(0, feedbackAddress)
 		c.credit(0, 0, 1000)
-		w.hub.feedback.report(feedbackRecord{OriginalMessageID: "m1", StatusCode: statusSuccess})
+		w.report("m1")
 		start := time.Now()
 		c.wantTransfer()
 		transfer, _ := c.wantTransfer() // the lock has run out
@@ -151,8 +159,8 @@ func TestFeedbackQueueRules(t *testing.T) {
 		}
 		c.credit(0, 11, 0) // not to read it
 		synctest.Wait()
-		w.hub.feedback.report(feedbackRecord{OriginalMessageID: "m2", StatusCode: statusSuccess})
-		if n := w.hub.feedback.queue.pending(); n != 1 {
+		w.report("m2")
+		if n := w.hub.broker.Feedback().Len(); n != 1 {
 			t.Errorf("%d feedback messages, want 1", n)
 		}
 		for range 59 {
@@ -160,11 +168,11 @@ func TestFeedbackQueueRules(t *testing.T) {
 			c.send(0, nil)
 		}
 		time.Sleep(time.Minute - time.Nanosecond)
-		if n := w.hub.feedback.queue.pending(); n != 1 {
+		if n := w.hub.broker.Feedback().Len(); n != 1 {
 			t.Errorf("%d feedback messages before an hour is over, want 1", n)
 		}
 		time.Sleep(time.Nanosecond)
-		if n := w.hub.feedback.queue.pending(); n != 0 {
+		if n := w.hub.broker.Feedback().Len(); n != 0 {
 			t.Errorf("%d feedback messages after an hour, want 0", n)
 		}
 	})
@@ -173,8 +181,8 @@ func TestFeedbackQueueRules(t *testing.T) {
 func TestFeedbackAtOnce(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		for i := range 5 {
-			w.hub.feedback.report(feedbackRecord{OriginalMessageID: fmt.Sprint(i)})
-			if got := w.hub.feedback.queue.pending(); got != i+1 {
+			w.report(fmt.Sprint(i))
+			if got := w.hub.broker.Feedback().Len(); got != i+1 {
 				t.Errorf("%d feedback messages, want %d", got, i+1)
 			}
 		}
@@ -185,13 +193,17 @@ func TestFeedbackAtOnce(t *testing.T) {
 // message, whichever is first.
 func TestFeedbackBatches(t *testing.T) {
 	inWorld(t, Options{FeedbackInterval: 15 * time.Second}, func(t *testing.T, w *world) {
-		f := w.hub.feedback
+		feedback := w.hub.broker.Feedback()
 		start := time.Now()
 		n := 0
 		report := func(count int) {
 			for range count {
 				n++
-				f.report(feedbackRecord{OriginalMessageID: fmt.Sprint(n)})
+				m := c2d(fmt.Sprint(n))
+				m.ApplicationProperties = amqpwire.Map{{Key: "iothub-ack", Value: "full"}}
+				w.put(m)
+				d, _ := w.queueOf("dev1").Take()
+				_ = w.queueOf("dev1").Settle(d.Token, broker.Complete)
 			}
 		}
 		wantBatch := func(at time.Duration, from, to int) {
@@ -199,22 +211,22 @@ func TestFeedbackBatches(t *testing.T) {
 			if d := at - time.Since(start) - time.Nanosecond; d > 0 {
 				time.Sleep(d)
 				synctest.Wait()
-				if e, _, ok := f.queue.take(); ok {
-					t.Fatalf("feedback %s before %v", e.message.Data[0], at)
+				if d, ok := feedback.Take(); ok {
+					t.Fatalf("feedback %s before %v", d.Message.Body, at)
 				}
 				time.Sleep(time.Nanosecond)
 			}
 			synctest.Wait()
-			e, token, ok := f.queue.take()
+			d, ok := feedback.Take()
 			if !ok {
 				t.Fatalf("no feedback after %v", at)
 			}
-			_ = f.queue.settle(token, complete)
+			_ = feedback.Settle(d.Token, broker.Complete)
 			var want []string
 			for i := from; i <= to; i++ {
 				want = append(want, fmt.Sprint(i))
 			}
-			if diff := cmp.Diff(want, originalIDs(t, e.message)); diff != "" {
+			if diff := cmp.Diff(want, originalIDs(t, d.Message.Body)); diff != "" {
 				t.Fatalf("records (-want +got):\n%s", diff)
 			}
 		}
@@ -235,7 +247,7 @@ func TestFeedbackBatches(t *testing.T) {
 		wantBatch(65*time.Second, 135, 198)
 		wantBatch(80*time.Second, 199, 200)
 		time.Sleep(time.Hour)
-		if f.queue.pending() != 0 {
+		if feedback.Len() != 0 {
 			t.Error("feedback of nothing")
 		}
 	})

@@ -127,7 +127,7 @@ func FuzzHubAttached(f *testing.F) {
 	f.Fuzz(func(t *testing.T, hostile []byte) {
 		attack(t, hostile, func(w *world) net.Conn {
 			w.enqueue("m1", "m2", "m3")
-			w.hub.feedback.report(feedbackRecord{OriginalMessageID: "m0"})
+			w.report("m0")
 			c := w.begun()
 			c.putToken(token("iothubowner", testHost, time.Hour))
 			c.sender(0, serviceAddress)

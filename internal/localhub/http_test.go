@@ -33,8 +33,8 @@ func TestHTTPAnswers(t *testing.T) {
 		{"no subprotocol", "GET /$iothub/websocket HTTP/1.1\r\nHost: x\r\n" + upgradeHeader + "\r\n", 400, "Sec-WebSocket-Protocol: AMQPWSB10"},
 		{"wrong subprotocol", "GET /$iothub/websocket HTTP/1.1\r\nHost: x\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: mqtt, amqp\r\n\r\n", 400, "Sec-WebSocket-Protocol: AMQPWSB10"},
 		{"foreign web page", "GET /$iothub/websocket HTTP/1.1\r\nHost: x\r\nOrigin: https://evil.example\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n\r\n", 403, "not authorized"},
-		{"malformed", "GET /\r\n\r\n", 400, "malformed"},
-		{"endless header", "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 32<<10-19), 400, "longer than 32768 bytes"},
+		{"malformed", "GET /\r\n\r\n", 400, "Bad Request"},
+		{"endless header", "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 32<<10-19), 431, "Request Header Fields Too Large"},
 	} {
 		for _, r := range []route{{name: "http"}, {name: "https", tls: &tls.Config{}}} {
 			t.Run(test.name+" over "+r.name, func(t *testing.T) {

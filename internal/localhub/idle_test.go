@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver"
 	"iothub-c2d/internal/amqpwire"
 )
 
@@ -19,7 +20,7 @@ func TestSilentClientIsDropped(t *testing.T) {
 		}
 		start := time.Now()
 		body := want[*amqpwire.Close](c)
-		wantCondition(t, "close", body.Error, condLimitExceeded)
+		wantCondition(t, "close", body.Error, amqpserver.CondLimitExceeded)
 		c.wantEnd()
 		if got := time.Since(start); got != 240*time.Second {
 			t.Errorf("dropped after %v, want 4m0s", got)

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"iothub-c2d/internal/amqpserver"
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/broker"
 )
 
 // TestRepliesAreBounded checks that replies which nobody reads take little
@@ -38,34 +40,20 @@ func TestRepliesAreBounded(t *testing.T) {
 			c.send(1, &amqpwire.Transfer{DeliveryID: &i, DeliveryTag: []byte{1}, Settled: true}, encode(t, putTokenRequest("bad", nil))...)
 		}
 		c.wantQuiet(func(received) {})
-		wantCondition(t, "in another session", ask(nil), condLimitExceeded)
+		wantCondition(t, "in another session", ask(nil), amqpserver.CondLimitExceeded)
 		// The twin's replies count as well.
 		const twin = "/devices/dev1/twin"
 		c.sender(2, twin)
 		c.receiver(3, twin)
 		c.transfer(&amqpwire.Transfer{Handle: 2}, &amqpwire.Message{Data: [][]byte{nil}})
 		d := want[*amqpwire.Disposition](c)
-		if rejected, ok := d.State.(*amqpwire.Rejected); !ok || rejected.Error.Condition != condLimitExceeded {
+		if rejected, ok := d.State.(*amqpwire.Rejected); !ok || rejected.Error.Condition != amqpserver.CondLimitExceeded {
 			t.Errorf("request about the twin: %+v", d.State)
 		}
 		c.send(1, &amqpwire.End{})
 		want[*amqpwire.End](c)
 		wantCondition(t, "after the end of the other session", ask(nil), "")
 	})
-}
-
-// TestReplyKeepsNoRequest checks that a reply which waits does not keep the
-// bytes of its request, of which a binary id is a part.
-func TestReplyKeepsNoRequest(t *testing.T) {
-	t.Parallel()
-	id := []byte("id")
-	r := &replies{conn: &conn{wake: make(chan struct{}, 1)}}
-	r.add(new(amqpwire.Message), id)
-	id[0] = 'x'
-	m, _, _ := r.next()
-	if got := string(m.Properties.CorrelationID.([]byte)); got != "id" {
-		t.Errorf("id %q, want a copy of %q", got, "id")
-	}
 }
 
 // TestPartialMessagesAreBounded begins messages on many links, and ends none.
@@ -85,7 +73,7 @@ func TestPartialMessagesAreBounded(t *testing.T) {
 		}
 		c.sender(handle, "$cbs")
 		c.send(0, &amqpwire.Transfer{Handle: handle, DeliveryID: new(uint32), More: true}, 1)
-		wantCondition(t, "detach", want[*amqpwire.Detach](c).Error, condLimitExceeded)
+		wantCondition(t, "detach", want[*amqpwire.Detach](c).Error, amqpserver.CondLimitExceeded)
 		// One that is given up, one that is detached: there is room for two.
 		c.send(0, &amqpwire.Transfer{Handle: 0, More: true, Aborted: true})
 		c.send(0, &amqpwire.Detach{Handle: 1, Closed: true})
@@ -113,11 +101,11 @@ func TestModulesAreBounded(t *testing.T) {
 		for range 2 {
 			a := address("more")
 			a.Handle = maxModules
-			wantHubError(t, c.wantRefused(a, condLimitExceeded), codeTooManyModules)
+			wantHubError(t, c.wantRefused(a, amqpserver.CondLimitExceeded), int(broker.TooManyModules))
 		}
 		c.receiver(maxModules, address("0").Source.Address)
 		want[*amqpwire.Detach](c) // the first one's: there are no more modules for that
-		if _, refused := w.hub.mailbox(identity{"dev2", "0"}); refused != nil {
+		if _, refused := w.hub.broker.Mailbox(broker.ID{Device: "dev2", Module: "0"}); refused != nil {
 			t.Error(refused)
 		}
 	})
@@ -131,17 +119,17 @@ func TestSmallFrames(t *testing.T) {
 		c.open(&amqpwire.Open{ContainerID: "raw", MaxFrameSize: new(uint32(512))})
 		c.begin(0, 5000)
 		long := senderAttach(0, "/"+strings.Repeat("x", 200))
-		if e := c.wantRefused(long, condNotFound); e.Description != "" || e.Info != nil {
+		if e := c.wantRefused(long, amqpserver.CondNotFound); e.Description != "" || e.Info != nil {
 			t.Errorf("error %v, want its condition alone", e)
 		}
-		if e := c.wantRefused(senderAttach(0, "/"), condNotFound); e.Description == "" {
+		if e := c.wantRefused(senderAttach(0, "/"), amqpserver.CondNotFound); e.Description == "" {
 			t.Errorf("error %v, want a description", e)
 		}
 		c.putToken(token("service", testHost, 3600e9))
 		c.sender(0, serviceAddress)
 		m := c2d("m")
 		m.Properties.To = "/devices/" + strings.Repeat("x", 300) + "/messages/devicebound"
-		if e := c.sendC2D(m); e.Condition != condNotFound || e.Description != "" {
+		if e := c.sendC2D(m); e.Condition != amqpserver.CondNotFound || e.Description != "" {
 			t.Errorf("error %v, want its condition alone", e)
 		}
 	})

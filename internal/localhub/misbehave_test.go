@@ -11,6 +11,7 @@ import (
 
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/fault"
 )
 
 // opening returns an open connection by the route.
@@ -40,9 +41,11 @@ func sendFrame(t *testing.T, c net.Conn, before []byte, body amqpwire.Performati
 
 func faulty(t *testing.T, text string) localhub.Options {
 	t.Helper()
-	faults, err := localhub.ParseFaults(text)
+	faults, err := fault.Parse(text)
 	check(t, err)
-	return localhub.Options{Faults: faults}
+	injector, err := fault.NewInjector(faults)
+	check(t, err)
+	return localhub.Options{Faults: injector}
 }
 
 // TestDropIsReset checks that the connection is reset, not closed, whatever AMQP

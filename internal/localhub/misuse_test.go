@@ -7,8 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"iothub-c2d/internal/amqpserver"
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/localhub/fault"
 )
 
 // TestMisuseEndsSession checks breaches of the rules of a session: they end the
@@ -20,12 +23,12 @@ func TestMisuseEndsSession(t *testing.T) {
 		do        func(c *raw)
 		condition amqpwire.Symbol
 	}{
-		{"handle in use", func(c *raw) { c.send(0, senderAttach(1, "$cbs")) }, condHandleInUse},
-		{"handle of a receiver in use", func(c *raw) { c.send(0, senderAttach(2, "$cbs")) }, condHandleInUse},
-		{"transfer on no link", func(c *raw) { c.transfer(&amqpwire.Transfer{Handle: 5}, c2d("m")) }, condUnattachedHandle},
-		{"transfer on a receiver", func(c *raw) { c.transfer(&amqpwire.Transfer{Handle: 2}, c2d("m")) }, condUnattachedHandle},
-		{"flow on no link", func(c *raw) { c.credit(5, 0, 1) }, condUnattachedHandle},
-		{"detach of no link", func(c *raw) { c.send(0, &amqpwire.Detach{Handle: 5}) }, condUnattachedHandle},
+		{"handle in use", func(c *raw) { c.send(0, senderAttach(1, "$cbs")) }, amqpserver.CondHandleInUse},
+		{"handle of a receiver in use", func(c *raw) { c.send(0, senderAttach(2, "$cbs")) }, amqpserver.CondHandleInUse},
+		{"transfer on no link", func(c *raw) { c.transfer(&amqpwire.Transfer{Handle: 5}, c2d("m")) }, amqpserver.CondUnattachedHandle},
+		{"transfer on a receiver", func(c *raw) { c.transfer(&amqpwire.Transfer{Handle: 2}, c2d("m")) }, amqpserver.CondUnattachedHandle},
+		{"flow on no link", func(c *raw) { c.credit(5, 0, 1) }, amqpserver.CondUnattachedHandle},
+		{"detach of no link", func(c *raw) { c.send(0, &amqpwire.Detach{Handle: 5}) }, amqpserver.CondUnattachedHandle},
 		{"more than the window", func(c *raw) {
 			for range incomingWindow + 1 {
 				c.send(0, &amqpwire.Transfer{Handle: 3, More: true}) // on a refused link, where nobody answers
@@ -73,20 +76,20 @@ func TestMisuseEndsConnection(t *testing.T) {
 		do        func(c *raw)
 		condition amqpwire.Symbol
 	}{
-		{"second open", func(c *raw) { c.send(0, &amqpwire.Open{}) }, condNotAllowed},
-		{"second begin", func(c *raw) { c.send(0, &amqpwire.Begin{}) }, condNotAllowed},
-		{"no session", func(c *raw) { c.send(1, senderAttach(1, "$cbs")) }, condNotAllowed},
-		{"end of no session", func(c *raw) { c.send(1, &amqpwire.End{}) }, condNotAllowed},
-		{"channel too high", func(c *raw) { c.send(1025, &amqpwire.Begin{}) }, condFramingError},
-		{"handle too high", func(c *raw) { c.send(0, senderAttach(handleMax+1, "$cbs")) }, condFramingError},
-		{"SASL frame", func(c *raw) { c.send(0, &amqpwire.SASLInit{Mechanism: "PLAIN"}) }, condFramingError},
-		{"frame too short", func(c *raw) { c.write([]byte{0, 0, 0, 7, 2, 0, 0, 0}) }, condFramingError},
-		{"frame too large", func(c *raw) { c.write([]byte{0, 1, 0, 0, 2, 0, 0, 0}) }, condFramingError},
-		{"data offset too large", func(c *raw) { c.write([]byte{0, 0, 0, 8, 3, 0, 0, 0}) }, condFramingError},
-		{"unknown type of frame", func(c *raw) { c.write([]byte{0, 0, 0, 8, 2, 9, 0, 0}) }, condFramingError},
-		{"unknown performative", func(c *raw) { c.write([]byte{0, 0, 0, 12, 2, 0, 0, 0, 0, 0x53, 0x19, 0x45}) }, condDecodeError},
-		{"no performative", func(c *raw) { c.write([]byte{0, 0, 0, 9, 2, 0, 0, 0, 0x40}) }, condDecodeError},
-		{"a protocol header", func(c *raw) { c.sendHeader(amqpwire.HeaderAMQP) }, condFramingError},
+		{"second open", func(c *raw) { c.send(0, &amqpwire.Open{}) }, amqpserver.CondNotAllowed},
+		{"second begin", func(c *raw) { c.send(0, &amqpwire.Begin{}) }, amqpserver.CondNotAllowed},
+		{"no session", func(c *raw) { c.send(1, senderAttach(1, "$cbs")) }, amqpserver.CondNotAllowed},
+		{"end of no session", func(c *raw) { c.send(1, &amqpwire.End{}) }, amqpserver.CondNotAllowed},
+		{"channel too high", func(c *raw) { c.send(1025, &amqpwire.Begin{}) }, amqpserver.CondFramingError},
+		{"handle too high", func(c *raw) { c.send(0, senderAttach(handleMax+1, "$cbs")) }, amqpserver.CondFramingError},
+		{"SASL frame", func(c *raw) { c.send(0, &amqpwire.SASLInit{Mechanism: "PLAIN"}) }, amqpserver.CondFramingError},
+		{"frame too short", func(c *raw) { c.write([]byte{0, 0, 0, 7, 2, 0, 0, 0}) }, amqpserver.CondFramingError},
+		{"frame too large", func(c *raw) { c.write([]byte{0, 1, 0, 0, 2, 0, 0, 0}) }, amqpserver.CondFramingError},
+		{"data offset too large", func(c *raw) { c.write([]byte{0, 0, 0, 8, 3, 0, 0, 0}) }, amqpserver.CondFramingError},
+		{"unknown type of frame", func(c *raw) { c.write([]byte{0, 0, 0, 8, 2, 9, 0, 0}) }, amqpserver.CondFramingError},
+		{"unknown performative", func(c *raw) { c.write([]byte{0, 0, 0, 12, 2, 0, 0, 0, 0, 0x53, 0x19, 0x45}) }, amqpserver.CondDecodeError},
+		{"no performative", func(c *raw) { c.write([]byte{0, 0, 0, 9, 2, 0, 0, 0, 0x40}) }, amqpserver.CondDecodeError},
+		{"a protocol header", func(c *raw) { c.sendHeader(amqpwire.HeaderAMQP) }, amqpserver.CondFramingError},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
@@ -109,11 +112,11 @@ func TestMisuseDetachesLink(t *testing.T) {
 		do        func(c *raw)
 		condition amqpwire.Symbol
 	}{
-		{"no delivery id", func(c *raw) { c.send(0, &amqpwire.Transfer{}, 1) }, condNotAllowed},
+		{"no delivery id", func(c *raw) { c.send(0, &amqpwire.Transfer{}, 1) }, amqpserver.CondNotAllowed},
 		{"two messages at once", func(c *raw) {
 			c.send(0, first(1), 1)
 			c.send(0, first(2), 1)
-		}, condNotAllowed},
+		}, amqpserver.CondNotAllowed},
 		{"larger than a link takes", func(c *raw) {
 			for i := range maxMessage/60_000 + 1 {
 				transfer := first(1)
@@ -122,7 +125,7 @@ func TestMisuseDetachesLink(t *testing.T) {
 				}
 				c.send(0, transfer, make([]byte, 60_000)...)
 			}
-		}, condTooLarge},
+		}, amqpserver.CondTooLarge},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
@@ -144,15 +147,18 @@ func TestMisuseDetachesLink(t *testing.T) {
 // TestNoCredit checks that a message without credit ends the link. A client
 // cannot get there honestly unless credit is withheld, for it is granted in time.
 func TestNoCredit(t *testing.T) {
-	faults := Faults{List: []Fault{{Name: FaultWithholdCredit}}}
+	faults, err := fault.NewInjector(fault.Faults{List: []fault.Fault{{Name: fault.WithholdCredit}}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	inWorld(t, Options{Faults: faults}, func(t *testing.T, w *world) {
 		c := w.service()
 		c.send(0, senderAttach(0, serviceAddress))
 		want[*amqpwire.Attach](c)
 		c.wantNothing()
 		c.transfer(&amqpwire.Transfer{}, c2d("m"))
-		wantCondition(t, "detach", want[*amqpwire.Detach](c).Error, condTransferLimit)
-		if n := w.queueOf("dev1").pending(); n != 0 {
+		wantCondition(t, "detach", want[*amqpwire.Detach](c).Error, amqpserver.CondTransferLimit)
+		if n := w.queueOf("dev1").Len(); n != 0 {
 			t.Errorf("%d messages arrived", n)
 		}
 	})
@@ -165,7 +171,7 @@ func TestNoTransactions(t *testing.T) {
 		c := w.service()
 		a := senderAttach(0, "")
 		a.Target = &amqpwire.Target{Coordinator: true, Capabilities: []amqpwire.Symbol{"amqp:local-transactions"}}
-		wantHubError(t, c.wantRefused(a, condNotImplemented), codeNotImplemented)
+		wantHubError(t, c.wantRefused(a, amqpserver.CondNotImplemented), int(broker.NotImplemented))
 		c.sender(0, serviceAddress)
 	})
 }
@@ -179,7 +185,7 @@ func TestMaxSessions(t *testing.T) {
 				c.begin(channel, 1)
 			}
 			c.send(gatewayFacts[g].beyond, &amqpwire.Begin{})
-			c.wantClose(condFramingError)
+			c.wantClose(amqpserver.CondFramingError)
 		})
 	})
 }
@@ -195,7 +201,7 @@ func TestMaxLinks(t *testing.T) {
 		want[*amqpwire.Attach](c)
 		want[*amqpwire.Detach](c)
 		c.send(0, receiverAttach(maxLinks, "$cbs"))
-		wantCondition(t, "end", want[*amqpwire.End](c).Error, condLimitExceeded)
+		wantCondition(t, "end", want[*amqpwire.End](c).Error, amqpserver.CondLimitExceeded)
 		c.send(0, &amqpwire.End{})
 		c.begin(0, 1)
 		for handle := range uint32(10) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"iothub-c2d/internal/amqpserver"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/defaults"
 )
@@ -117,7 +118,7 @@ func TestSASLMechanisms(t *testing.T) {
 					c.open(&amqpwire.Open{ContainerID: "raw"})
 					// It proves nothing: without a token there are no links.
 					c.begin(0, 5000)
-					c.wantRefused(senderAttach(0, serviceAddress), condUnauthorized)
+					c.wantRefused(senderAttach(0, serviceAddress), amqpserver.CondUnauthorized)
 				})
 			})
 		}

@@ -1,10 +1,15 @@
 package localhub
 
 import (
+	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/address"
+	"iothub-c2d/internal/localhub/amqpfront"
+	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/defaults"
 	"iothub-c2d/internal/sas"
 )
@@ -217,20 +222,25 @@ func (w *world) enqueue(ids ...string) {
 // put is enqueue, of any message.
 func (w *world) put(m *amqpwire.Message) {
 	w.t.Helper()
-	state := (&c2dSink{w.hub, w.hub.log}).accept(incoming{bytes: encode(w.t, m)})
-	if _, ok := state.(*amqpwire.Accepted); !ok {
-		w.t.Fatalf("enqueue %+v: %+v", m.Properties, state)
+	message, err := amqpfront.Codec{}.Decode(encode(w.t, m))
+	if err == nil {
+		to, _ := address.Recipient(m.Properties.To)
+		mailbox, _ := w.hub.broker.Mailbox(to)
+		err = mailbox.Put(message)
+	}
+	if err != nil {
+		w.t.Fatalf("enqueue %+v: %v", m.Properties, err)
 	}
 }
 
 // queueOf returns a device's queue.
-func (w *world) queueOf(device string) *queue {
+func (w *world) queueOf(device string) *broker.Queue {
 	w.t.Helper()
-	m, refused := w.hub.mailbox(identity{device: device})
+	m, refused := w.hub.broker.Mailbox(broker.ID{Device: device})
 	if refused != nil {
 		w.t.Fatal(refused)
 	}
-	return m.queue
+	return m.Queue
 }
 
 // listening returns dev1 with a receiver of the given credit on handle 0.
@@ -242,9 +252,53 @@ func (w *world) listening(credit uint32) *raw {
 	return c
 }
 
+// report puts a feedback message on the queue of the back ends, about one message.
+func (w *world) report(id string) {
+	w.t.Helper()
+	body, err := json.Marshal([]record{{id, "Success", broker.StatusSuccess}})
+	if err == nil {
+		err = w.hub.broker.Feedback().Put(&broker.Message{Body: body})
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// idOf returns a message's id as feedback spells it.
+func idOf(m *amqpwire.Message) string { return fmt.Sprint(m.Properties.MessageID) }
+
+// The limits of the hub, as its documentation lists them.
+const (
+	maxLinks       = 5000
+	maxReplies     = 1000
+	maxModules     = 50
+	maxID          = 128
+	maxMessage     = 262144
+	maxPutToken    = 1 << 20
+	maxPartial     = 8 << 20
+	handleMax      = 262143
+	incomingWindow = 5000
+	batchFormat    = 0x80013700
+	writeTimeout   = time.Minute
+	closeGrace     = 2 * time.Second
+)
+
+// The conditions that are Microsoft's own.
+const (
+	condArgument amqpwire.Symbol = "com.microsoft:argument-error"
+	condLockLost amqpwire.Symbol = "com.microsoft:message-lock-lost"
+)
+
 const (
 	deviceAddress   = "/devices/dev1/messages/devicebound"
 	serviceAddress  = "/messages/devicebound"
 	feedbackAddress = "/messages/servicebound/feedback"
 	eventsAddress   = "/devices/dev1/messages/events"
 )
+
+func names(from, to int) (list []string) {
+	for i := from; i <= to; i++ {
+		list = append(list, fmt.Sprint("m", i))
+	}
+	return list
+}

@@ -27,10 +27,12 @@ func TestReleaseIsOneStep(t *testing.T) {
 				c.wantMessages(1, names(1, 20)...)
 				q := w.queueOf("dev1")
 				first := make(chan int, 20)
-				defer q.subscribe(func() {
-					q.mu.Lock()
-					defer q.mu.Unlock()
-					first <- len(q.ready)
+				defer q.Subscribe(func() {
+					n := 0
+					for _, ok := q.Take(); ok; _, ok = q.Take() {
+						n++
+					}
+					first <- n
 				})()
 				end(w, c)
 				time.Sleep(2 * time.Second)

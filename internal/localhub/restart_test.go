@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/amqpfront"
+	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/defaults"
 )
 
@@ -24,54 +26,75 @@ func keeper(t *testing.T, dir string) *Hub {
 // enqueueKept puts a message that wants all feedback.
 func enqueueKept(t *testing.T, h *Hub, id string, life time.Duration) {
 	t.Helper()
-	box, _ := h.mailbox(identity{device: "dev1"})
-	m := &amqpwire.Message{
-		Properties:            &amqpwire.Properties{MessageID: id},
-		ApplicationProperties: amqpwire.Map{{Key: ackProperty, Value: string(ackFull)}},
+	message, err := amqpfront.Codec{}.Decode(encode(t, &amqpwire.Message{
+		Properties: &amqpwire.Properties{
+			MessageID: id, AbsoluteExpiryTime: new(amqpwire.NewTimestamp(time.Now().Add(life))),
+		},
+		ApplicationProperties: amqpwire.Map{{Key: "iothub-ack", Value: "full"}},
 		Data:                  [][]byte{[]byte("body of " + id)},
+	}))
+	if err == nil {
+		err = mailboxOf(t, h).Put(message)
 	}
-	if err := box.queue.put(m, time.Now().Add(life)); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func takeOne(t *testing.T, h *Hub) (entry, lockToken) {
+func mailboxOf(t *testing.T, h *Hub) *broker.Mailbox {
 	t.Helper()
-	box, _ := h.mailbox(identity{device: "dev1"})
-	e, token, ok := box.queue.take()
+	m, refused := h.broker.Mailbox(broker.ID{Device: "dev1"})
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	return m
+}
+
+func takeOne(t *testing.T, h *Hub) broker.Delivery {
+	t.Helper()
+	d, ok := mailboxOf(t, h).Take()
 	if !ok {
 		t.Fatal("no message is ready")
 	}
-	return e, token
+	return d
 }
 
-func settleOne(t *testing.T, h *Hub, s settlement) string {
+func settleOne(t *testing.T, h *Hub, s broker.Settlement) (id string) {
 	t.Helper()
-	e, token := takeOne(t, h)
-	box, _ := h.mailbox(identity{device: "dev1"})
-	if err := box.queue.settle(token, s); err != nil {
+	d := takeOne(t, h)
+	if err := mailboxOf(t, h).Settle(d.Token, s); err != nil {
 		t.Fatal(err)
 	}
-	return messageID(e.message)
+	return d.Message.ID
+}
+
+// bodyOf returns the body of a message that a back end has sent.
+func bodyOf(t *testing.T, d broker.Delivery) string {
+	t.Helper()
+	b, err := amqpfront.Codec{}.Encode(d.Message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(decode(t, b).Data[0])
 }
 
 // readFeedback takes all feedback off the hub, as "id status" in no order.
 func readFeedback(t *testing.T, h *Hub) (records []string) {
 	t.Helper()
 	for {
-		e, token, ok := h.feedback.queue.take()
+		d, ok := h.broker.Feedback().Take()
 		if !ok {
 			slices.Sort(records)
 			return records
 		}
-		var batch []feedbackRecord
-		if err := json.Unmarshal(e.message.Data[0], &batch); err != nil {
+		var batch []record
+		if err := json.Unmarshal(d.Message.Body, &batch); err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range batch {
 			records = append(records, r.OriginalMessageID+" "+string(r.StatusCode))
 		}
-		if err := h.feedback.queue.settle(token, complete); err != nil {
+		if err := h.broker.Feedback().Settle(d.Token, broker.Complete); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -91,41 +114,40 @@ func testRestart(t *testing.T, dir string) {
 		enqueueKept(t, first, id, time.Hour)
 	}
 	enqueueKept(t, first, "short", time.Minute)
-	settleOne(t, first, complete)
-	settleOne(t, first, reject)
-	settleOne(t, first, abandon)
-	settleOne(t, first, abandon)
-	box, _ := first.mailbox(identity{device: "dev1"})
-	returned, token := takeOne(t, first)
-	if err := box.queue.settle(token, release); err != nil || returned.deliveryCount != 2 {
-		t.Fatalf("delivery count %d, %v; want 2", returned.deliveryCount, err)
+	settleOne(t, first, broker.Complete)
+	settleOne(t, first, broker.Reject)
+	settleOne(t, first, broker.Abandon)
+	settleOne(t, first, broker.Abandon)
+	returned := takeOne(t, first)
+	if err := mailboxOf(t, first).Settle(returned.Token, broker.Release); err != nil || returned.DeliveryCount != 2 {
+		t.Fatalf("delivery count %d, %v; want 2", returned.DeliveryCount, err)
 	}
-	generation := box.generation
+	generation := mailboxOf(t, first).Generation()
 	first.Close()
 	time.Sleep(time.Minute) // the end of the short one
 
 	second := keeper(t, dir)
 	defer second.Close()
-	box, _ = second.mailbox(identity{device: "dev1"})
-	if box.generation != generation {
-		t.Errorf("generation = %s, want %s", box.generation, generation)
+	box := mailboxOf(t, second)
+	if got := box.Generation(); got != generation {
+		t.Errorf("generation = %s, want %s", got, generation)
 	}
-	e, token := takeOne(t, second)
-	if got, want := messageID(e.message)+"/"+string(e.message.Data[0]), "returned/body of returned"; got != want || e.deliveryCount != 2 {
-		t.Errorf("first message = %s with delivery count %d, want %s with 2", got, e.deliveryCount, want)
+	d := takeOne(t, second)
+	if got, want := d.Message.ID+"/"+bodyOf(t, d), "returned/body of returned"; got != want || d.DeliveryCount != 2 {
+		t.Errorf("first message = %s with delivery count %d, want %s with 2", got, d.DeliveryCount, want)
 	}
-	if err := box.queue.settle(token, abandon); err != nil { // the third time is the last
+	if err := box.Settle(d.Token, broker.Abandon); err != nil { // the third time is the last
 		t.Fatal(err)
 	}
 	enqueueKept(t, second, "new", time.Hour)
 	var order []string
 	for range 3 {
-		order = append(order, settleOne(t, second, complete))
+		order = append(order, settleOne(t, second, broker.Complete))
 	}
 	if want := []string{"held", "waiting", "new"}; !slices.Equal(order, want) {
 		t.Errorf("order = %v, want %v", order, want)
 	}
-	if n := box.queue.pending(); n != 0 {
+	if n := box.Len(); n != 0 {
 		t.Errorf("%d messages are left", n)
 	}
 	want := []string{
@@ -144,34 +166,9 @@ func TestRestartAgain(t *testing.T) {
 	for range 3 {
 		h := keeper(t, dir)
 		enqueueKept(t, h, "m", time.Hour)
-		settleOne(t, h, complete)
+		settleOne(t, h, broker.Complete)
 		if got, want := readFeedback(t, h), []string{"m Success"}; !slices.Equal(got, want) {
 			t.Errorf("feedback = %v, want %v", got, want)
-		}
-		h.Close()
-	}
-}
-
-// TestUnreportedRecordIsKept ends a message in the store without the report
-// that usually follows, as a kill between the two would.
-func TestUnreportedRecordIsKept(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	first := keeper(t, dir)
-	enqueueKept(t, first, "m", time.Hour)
-	box, _ := first.mailbox(identity{device: "dev1"})
-	e, _ := takeOne(t, first)
-	if err := box.queue.journal.finish(&e, statusSuccess); err != nil {
-		t.Fatal(err)
-	}
-	first.Close()
-	for i, want := range [][]string{{"m Success"}, nil} {
-		h := keeper(t, dir)
-		if got := readFeedback(t, h); !slices.Equal(got, want) {
-			t.Errorf("hub %d: feedback = %v, want %v", i, got, want)
-		}
-		if n := h.Pending("dev1"); len(n) != 0 {
-			t.Errorf("hub %d: pending = %v", i, n)
 		}
 		h.Close()
 	}

@@ -6,22 +6,23 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/broker"
 )
 
 // outcomes are what a receiver may say, and what becomes of the message.
 var outcomes = []struct {
 	name  string
 	state amqpwire.DeliveryState
-	ended status // empty: it is back
-	count int    // its delivery count then
+	ended broker.Status // empty: it is back
+	count int           // its delivery count then
 }{
-	{"accepted", &amqpwire.Accepted{}, statusSuccess, 0},
-	{"rejected", &amqpwire.Rejected{}, statusRejected, 0},
-	{"rejected, error", &amqpwire.Rejected{Error: &amqpwire.Error{Condition: "x:y"}}, statusRejected, 0},
+	{"accepted", &amqpwire.Accepted{}, broker.StatusSuccess, 0},
+	{"rejected", &amqpwire.Rejected{}, broker.StatusRejected, 0},
+	{"rejected, error", &amqpwire.Rejected{Error: &amqpwire.Error{Condition: "x:y"}}, broker.StatusRejected, 0},
 	{"released", &amqpwire.Released{}, "", 1},
 	{"modified", &amqpwire.Modified{}, "", 0},
 	{"modified, failed", &amqpwire.Modified{DeliveryFailed: true}, "", 1},
-	{"modified, not here", &amqpwire.Modified{DeliveryFailed: true, UndeliverableHere: true}, statusRejected, 0},
+	{"modified, not here", &amqpwire.Modified{DeliveryFailed: true, UndeliverableHere: true}, broker.StatusRejected, 0},
 }
 
 // second attaches dev1's receiver with rcv-settle-mode second.
@@ -85,9 +86,9 @@ func TestOutcomes(t *testing.T) {
 					// What comes too late is ignored.
 					c.settle(1, &amqpwire.Accepted{})
 					c.wantNothing()
-					e, _, back := w.queueOf("dev1").take()
-					if back != (test.ended == "") || back && e.deliveryCount != test.count {
-						t.Errorf("back: %v with count %d, want %v, %d", back, e.deliveryCount, test.ended == "", test.count)
+					e, back := w.queueOf("dev1").Take()
+					if back != (test.ended == "") || back && e.DeliveryCount != test.count {
+						t.Errorf("back: %v with count %d, want %v, %d", back, e.DeliveryCount, test.ended == "", test.count)
 					}
 				})
 			})
@@ -136,7 +137,7 @@ func TestLockLost(t *testing.T) {
 		c.wantMessages(1, "m1")
 		c.wantMessages(2, "m1") // a minute later
 		c.dispose(1, nil, &amqpwire.Accepted{})
-		wantHubError(t, wantCondition(t, "answer", c.wantAnswer(1), condLockLost), codeLockLost)
+		wantHubError(t, wantCondition(t, "answer", c.wantAnswer(1), condLockLost), int(broker.LockLost))
 		c.dispose(2, nil, &amqpwire.Accepted{})
 		if err := c.wantAnswer(2); err != nil {
 			t.Errorf("answer: %v", err)
@@ -175,7 +176,7 @@ func TestDispositionRanges(t *testing.T) {
 					}
 				}
 				c.wantNothing()
-				if got, want := w.queueOf("dev1").pending(), 5-len(test.want); got != want {
+				if got, want := w.queueOf("dev1").Len(), 5-len(test.want); got != want {
 					t.Errorf("%d messages pending, want %d", got, want)
 				}
 			})
@@ -192,13 +193,13 @@ func TestSettledRange(t *testing.T) {
 		c.putToken(token("service", testHost, time.Hour)) // its reply is delivery 3
 		c.receiver(1, feedbackAddress)
 		c.credit(1, 0, 1)
-		w.hub.feedback.report(feedbackRecord{})
+		w.report("")
 		if transfer, _ := c.wantTransfer(); *transfer.DeliveryID != 4 {
 			t.Fatalf("delivery %d, want 4", *transfer.DeliveryID)
 		}
 		c.send(0, &amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: 0, Last: new(uint32(9)), Settled: true, State: &amqpwire.Accepted{}})
 		c.wantNothing()
-		if a, b := w.queueOf("dev1").pending(), w.hub.feedback.queue.pending(); a != 0 || b != 0 {
+		if a, b := w.queueOf("dev1").Len(), w.hub.broker.Feedback().Len(); a != 0 || b != 0 {
 			t.Errorf("%d messages, %d of feedback pending, want none", a, b)
 		}
 	})

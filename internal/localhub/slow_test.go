@@ -99,7 +99,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 		// Nothing is lost: locks run out.
 		time.Sleep(time.Minute)
 		for range 200 {
-			if _, _, ok := w.queueOf("dev1").take(); !ok {
+			if _, ok := w.queueOf("dev1").Take(); !ok {
 				t.Fatal("a message is lost")
 			}
 		}

@@ -16,22 +16,25 @@ import (
 	"iothub-c2d/internal/amqpwire"
 )
 
-// stream is a client's connection with TLS and WebSocket taken off: what is
-// read from it is AMQP.
+// handshakeTimeout is how long a client may take to show what it speaks, TLS
+// included.
+const handshakeTimeout = 30 * time.Second
+
+// stream is a client's connection with TLS taken off.
 type stream struct {
 	net.Conn
 	socket       net.Conn // as it was accepted
 	tls          bool
-	websocket    bool
+	http         bool                // what it speaks is HTTP, else AMQP
 	certificates []*x509.Certificate // the client's, its own first; none if it has shown none
 }
 
 // transport names what AMQP runs over, as in the clients' settings.
 func (s *stream) transport() string {
 	switch {
-	case s.tls && s.websocket:
+	case s.tls && s.http:
 		return "wss"
-	case s.websocket:
+	case s.http:
 		return "ws"
 	case s.tls:
 		return "amqps"
@@ -39,8 +42,8 @@ func (s *stream) transport() string {
 	return "amqp"
 }
 
-// unwrap finds out by its first bytes what a client speaks, and takes off what
-// is around AMQP. The stream is valid, and to be closed, also if it fails.
+// unwrap finds out by its first bytes what a client speaks, and takes TLS off.
+// The stream is valid, and to be closed, also if it fails.
 func (h *Hub) unwrap(c net.Conn) (*stream, error) {
 	s := &stream{Conn: c, socket: c}
 	abort := context.AfterFunc(h.ctx, func() { _ = c.Close() })
@@ -57,12 +60,12 @@ func (h *Hub) unwrap(c net.Conn) (*stream, error) {
 	switch {
 	case err != nil:
 		return s, err
-	case isAMQP(start):
-		return s, nil
 	case isHTTP(start):
-		return s, h.serveHTTP(s)
+		s.http = true
+	case !isAMQP(start):
+		return s, errors.New(foreign(start))
 	}
-	return s, errors.New(foreign(start))
+	return s, nil
 }
 
 // startLen is how many bytes tell all protocols apart. Every protocol that the
@@ -144,9 +147,9 @@ func foreign(start []byte) string {
 	return fmt.Sprintf("this is neither AMQP, TLS nor HTTP: it began with %q; %s", start, speaks)
 }
 
-// otherAMQP tells the user what a client wants whose header begins like AMQP's
-// but is not that of AMQP 1.0 (part 2 §2.2).
-func otherAMQP(header amqpwire.ProtocolHeader) string {
+// explainHeader tells the user what a client wants whose header begins like
+// AMQP's but is not that of AMQP 1.0 (part 2 §2.2).
+func explainHeader(header amqpwire.ProtocolHeader) string {
 	version := fmt.Sprintf("%d-%d-%d", header[5], header[6], header[7])
 	switch {
 	case version == "0-9-1" || header[4] == 1: // protocol id 1: AMQP 0-8 to 0-10

@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver"
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/broker"
 )
 
 // TestTakeover checks that a second receiver takes the device over, with the
@@ -16,7 +18,7 @@ func TestTakeover(t *testing.T) {
 		first.wantMessages(1, "m1")
 		second := w.listening(5)
 		detach := want[*amqpwire.Detach](first)
-		wantHubError(t, wantCondition(t, "detach", detach.Error, condStolen), codeLinkConflict)
+		wantHubError(t, wantCondition(t, "detach", detach.Error, amqpserver.CondStolen), int(broker.LinkConflict))
 		if !detach.Closed || detach.Handle != 0 {
 			t.Errorf("detach %+v, want handle 0 closed", detach)
 		}
@@ -26,14 +28,14 @@ func TestTakeover(t *testing.T) {
 		first.credit(0, 1, 5)
 		first.send(0, &amqpwire.Detach{Closed: true})
 		first.wantNothing()
-		if n := w.queueOf("dev1").pending(); n != 2 {
+		if n := w.queueOf("dev1").Len(); n != 2 {
 			t.Errorf("%d messages pending, want 2", n)
 		}
 		w.enqueue("m3")
 		second.wantMessagesInAnyOrder("m3")
 		// A third, and on the same connection.
 		second.receiver(9, deviceAddress)
-		wantCondition(t, "detach", want[*amqpwire.Detach](second).Error, condStolen)
+		wantCondition(t, "detach", want[*amqpwire.Detach](second).Error, amqpserver.CondStolen)
 		second.credit(9, 0, 5)
 		second.wantMessagesInAnyOrder("m1", "m2", "m3")
 	})
@@ -48,7 +50,7 @@ func (c *raw) wantMessagesInAnyOrder(ids ...string) {
 	}
 	for range ids {
 		_, payload := c.wantTransfer()
-		id := messageID(decode(c.t, payload))
+		id := idOf(decode(c.t, payload))
 		if !missing[id] {
 			c.t.Fatalf("message %s, want one of %v", id, missing)
 		}
@@ -115,8 +117,8 @@ func TestCleanDetachReturnsMessages(t *testing.T) {
 				end(c)
 				c.wantAlive()
 				for _, id := range []string{"m1", "m2", "m3"} {
-					e, _, ok := w.queueOf("dev1").take()
-					if !ok || messageID(e.message) != id || e.deliveryCount != 0 {
+					e, ok := w.queueOf("dev1").Take()
+					if !ok || e.Message.ID != id || e.DeliveryCount != 0 {
 						t.Fatalf("took %+v, %v, want %s, uncounted", e, ok, id)
 					}
 				}
@@ -147,7 +149,7 @@ func TestLostConnectionLeavesLocks(t *testing.T) {
 		},
 		"garbage": func(c *raw) {
 			c.write([]byte("GET / HTTP/1.1\r\n\r\n"))
-			c.wantClose(condFramingError)
+			c.wantClose(amqpserver.CondFramingError)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,11 +189,11 @@ func TestHubClose(t *testing.T) {
 		}()
 		for range 2 {
 			d := want[*amqpwire.Detach](polite)
-			wantCondition(t, "detach", d.Error, condDetachForced)
+			wantCondition(t, "detach", d.Error, amqpserver.CondDetachForced)
 		}
-		polite.wantClose(condConnectionForced)
-		wantCondition(t, "detach", want[*amqpwire.Detach](rude).Error, condDetachForced)
-		wantCondition(t, "close", want[*amqpwire.Close](rude).Error, condConnectionForced)
+		polite.wantClose(amqpserver.CondConnectionForced)
+		wantCondition(t, "detach", want[*amqpwire.Detach](rude).Error, amqpserver.CondDetachForced)
+		wantCondition(t, "close", want[*amqpwire.Close](rude).Error, amqpserver.CondConnectionForced)
 		<-gone // though the rude one says nothing
 		if got := time.Since(start); got > closeGrace {
 			t.Errorf("gone after %v, want at most %v", got, closeGrace)
@@ -214,7 +216,7 @@ func TestCloseRightAfterSettling(t *testing.T) {
 		c.send(0, &amqpwire.Close{})
 		_ = c.net.Close()
 		w.served.Wait()
-		if n := w.queueOf("dev1").pending(); n != 0 {
+		if n := w.queueOf("dev1").Len(); n != 0 {
 			t.Errorf("%d messages pending, want none", n)
 		}
 	})

@@ -30,7 +30,7 @@ func TestTelemetryIsCounted(t *testing.T) {
 			if _, ok := d.State.(*amqpwire.Accepted); !ok {
 				t.Errorf("%s: %+v, want accepted", test.name, d.State)
 			}
-			if got := w.hub.telemetry.messages.Load(); got != test.total {
+			if got := w.hub.amqp.Telemetry(); got != test.total {
 				t.Errorf("%s: %d messages in all, want %d", test.name, got, test.total)
 			}
 		}

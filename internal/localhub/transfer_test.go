@@ -59,7 +59,7 @@ func TestMultiFrameReceive(t *testing.T) {
 				}
 				c.settle(1, &amqpwire.Accepted{})
 				c.wantNothing()
-				if n := w.queueOf("dev1").pending(); n != 0 {
+				if n := w.queueOf("dev1").Len(); n != 0 {
 					t.Errorf("%d messages pending, want none", n)
 				}
 			})
@@ -89,8 +89,8 @@ func TestMultiFrameSend(t *testing.T) {
 				if _, ok := d.State.(*amqpwire.Accepted); !ok || d.First != 7 || !d.Settled || d.Role != amqpwire.RoleReceiver {
 					t.Errorf("disposition %+v, want 7 accepted and settled", d)
 				}
-				e, _, ok := w.queueOf("dev1").take()
-				if !ok || !bytes.Equal(e.message.Data[0], m.Data[0]) {
+				e, ok := w.queueOf("dev1").Take()
+				if !ok || bodyOf(t, e) != string(m.Data[0]) {
 					t.Error("the body is not what was sent")
 				}
 			})
@@ -148,7 +148,7 @@ func TestCutMessageGoesBack(t *testing.T) {
 				c.wantNothing()
 				c.send(0, &amqpwire.Detach{Closed: true})
 				want[*amqpwire.Detach](c)
-				if e, _, ok := w.queueOf("dev1").take(); !ok || e.deliveryCount != 0 {
+				if e, ok := w.queueOf("dev1").Take(); !ok || e.DeliveryCount != 0 {
 					t.Errorf("the message is not back")
 				}
 			})
@@ -182,7 +182,7 @@ func TestPreSettledSend(t *testing.T) {
 		c.send(0, &amqpwire.Transfer{DeliveryID: new(uint32(5)), More: true}, b[:9]...)
 		c.send(0, &amqpwire.Transfer{Settled: true}, b[9:]...)
 		c.wantNothing()
-		if n := w.queueOf("dev1").pending(); n != 2 {
+		if n := w.queueOf("dev1").Len(); n != 2 {
 			t.Errorf("%d messages pending, want 2", n)
 		}
 	})

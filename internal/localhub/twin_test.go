@@ -3,6 +3,7 @@ package localhub
 import (
 	"testing"
 
+	"iothub-c2d/internal/amqpserver"
 	"iothub-c2d/internal/amqpwire"
 )
 
@@ -47,7 +48,7 @@ func TestTwinAndMethods(t *testing.T) {
 		if refused == nil {
 			t.Fatalf("%+v, want rejected", d)
 		}
-		wantHubError(t, wantCondition(t, "rejected", refused.Error, condNotImplemented), 501001)
+		wantHubError(t, wantCondition(t, "rejected", refused.Error, amqpserver.CondNotImplemented), 501001)
 
 		c.receiver(6, deviceAddress)
 		c.credit(6, 0, 10)
@@ -64,8 +65,8 @@ func TestTwinPermission(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.device("dev1")
 		for _, address := range []string{"/devices/dev2/twin", "/devices/dev2/methods/devicebound"} {
-			c.wantRefused(senderAttach(9, address), condUnauthorized)
-			c.wantRefused(receiverAttach(9, address), condUnauthorized)
+			c.wantRefused(senderAttach(9, address), amqpserver.CondUnauthorized)
+			c.wantRefused(receiverAttach(9, address), amqpserver.CondUnauthorized)
 		}
 	})
 }

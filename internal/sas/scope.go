@@ -6,40 +6,52 @@ import (
 	"strings"
 )
 
-// Covers tells whether the token's scope holds the resource, which is given
-// unencoded, such as "hub.azure-devices.net/devices/dev1". The scope is a prefix
-// by segment: ".../devices/dev1" covers ".../devices/dev1/messages" but not
-// ".../devices/dev10" (Microsoft docs, "Control access to IoT Hub with shared
-// access signatures"). Hosts compare without port and case; ids keep their case.
-//
-// Any of [Token.Scopes] will do; for an id such as "a%41" that makes the token
-// cover "aA" as well.
-func (t Token) Covers(resource string) bool {
-	want := segments(resource)
-	return slices.ContainsFunc(t.Scopes(), func(scope string) bool { return hasPrefix(want, segments(scope)) })
+// Scope is one reading of a token's resource: a host, and a path below it.
+type Scope struct {
+	Host string // in lower case, without a port; empty if there is none
+	Path string // empty, or it begins with a slash and does not end with one
 }
 
-// Scopes returns the resources that sr may mean: as given, and decoded once and
+// Covers reports whether the path, given unencoded and such as /devices/dev1, is
+// the scope's own or below it. A scope is a prefix by segment: /devices/dev1
+// covers /devices/dev1/messages but not /devices/dev10 (Microsoft docs, "Control
+// access to IoT Hub with shared access signatures"). Ids keep their case.
+func (s Scope) Covers(path string) bool {
+	rest, ok := strings.CutPrefix(path, s.Path)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// Covers reports whether the token is for the resource, which is given unencoded,
+// such as "hub.azure-devices.net/devices/dev1": that is, whether one of
+// [Token.Scopes] has its host and covers its path. Hosts compare without port and
+// case.
+//
+// Any of the scopes will do; for an id such as "a%41" that makes the token cover
+// "aA" as well.
+func (t Token) Covers(resource string) bool {
+	want := newScope(resource)
+	return slices.ContainsFunc(t.Scopes(), func(s Scope) bool {
+		return s.Host != "" && s.Host == want.Host && s.Covers(want.Path)
+	})
+}
+
+// Scopes returns the three scopes that sr may mean: as given, and decoded once and
 // twice. SDKs escape it not at all (C, Python), once (Node) or, the ids in it,
 // twice (C#), and sign each of these.
-func (t Token) Scopes() []string {
-	scopes := []string{t.RawResource()}
-	for len(scopes) < 3 {
-		scopes = append(scopes, unescape(scopes[len(scopes)-1]))
+func (t Token) Scopes() []Scope {
+	once := unescape(t.RawResource())
+	return []Scope{newScope(t.RawResource()), newScope(once), newScope(unescape(once))}
+}
+
+// newScope splits a resource at its first slash and normalises the host in front.
+func newScope(resource string) Scope {
+	resource = strings.TrimSuffix(resource, "/")
+	end := strings.IndexByte(resource, '/')
+	if end < 0 {
+		end = len(resource)
 	}
-	return scopes
-}
-
-// segments splits a resource at its slashes and normalises the host in front.
-func segments(resource string) []string {
-	parts := strings.Split(strings.TrimSuffix(resource, "/"), "/")
-	host, _ := splitHostPort(parts[0])
-	parts[0] = strings.ToLower(host)
-	return parts
-}
-
-func hasPrefix(path, prefix []string) bool {
-	return prefix[0] != "" && len(prefix) <= len(path) && slices.Equal(prefix, path[:len(prefix)])
+	host, _ := splitHostPort(resource[:end])
+	return Scope{Host: strings.ToLower(host), Path: resource[end:]}
 }
 
 // Escape is percent encoding in upper case of all but letters, digits and -_.~

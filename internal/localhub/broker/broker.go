@@ -125,16 +125,11 @@ func (b *Broker) takeUp() {
 // Registered reports whether there is a device of that id.
 func (b *Broker) Registered(device string) bool { return b.devices[device] }
 
-// NoDevice words the refusal of a device that is not registered.
-func (b *Broker) NoDevice(device string) *Refusal {
-	return Refuse(DeviceNotFound, "Device %s at IotHub %s not registered.", device, b.options.HostName)
-}
-
 // Mailbox returns the mailbox of id, or why there is none. A module exists as
 // soon as it is spoken of.
 func (b *Broker) Mailbox(id ID) (*Mailbox, *Refusal) {
 	if !b.Registered(id.Device) {
-		return nil, b.NoDevice(id.Device)
+		return nil, NoDevice(id.Device, b.options.HostName)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

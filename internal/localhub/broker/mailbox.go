@@ -40,6 +40,10 @@ func (b *Broker) newMailbox(id ID) *Mailbox {
 	return m
 }
 
+// Generation returns the generation id of the device or module, which tells it from
+// an earlier one of the same id.
+func (m *Mailbox) Generation() string { return m.generation }
+
 // Take locks the first message that is ready, if there is one, and tells that it
 // is delivered.
 func (m *Mailbox) Take() (d Delivery, ok bool) {

@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code is one of IoT Hub's own error codes: the first three digits are the HTTP
@@ -27,6 +29,17 @@ const (
 	NotImplemented  Code = 501001
 )
 
+// HTTPStatus returns the status that goes with the code.
+func (c Code) HTTPStatus() int { return int(c) / 1000 }
+
+// NewTrackingID returns what IoT Hub puts into every error, so that its operators
+// can find it in their logs.
+func NewTrackingID(now time.Time) string {
+	var id [16]byte
+	_, _ = rand.Read(id[:]) // documented never to fail
+	return fmt.Sprintf("%X-G:0-TimeStamp:%s", id[:], now.UTC().Format("01/02/2006 15:04:05"))
+}
+
 // Refusal is an error that a client is told. Each door puts it in the form of
 // its protocol.
 type Refusal struct {
@@ -40,6 +53,11 @@ func Refuse(code Code, format string, args ...any) *Refusal {
 }
 
 func (r *Refusal) Error() string { return r.Message }
+
+// NoDevice is the refusal of a device that is not registered with the hub.
+func NoDevice(device, hub string) *Refusal {
+	return Refuse(DeviceNotFound, "Device %s at IotHub %s not registered.", device, hub)
+}
 
 // AsRefusal words an error of [Queue.Settle]. A lost lock has a code of its own.
 func AsRefusal(err error) *Refusal {

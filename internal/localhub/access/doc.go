@@ -1,0 +1,9 @@
+// Package access decides who may do what: it checks tokens and certificates
+// against the policies and devices of a hub, and says which paths below the hub's
+// name they are good for, and until when.
+//
+// It owns the keys and thumbprints. It knows no protocol: each front end shows it
+// what a client has shown, and tells a refusal in its own way.
+//
+// It may import the broker, for ids and refusals, address and sas.
+package access

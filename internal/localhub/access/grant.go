@@ -1,0 +1,76 @@
+package access
+
+import (
+	"slices"
+	"time"
+
+	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/sas"
+)
+
+// Need is a permission for a path below the hub's name. The zero value is none:
+// everybody has it.
+type Need struct {
+	Permission Permission
+	Path       string
+}
+
+// Grant is what a client may do on the strength of one token. All of it is worked
+// out once: a connection may hold many grants, for many links.
+type Grant struct {
+	Resource    string    // the token's
+	Policy      string    // empty: the token is a device's or module's own
+	End         time.Time // when it is over, the allowance for clocks included
+	scopes      []sas.Scope
+	permissions Permission
+}
+
+// Until returns when the permission for a path on this hub ends: the zero time
+// if the grant does not give it, or no longer.
+func (g Grant) Until(n Need) time.Time {
+	if g.permissions&n.Permission == 0 || !g.covers(n.Path) || !time.Now().Before(g.End) {
+		return time.Time{}
+	}
+	return g.End
+}
+
+func (g Grant) covers(path string) bool {
+	return slices.ContainsFunc(g.scopes, func(s sas.Scope) bool { return s.Covers(path) })
+}
+
+// Grants are all that a connection has been granted. A renewed token takes the
+// place of the old one.
+type Grants []Grant
+
+// maxGrants bounds the tokens of one connection. IoT Hub has such a limit too
+// (error 403005); its size is not published.
+const maxGrants = 1000
+
+// Add adds a grant, unless there are too many.
+func (g *Grants) Add(n Grant) *broker.Refusal {
+	now := time.Now()
+	*g = slices.DeleteFunc(*g, func(old Grant) bool {
+		return old.Resource == n.Resource && old.Policy == n.Policy || !now.Before(old.End)
+	})
+	if len(*g) >= maxGrants {
+		return broker.Refuse(broker.TooManyTokens, "The connection holds %d tokens already.", maxGrants)
+	}
+	*g = append(*g, n)
+	return nil
+}
+
+// Until returns when the last of the grants that give the permission ends: the
+// zero time if none does.
+func (g Grants) Until(n Need) (end time.Time) {
+	for _, grant := range g {
+		end = later(end, grant.Until(n))
+	}
+	return end
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,101 @@
+package amqpfront
+
+import (
+	"bytes"
+	"crypto/rand"
+
+	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/broker"
+)
+
+// replies answer the requests that came on another link of the session, and wait
+// for the client to grant credit.
+type replies struct {
+	client  *Client
+	waiting []*amqpwire.Message
+}
+
+// repliesOf returns the replies of $cbs on a session.
+func (c *Client) repliesOf(s *amqpserver.Session) *replies {
+	r := c.replies[s]
+	if r == nil {
+		r = &replies{client: c}
+		c.replies[s] = r
+		s.OnEnd(func() {
+			r.drop()
+			delete(c.replies, s)
+		})
+	}
+	return r
+}
+
+// maxReplies bounds the replies that wait on one connection.
+const maxReplies = 1000
+
+// refuse returns why a request with this id cannot be answered, nil if it can.
+// The id goes into the reply, which may have to wait for long.
+func (r *replies) refuse(id any) *broker.Refusal {
+	switch {
+	case r.client.unread >= maxReplies:
+		return broker.Refuse(broker.TooManyTokens, "%d replies wait for credit.", maxReplies)
+	case len(idString(id)) > maxID:
+		return broker.Refuse(broker.BadArgument, "The id of the request is longer than %d bytes.", maxID)
+	}
+	return nil
+}
+
+// add queues the reply to the request with this id.
+func (r *replies) add(reply *amqpwire.Message, id any) {
+	reply.Properties = correlated(id)
+	r.waiting = append(r.waiting, reply)
+	r.client.unread++
+	r.client.conn.Wake()
+}
+
+// correlated returns the properties of the reply to a request. They carry its id
+// in its very type, since SDKs compare it by type as well.
+func correlated(id any) *amqpwire.Properties {
+	if b, ok := id.([]byte); ok {
+		id = bytes.Clone(b) // the request's own would keep all of it in memory
+	}
+	return &amqpwire.Properties{CorrelationID: id}
+}
+
+// Empty reports whether no reply waits.
+func (r *replies) Empty() bool { return len(r.waiting) == 0 }
+
+// Next returns the next reply.
+func (r *replies) Next() (amqpserver.Outgoing, bool) {
+	if r.Empty() {
+		return amqpserver.Outgoing{}, false
+	}
+	m := r.waiting[0]
+	r.waiting = r.waiting[1:]
+	r.client.unread--
+	payload, err := m.Append(nil)
+	if err != nil { // it was made here, of an id that was decoded: cannot happen
+		r.client.conn.Log().Error("reply not encoded", "error", err)
+		return r.Next()
+	}
+	var tag [16]byte
+	_, _ = rand.Read(tag[:]) // documented never to fail
+	return amqpserver.Outgoing{Tag: tag[:], Payload: payload}, true
+}
+
+// Settle confirms whatever the client says: the hub keeps no reply.
+func (*replies) Settle([]byte, amqpwire.DeliveryState, bool) amqpwire.DeliveryState {
+	return &amqpwire.Accepted{}
+}
+
+// Release does nothing: the hub keeps no reply.
+func (*replies) Release([][]byte) {}
+
+// Close does nothing: the replies are the session's, not the link's.
+func (*replies) Close() {}
+
+// drop forgets the replies that nobody will read.
+func (r *replies) drop() {
+	r.client.unread -= len(r.waiting)
+	r.waiting = nil
+}

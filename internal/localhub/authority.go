@@ -1,0 +1,119 @@
+package localhub
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"time"
+)
+
+// How long the hub's certificates are valid. They begin in the past for
+// clients whose clock is late, and end before the 398 days that some accept.
+const (
+	certificateBackdate = time.Hour
+	certificateLifetime = 397 * 24 * time.Hour
+)
+
+// authority is the hub's own certificate authority. It lives as long as the
+// hub does: its key is never stored.
+type authority struct {
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+}
+
+// pem returns the certificate that clients must trust, in PEM form.
+func (a *authority) pem() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
+}
+
+func newAuthority() (*authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	template := certificateTemplate()
+	// The name differs from hub to hub, as trust stores look CAs up by name.
+	template.Subject.CommonName = "Local IoT Hub CA " + rand.Text()[:8]
+	template.IsCA = true
+	template.MaxPathLenZero = true // it signs the server certificate only
+	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	return &authority{certificate, key}, nil
+}
+
+func certificateTemplate() *x509.Certificate {
+	now := time.Now()
+	return &x509.Certificate{
+		Subject:               pkix.Name{Organization: []string{"Local IoT Hub, for development only"}},
+		NotBefore:             now.Add(-certificateBackdate),
+		NotAfter:              now.Add(certificateLifetime),
+		BasicConstraintsValid: true,
+	}
+}
+
+// issue makes the certificate of a server that is reached by the given name
+// and by the names of this machine's own interface.
+func (a *authority) issue(hostName string) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := certificateTemplate()
+	template.KeyUsage = x509.KeyUsageDigitalSignature
+	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	template.DNSNames = []string{"localhost"}
+	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	addName(template, hostName)
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	// Sending the CA along lets people see, and save, what they have to trust.
+	return tls.Certificate{Certificate: [][]byte{der, a.certificate.Raw}, PrivateKey: key}, nil
+}
+
+// addName adds a host name, or an address, to what the certificate is for.
+func addName(template *x509.Certificate, hostName string) {
+	if name, _, err := net.SplitHostPort(hostName); err == nil {
+		hostName = name
+	}
+	if ip := net.ParseIP(hostName); ip != nil {
+		template.IPAddresses = append(template.IPAddresses, ip)
+		return
+	}
+	if hostName != "localhost" {
+		template.DNSNames = append(template.DNSNames, hostName)
+	}
+	const maxCommonName = 64 // RFC 5280 appendix A.1; only the other names count anyway
+	if len(hostName) <= maxCommonName {
+		template.Subject.CommonName = hostName
+	}
+}
+
+// tlsConfig returns the server's side of TLS. A client certificate is asked for
+// but may be missing, and anything goes: what it is worth is for the links to
+// decide, as on IoT Hub.
+func (a *authority) tlsConfig(hostName string) (*tls.Config, error) {
+	certificate, err := a.issue(hostName)
+	if err != nil {
+		return nil, fmt.Errorf("certificate for %q: %w", hostName, err)
+	}
+	return &tls.Config{
+		Certificates: []tls.Certificate{certificate},
+		ClientAuth:   tls.RequestClientCert,
+		MinVersion:   tls.VersionTLS12,
+	}, nil
+}

@@ -1,0 +1,100 @@
+package localhub
+
+import (
+	"crypto/x509"
+	"log/slog"
+	"net"
+	"time"
+
+	"iothub-c2d/internal/localhub/access"
+	"iothub-c2d/internal/localhub/amqpfront"
+	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/localhub/fault"
+)
+
+// What the hub is made of, by the names that its users need.
+type (
+	// Device is a registered device.
+	Device = access.Device
+	// Policy is a shared access policy.
+	Policy = access.Policy
+	// Gateway is a generation of IoT Hub's front end.
+	Gateway = amqpfront.Gateway
+	// Event is something that happened to a message, or to a connection.
+	Event = broker.Event
+)
+
+// The generations of gateways.
+const (
+	GatewayV1 = amqpfront.GatewayV1
+	GatewayV2 = amqpfront.GatewayV2
+)
+
+// Options configure a hub. The zero value of each field means its default,
+// which is IoT Hub's own unless the field says otherwise.
+type Options struct {
+	// HostName is the hub's name in connection strings and tokens, where a port
+	// after it does not matter: localhost.
+	HostName string
+	// Devices are the registered devices; none means no device.
+	Devices []Device
+	// Policies are the shared access policies: the five that every hub has, as
+	// [access.DefaultPolicies] returns them.
+	Policies []Policy
+	// ClientCAs are the authorities whose certificates devices may log in with:
+	// none.
+	ClientCAs *x509.CertPool
+	// Gateway is the generation of front end to imitate: [GatewayV2].
+	Gateway Gateway
+	// LockTimeout is how long a device may hold a message: 60 s.
+	LockTimeout time.Duration
+	// DefaultTTL is the life of a message that names no expiry: 1 h.
+	DefaultTTL time.Duration
+	// MaxDeliveryCount is how often a message may be abandoned: 10.
+	MaxDeliveryCount int
+	// CountLostLocks makes a lock that runs out count as an abandon. IoT Hub's
+	// documents have said both; the current ones say that it does not.
+	CountLostLocks bool
+	// MaxQueue is how many messages may wait for one device: 50.
+	MaxQueue int
+	// FeedbackInterval is the time between two feedback messages that are not
+	// full. IoT Hub takes 15 s; here the default is 0, at once.
+	FeedbackInterval time.Duration
+	// Data is a directory that keeps the queues over a restart: none.
+	Data string
+	// Faults is what the hub does wrong on purpose: nothing.
+	Faults *fault.Injector
+	// Observer is told what happens, from many goroutines at once: nobody. It must
+	// not wait, nor call the hub.
+	Observer func(Event)
+	// Logger hears of refused and odd clients: nobody.
+	Logger *slog.Logger
+}
+
+func (o *Options) withDefaults() Options {
+	var d Options
+	if o != nil {
+		d = *o
+	}
+	setDefault(&d.HostName, "localhost")
+	setDefault(&d.Gateway, GatewayV2)
+	setDefault(&d.LockTimeout, time.Minute)
+	setDefault(&d.DefaultTTL, time.Hour)
+	setDefault(&d.MaxDeliveryCount, 10)
+	setDefault(&d.MaxQueue, 50)
+	setDefault(&d.Logger, slog.New(slog.DiscardHandler))
+	if d.Policies == nil {
+		d.Policies = access.DefaultPolicies()
+	}
+	if host, _, err := net.SplitHostPort(d.HostName); err == nil {
+		d.HostName = host // tokens may name any port
+	}
+	return d
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
