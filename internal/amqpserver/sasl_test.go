@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,18 +20,21 @@ func TestOpen(t *testing.T) {
 		container string
 		want      amqpwire.Open
 	}{
-		"defaults": {Options{}, `^[0-9a-f]{32}$`, amqpwire.Open{
-			MaxFrameSize: new(uint32(65536)), ChannelMax: new(uint16(1023)), IdleTimeOut: new(uint32(240_000)),
-		}},
-		"options": {
-			Options{ContainerPrefix: "gate_", Hostname: "localhost", MaxFrameSize: 4096, ChannelMax: 9, IdleTimeout: 1e9},
-			`^gate_[0-9a-f]{32}$`, amqpwire.Open{
-				Hostname: "localhost", MaxFrameSize: new(uint32(4096)), ChannelMax: new(uint16(9)), IdleTimeOut: new(uint32(1000)),
-			},
+		"defaults": {
+			Options{},
+			`^[0-9a-f]{32}$`,
+			amqpwire.Open{MaxFrameSize: new(uint32(65536)), ChannelMax: new(uint16(1023)), IdleTimeOut: new(uint32(240_000))},
 		},
-		"small frames": {Options{MaxFrameSize: 1}, ``, amqpwire.Open{
-			MaxFrameSize: new(uint32(512)), ChannelMax: new(uint16(1023)), IdleTimeOut: new(uint32(240_000)),
-		}},
+		"options": {
+			Options{ContainerPrefix: "gate_", Hostname: "localhost", MaxFrameSize: 4096, ChannelMax: 9, IdleTimeout: time.Second},
+			`^gate_[0-9a-f]{32}$`,
+			amqpwire.Open{Hostname: "localhost", MaxFrameSize: new(uint32(4096)), ChannelMax: new(uint16(9)), IdleTimeOut: new(uint32(1000))},
+		},
+		"small frames": {
+			Options{MaxFrameSize: 1},
+			``,
+			amqpwire.Open{MaxFrameSize: new(uint32(512)), ChannelMax: new(uint16(1023)), IdleTimeOut: new(uint32(240_000))},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, test.options, func(t *testing.T, w *world) {

@@ -87,7 +87,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 		if n := w.ended(); n != 0 {
 			t.Errorf("%d connections have ended, want none yet", n)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		w.wantEnded("i/o timeout")
 		q := w.queue("q")
 		if got := len(q.held) + len(q.ready); got != 200 {
