@@ -2,8 +2,17 @@ package amqpserver
 
 import (
 	"fmt"
+	"math"
 
 	"iothub-c2d/internal/amqpwire"
+)
+
+// What an attach may hold of text, in bytes, since a connection may have many
+// links. The link names of all SDKs have less than 200, addresses of IoT Hub at
+// most about 1000.
+const (
+	maxName    = 1 << 10
+	maxAddress = 4 << 10
 )
 
 // attach answers the client's attach with a link to what it asked for, or with
@@ -21,14 +30,38 @@ func (s *Session) attach(a *amqpwire.Attach) error {
 	c.links++
 	l := &Link{session: s, handle: a.Handle, name: a.Name, address: address(a)}
 	s.links[a.Handle] = l
-	var refused *amqpwire.Error
-	if a.Role == amqpwire.RoleSender {
-		refused = l.receive(a)
-	} else {
-		refused = l.serve(a)
+	r := reply(a)
+	refused := l.check(r)
+	switch {
+	case refused != nil:
+	case a.Role == amqpwire.RoleSender:
+		refused = l.receive(a, r)
+	default:
+		refused = l.serve(a, r)
 	}
 	if refused != nil {
-		l.refuse(a, refused)
+		return l.refuse(r, refused)
+	}
+	return nil
+}
+
+// check returns why the link cannot be, whatever it is for. It takes off the
+// answer what the client can do without, if the client takes no larger frame.
+func (l *Link) check(r *amqpwire.Attach) *amqpwire.Error {
+	c := l.session.conn
+	r.MaxMessageSize = new(uint64(math.MaxUint64)) // the longest
+	if !c.fits(r) {
+		r.Properties = nil
+	}
+	fits := c.fits(r)
+	r.MaxMessageSize = nil
+	switch {
+	case len(l.name) > maxName:
+		return Errorf(CondInvalidField, "The name of the link is longer than %d bytes.", maxName)
+	case len(l.address) > maxAddress:
+		return Errorf(CondInvalidField, "The address of the link is longer than %d bytes.", maxAddress)
+	case !fits:
+		return Errorf(CondFrameTooSmall, "The answer does not fit into a frame of %d bytes.", c.peerFrameSize)
 	}
 	return nil
 }
@@ -70,15 +103,23 @@ func reply(a *amqpwire.Attach) *amqpwire.Attach {
 }
 
 // refuse attaches the link without the server's terminus and detaches it at
-// once, which is how AMQP says no (part 2 §2.6.3).
-func (l *Link) refuse(a *amqpwire.Attach, reason *amqpwire.Error) {
-	r := reply(a)
-	if a.Role == amqpwire.RoleSender {
+// once, which is how AMQP says no (part 2 §2.6.3). If the client does not even
+// take that, its session ends.
+func (l *Link) refuse(r *amqpwire.Attach, reason *amqpwire.Error) error {
+	if r.Role == amqpwire.RoleReceiver {
 		r.Target = nil
 	} else {
 		r.Source = nil
 	}
 	l.finished = true
+	if !l.session.conn.fits(r) {
+		r.Source, r.Target = nil, nil
+	}
+	if !l.session.conn.fits(r) {
+		return reason
+	}
 	l.send(r)
 	l.sayDetach(reason)
+	l.name, l.address = brief(l.name), ""
+	return nil
 }

@@ -35,9 +35,10 @@ type Conn struct {
 	peerFrameSize int           // the largest frame that the client takes, in bytes
 	heartbeat     time.Duration // something is sent as often as that
 
-	sessions map[uint16]*Session // by channel, the same in both directions
-	links    int
-	partial  int // bytes of messages of which more is to come
+	sessions  map[uint16]*Session // by channel, the same in both directions
+	links     int
+	partial   int // bytes of messages of which more is to come
+	unsettled int // deliveries to the client
 
 	alarm   *time.Timer // see At
 	onAlarm func()
@@ -138,7 +139,7 @@ func (c *Conn) run(ctx context.Context) error {
 func (c *Conn) closed(f *amqpwire.Close) error {
 	c.send(0, &amqpwire.Close{}, nil)
 	if f.Error != nil {
-		return fmt.Errorf("closed by the client: %w", f.Error)
+		return fmt.Errorf("closed by the client: %w", briefError(f.Error))
 	}
 	return nil
 }

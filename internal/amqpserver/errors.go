@@ -10,7 +10,9 @@ import (
 // The error conditions of AMQP 1.0, part 2 §2.8.15 to §2.8.18.
 const (
 	CondDecodeError      amqpwire.Symbol = "amqp:decode-error"
+	CondFrameTooSmall    amqpwire.Symbol = "amqp:frame-size-too-small"
 	CondInternalError    amqpwire.Symbol = "amqp:internal-error"
+	CondInvalidField     amqpwire.Symbol = "amqp:invalid-field"
 	CondNotAllowed       amqpwire.Symbol = "amqp:not-allowed"
 	CondNotFound         amqpwire.Symbol = "amqp:not-found"
 	CondNotImplemented   amqpwire.Symbol = "amqp:not-implemented"

@@ -58,7 +58,7 @@ func (c *Conn) open() error {
 	if !ok {
 		return fmt.Errorf("%T where open is expected", f.Body)
 	}
-	c.log = c.log.With("container", peer.ContainerID)
+	c.log = c.log.With("container", brief(peer.ContainerID))
 	c.adapt(peer)
 	return c.writeFrame(amqpwire.Frame{Body: c.options.open()})
 }

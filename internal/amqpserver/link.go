@@ -113,7 +113,7 @@ func (l *Link) finish(clean bool) {
 // sayDetach tells the client that the link is over.
 func (l *Link) sayDetach(reason *amqpwire.Error) {
 	c := l.session.conn
-	c.log.Info("link detached", "link", l.name, "condition", string(reason.Condition), "reason", c.options.Explain(reason))
+	c.log.Info("link detached", "link", brief(l.name), "condition", string(reason.Condition), "reason", c.explain(reason))
 	l.send(&amqpwire.Detach{Handle: l.handle, Closed: true, Error: reason})
 	l.detached = true
 }

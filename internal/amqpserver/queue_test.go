@@ -16,6 +16,7 @@ type queue struct {
 	// How it behaves. Set before the first link.
 	maxSize int
 	credit  uint32
+	tag     string                                                                    // of every delivery; empty: each has its own
 	accept  func(m Incoming) amqpwire.DeliveryState                                   // nil: every message is accepted
 	settle  func(tag string, s amqpwire.DeliveryState, w bool) amqpwire.DeliveryState // nil: likewise
 
@@ -118,7 +119,10 @@ func (s source) Next() (Outgoing, bool) {
 	}
 	i := s.ready[0]
 	s.ready = s.ready[1:]
-	tag := fmt.Sprintf("tag-%d", i.order)
+	tag := s.tag
+	if tag == "" {
+		tag = fmt.Sprint("tag-", i.order)
+	}
 	s.held[tag] = i
 	return Outgoing{Tag: []byte(tag), Format: i.format, Payload: []byte(i.payload)}, true
 }

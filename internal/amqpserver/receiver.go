@@ -20,8 +20,9 @@ type receiver struct {
 // unless the sink says otherwise: what IoT Hub grants.
 const linkCredit uint32 = 100
 
-// receive attaches a link on which the client sends, or returns why it must not.
-func (l *Link) receive(a *amqpwire.Attach) *amqpwire.Error {
+// receive attaches a link on which the client sends, with the answer r, or
+// returns why it must not.
+func (l *Link) receive(a, r *amqpwire.Attach) *amqpwire.Error {
 	sink, refused := l.session.conn.handler.Sink(l, a)
 	if refused != nil {
 		return refused
@@ -34,7 +35,6 @@ func (l *Link) receive(a *amqpwire.Attach) *amqpwire.Error {
 		e.deliveryCount = *a.InitialDeliveryCount
 	}
 	l.receiver = e
-	r := reply(a)
 	r.MaxMessageSize = new(uint64(e.maxSize))
 	l.send(r)
 	e.grantCredit()

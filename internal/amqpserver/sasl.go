@@ -40,7 +40,7 @@ func (c *Conn) sasl() error {
 
 func (c *Conn) login(init *amqpwire.SASLInit) *amqpwire.Error {
 	if !slices.Contains(c.options.Mechanisms, init.Mechanism) {
-		return Errorf(CondNotImplemented, "SASL mechanism %q is not offered.", init.Mechanism)
+		return Errorf(CondNotImplemented, "SASL mechanism %q is not offered.", brief(string(init.Mechanism)))
 	}
 	return c.handler.Login(init.Mechanism, init.InitialResponse)
 }

@@ -26,9 +26,9 @@ type sending struct {
 	payload  []byte
 }
 
-// serve attaches a link on which the client receives, or returns why it must
-// not.
-func (l *Link) serve(a *amqpwire.Attach) *amqpwire.Error {
+// serve attaches a link on which the client receives, with the answer r, or
+// returns why it must not.
+func (l *Link) serve(a, r *amqpwire.Attach) *amqpwire.Error {
 	source, refused := l.session.conn.handler.Source(l, a)
 	if refused != nil {
 		return refused
@@ -36,7 +36,6 @@ func (l *Link) serve(a *amqpwire.Attach) *amqpwire.Error {
 	e := &sender{Link: l, source: source, unsettled: make(map[uint32][]byte)}
 	e.settled = a.SndSettleMode != nil && *a.SndSettleMode == amqpwire.SenderSettled
 	l.sender = e
-	r := reply(a)
 	if s, ok := source.(interface{ MaxMessageSize() int }); ok {
 		r.MaxMessageSize = new(uint64(s.MaxMessageSize()))
 	}
@@ -87,6 +86,10 @@ func (e *sender) idle() bool {
 	return e.sending.transfer == nil && (e.session.remoteWindow > 0 || e.credit == 0 || e.source.Empty())
 }
 
+// maxUnsettled bounds the deliveries that one connection has to settle; the next
+// message waits for one of them.
+const maxUnsettled = 100_000
+
 // first is the transfer of a delivery's first frame and what it points to.
 type first struct {
 	amqpwire.Transfer
@@ -95,7 +98,7 @@ type first struct {
 
 // fetch takes the next message from the source.
 func (e *sender) fetch() bool {
-	if e.credit == 0 {
+	if e.credit == 0 || e.session.conn.unsettled >= maxUnsettled {
 		return false
 	}
 	m, ok := e.source.Next()
@@ -115,6 +118,7 @@ func (e *sender) fetch() bool {
 	if !e.settled {
 		s.unsettled[t.id] = e
 		e.unsettled[t.id] = m.Tag
+		s.conn.unsettled++
 	}
 	s.nextDeliveryID++
 	e.deliveryCount++
@@ -170,9 +174,18 @@ func (e *sender) dispose(id uint32, d *amqpwire.Disposition) {
 	}
 }
 
+// forget ends a delivery, if it has not ended already.
 func (e *sender) forget(id uint32) {
+	if _, open := e.unsettled[id]; !open {
+		return
+	}
 	delete(e.session.unsettled, id)
 	delete(e.unsettled, id)
+	c := e.session.conn
+	if c.unsettled == maxUnsettled {
+		c.Wake() // links may wait for this
+	}
+	c.unsettled--
 }
 
 // finish gives back the messages in the client's hands if it is cleanly over.
@@ -180,12 +193,12 @@ func (e *sender) finish(clean bool) {
 	var held [][]byte
 	for _, id := range slices.Sorted(maps.Keys(e.unsettled)) {
 		held = append(held, e.unsettled[id])
-		delete(e.session.unsettled, id)
+		e.forget(id)
 	}
 	if e.sending.transfer != nil && e.settled {
 		held = append(held, e.sending.tag) // it was cut short
 	}
-	e.unsettled, e.sending = nil, sending{}
+	e.sending = sending{}
 	if clean && len(held) > 0 {
 		e.source.Release(held)
 	}

@@ -121,7 +121,7 @@ func (s *Session) End(reason *amqpwire.Error) {
 	if s.ended {
 		return
 	}
-	s.conn.log.Info("session ended", "condition", string(reason.Condition), "reason", s.conn.options.Explain(reason))
+	s.conn.log.Info("session ended", "condition", string(reason.Condition), "reason", s.conn.explain(reason))
 	s.dropAll(false)
 	s.send(&amqpwire.End{Error: reason})
 	s.ended = true
@@ -131,7 +131,7 @@ func (s *Session) End(reason *amqpwire.Error) {
 // has understood ours.
 func (s *Session) endedByClient(e *amqpwire.End) {
 	if e.Error != nil {
-		s.conn.log.Info("session ended by the client", "reason", e.Error.Error())
+		s.conn.log.Info("session ended by the client", "reason", briefError(e.Error).Error())
 	}
 	s.dropAll(true)
 	delete(s.conn.sessions, s.channel)
@@ -184,7 +184,7 @@ func (s *Session) detached(d *amqpwire.Detach) error {
 		return Errorf(CondUnattachedHandle, "There is no link with handle %d.", d.Handle)
 	}
 	if d.Error != nil {
-		s.conn.log.Info("link detached by the client", "link", l.name, "reason", d.Error.Error())
+		s.conn.log.Info("link detached by the client", "link", brief(l.name), "reason", briefError(d.Error).Error())
 	}
 	s.drop(l, true)
 	if !l.detached {

@@ -115,13 +115,18 @@ func (w *world) listening(credit uint32) *client {
 	return c
 }
 
-// wantEnded checks why the first connection ended.
-func (w *world) wantEnded(text string) {
-	w.t.Helper()
+// ended returns how many connections have ended.
+func (w *world) ended() int {
 	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.ends) == 0 {
+	return len(w.ends)
+}
+
+// wantEnded checks why the first connection ended.
+func (w *world) wantEnded(text string) {
+	w.t.Helper()
+	if w.ended() == 0 {
 		w.t.Fatal("no connection has ended")
 	}
 	err := w.ends[0]
