@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"time"
@@ -11,32 +12,74 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// openFile opens a file whose pages have been found whole, a new one if there is
-// none. It waits for a while if another hub has it.
-func openFile(path string, patience time.Duration) (*bbolt.DB, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: patience})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, errors.New("another hub is using it")
+// openFile opens the file, a new one if there is none, once its pages have been
+// found whole. It waits for a while if another hub has it.
+func openFile(path string, o bbolt.Options) (*bbolt.DB, error) {
+	switch info, err := os.Stat(path); {
+	case err == nil && info.Size() > 0:
+		if err := checkFile(path, o); err != nil {
+			return nil, err
+		}
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
 	}
-	return db, err
+	return openBolt(path, o)
 }
 
-// guard runs f, which uses the file. bbolt maps the file into memory and trusts
-// it: a damaged one can make it panic, or the very memory fault, if the disk fails
-// under it for one. This is a belt; the page check is the pair of braces.
+// checkFile checks the pages of the file. While bbolt has it open to read, no hub
+// writes to it; bbolt looks at nothing but the meta pages then.
+func checkFile(path string, o bbolt.Options) error {
+	o.ReadOnly = true
+	db, err := openBolt(path, o)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }() // nothing was written
+	file, err := os.Open(path)        //nolint:gosec // G304: the path is the user's own
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	return checkPages(file, info.Size())
+}
+
+func openBolt(path string, o bbolt.Options) (*bbolt.DB, error) {
+	db, err := bbolt.Open(path, 0o600, &o)
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, errors.New("another hub is using it")
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
+		return nil, damaged("%w", err)
+	}
+	return nil, err
+}
+
+// crash is what bbolt panicked with. It may hold its own locks since.
+type crash struct{ value any }
+
+func (c *crash) Error() string { return fmt.Sprintf("the file is damaged: %v", c.value) }
+
+// guard runs f, which uses the file. bbolt maps the file into memory, where a disk
+// that fails makes the very memory fault, and panics if a page is not what it
+// must be. The page check leaves little of that to happen.
 func guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if damage := recover(); damage != nil {
-			err = damaged("%v", damage)
+		if value := recover(); value != nil {
+			err = &crash{value}
 		}
 	}()
 	return f()
 }
 
-func makeDirectory(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("data directory: %w", err)
-	}
-	return nil
-}
+// How long to wait for another hub to let go of the file.
+const (
+	patience   = time.Second
+	noPatience = time.Nanosecond // one attempt: a queue waits
+)

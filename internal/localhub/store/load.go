@@ -17,7 +17,7 @@ func (s *Store) Load() (state *broker.State, err error) {
 	if err := s.ready(); err != nil {
 		return nil, err
 	}
-	err = guard(func() error {
+	err = s.guard(func() error {
 		return s.db.View(func(tx *bbolt.Tx) error {
 			state, err = s.read(tx)
 			return err

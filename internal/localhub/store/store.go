@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -21,74 +22,149 @@ type Codec interface {
 // Store is a [broker.Journal] in a file. Every commit is one transaction, and on
 // disk when it returns: the hub may be killed at any moment.
 type Store struct {
-	path  string
-	codec Codec
+	path    string
+	codec   Codec
+	options bbolt.Options
+	update  func(*bbolt.DB, func(*bbolt.Tx) error) error // bbolt's own, but for tests
 
-	mu sync.Mutex
-	db *bbolt.DB // nil if it is closed
+	mu     sync.Mutex
+	db     *bbolt.DB // nil: to be opened anew
+	closed bool
+	broken error // why the file must not be opened anew
+	doubt  doubt
 }
 
 // Open opens the store in dir, a new one if there is none. Its messages are
 // encoded by codec.
 func Open(dir string, codec Codec) (*Store, error) {
-	if err := makeDirectory(dir); err != nil {
-		return nil, err
+	s := newStore(dir, codec)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	s := &Store{path: filepath.Join(dir, "hub.db"), codec: codec}
-	if err := guard(s.open); err != nil {
+	if err := s.open(patience, s.prepare); err != nil {
 		return nil, fmt.Errorf("open %s: %w", s.path, err)
 	}
 	return s, nil
 }
 
-func (s *Store) open() error {
-	const patience = time.Second // for another hub to let go of the file
-	db, err := openFile(s.path, patience)
+func newStore(dir string, codec Codec) *Store {
+	return &Store{path: filepath.Join(dir, "hub.db"), codec: codec, update: (*bbolt.DB).Update}
+}
+
+// open opens the file, and believes it once a transaction has got through to the
+// disk. Called with mu held, as are the methods below.
+func (s *Store) open(patience time.Duration, first func(*bbolt.Tx) error) error {
+	options := s.options
+	options.Timeout = patience
+	err := s.guard(func() (err error) {
+		s.db, err = openFile(s.path, options)
+		return err
+	})
 	if err != nil {
+		s.db = nil
 		return err
 	}
-	if err := db.Update(s.prepare); err != nil {
-		return errors.Join(err, db.Close())
+	return s.transact(first)
+}
+
+// guard runs f, which uses the file, and gives the file up if bbolt crashes.
+func (s *Store) guard(f func() error) error {
+	err := guard(f)
+	var c *crash
+	if errors.As(err, &c) {
+		s.broken, s.db = err, nil // it cannot even be closed
 	}
-	s.db = db
-	return nil
+	return err
+}
+
+// transact runs f in a transaction. If that fails, the file is closed: what is on
+// the disk, and what bbolt takes for it, may differ.
+func (s *Store) transact(f func(*bbolt.Tx) error) error {
+	var id int
+	err := s.guard(func() error {
+		return s.update(s.db, func(tx *bbolt.Tx) error {
+			id = tx.ID()
+			return f(tx)
+		})
+	})
+	if err == nil {
+		s.doubt = doubt{last: id}
+		return nil
+	}
+	s.doubt.attempts++
+	if s.db != nil {
+		_ = s.db.Close()
+		s.db = nil
+	}
+	return err
+}
+
+// ready opens the file anew if need be, and takes back what a failed commit may
+// have left in it.
+func (s *Store) ready() error {
+	switch {
+	case s.closed:
+		return errClosed
+	case s.broken != nil:
+		return s.broken
+	case s.db != nil:
+		return nil
+	}
+	err := s.open(noPatience, s.doubt.resolve)
+	if errors.Is(err, errForeign) {
+		s.broken = err
+	}
+	return err
 }
 
 var errClosed = errors.New("the store is closed")
 
-// ready returns why the file cannot be used, nil if it can. Called with mu held.
-func (s *Store) ready() error {
-	if s.db == nil {
-		return errClosed
+// Commit makes the changes in one transaction. If it fails they are not made,
+// not even if the disk has them: then they are taken back before anything else
+// is written.
+func (s *Store) Commit(changes []broker.Change) error {
+	ops, err := s.ops(changes)
+	if err != nil {
+		return fmt.Errorf("encode for %s: %w", s.path, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err = s.ready(); err == nil {
+		err = s.commit(ops)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", s.path, err)
 	}
 	return nil
 }
 
-// Commit makes the changes in one transaction.
-func (s *Store) Commit(changes []broker.Change) error {
-	ops, err := s.ops(changes)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.ready(); err != nil {
-		return err
-	}
-	return s.db.Update(func(tx *bbolt.Tx) error {
-		_, err := apply(tx, ops)
+func (s *Store) commit(ops []op) error {
+	var undo []op
+	err := s.transact(func(tx *bbolt.Tx) (err error) {
+		undo, err = apply(tx, ops)
 		return err
 	})
+	if err != nil {
+		s.doubt.undo = undo
+		_ = s.ready() // if it fails, the next commit tries again
+	}
+	return err
 }
 
 // Close closes the file.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.db == nil {
+	if s.closed {
 		return nil
 	}
-	db := s.db
-	s.db = nil
-	return db.Close()
+	err := s.ready() // the last chance to take back what failed
+	if err == nil {
+		err = s.db.Close()
+	}
+	s.closed, s.db = true, nil
+	if err != nil {
+		return fmt.Errorf("close %s: %w", s.path, err)
+	}
+	return nil
 }
