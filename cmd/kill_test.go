@@ -94,7 +94,7 @@ func (b *book) work(ctx context.Context, address string, round int, begun func()
 	if err != nil {
 		return
 	}
-	defer service.Close()
+	defer service.Close(ctx)
 	device, err := iothub.DialDevice(ctx, defaults.DeviceString(address, keptDevice.ID, keptDevice.Key), options)
 	if err != nil {
 		return
@@ -182,7 +182,7 @@ func (b *book) settleAll(t *testing.T, address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer service.Close()
+	defer service.Close(ctx)
 	feedback, err := service.ReceiveFeedback(ctx)
 	if err != nil {
 		t.Fatal(err)

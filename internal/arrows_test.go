@@ -38,9 +38,11 @@ var allowed = map[string][]string{
 		"internal/localhub/broker", "internal/localhub/fault", "internal/localhub/httpfront", "internal/localhub/store",
 	},
 
-	// The clients have amqpwire for the tap and the trace only.
-	"internal/iothub":  {"internal/amqpwire", "internal/sas", "github.com/Azure/go-amqp", "github.com/coder/websocket"},
-	"internal/console": {"internal/iothub", "internal/sas", "github.com/joho/godotenv", "github.com/spf13"},
+	// Of the clients, only the tap has amqpwire.
+	"internal/iothub/dial": {"internal/sas", "github.com/coder/websocket"},
+	"internal/iothub/tap":  {"internal/amqpwire"},
+	"internal/iothub":      {"internal/iothub/dial", "internal/iothub/tap", "internal/sas", "github.com/Azure/go-amqp"},
+	"internal/console":     {"internal/iothub", "internal/sas", "github.com/joho/godotenv", "github.com/spf13"},
 	// The sender looks for a local hub, and has none.
 	"cmd/send-c2d": {"internal/console", "internal/iothub", "internal/localhub/defaults", "internal/sas", "github.com/spf13"},
 	"cmd/simulated-device": {

@@ -73,7 +73,7 @@ func (m *monitor) run(ctx context.Context) error {
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
-	defer service.Close() //nolint:errcheck // all that matters has been confirmed
+	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
 	reader, err := newReader(ctx, service, m.take)
 	if err != nil {
 		return console.Cause(ctx, err)

@@ -72,7 +72,7 @@ func (s *sender) run(ctx context.Context) error {
 		return console.Cause(ctx, err)
 	}
 	s.service = service
-	defer service.Close() //nolint:errcheck // all that matters has been confirmed
+	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
 	if s.waits() {
 		// Feedback is asked for before anything is sent: none can be missed.
 		if s.feedback, err = track(ctx, service, &s.report, s.source.repeatsIDs(), stop); err != nil {

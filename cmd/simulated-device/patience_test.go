@@ -41,7 +41,7 @@ func TestHubThatDoesNotAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer service.Close()
+		defer service.Close(t.Context())
 		if err := service.Send(t.Context(), "dev1", &iothub.Message{Body: []byte("hello")}); err != nil {
 			t.Fatal(err)
 		}

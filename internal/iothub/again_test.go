@@ -28,7 +28,7 @@ func TestUnauthorizedLater(t *testing.T) {
 				p := newProbe(w)
 				s := w.service(t.Context(), iothub.Options{Dial: p.DialContext})
 				time.Sleep(time.Minute)
-				p.arm(noPhase, blow{})
+				p.arm(noPhase, clientFault{})
 				w.inject(faults)
 				if err := w.send(t.Context(), s, "dev1", 0); err != nil {
 					t.Error(err)
@@ -72,7 +72,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 		log := newLogbook()
 		// A hub that is busy is no broken connection.
 		s := w.service(t.Context(), iothub.Options{Dial: p.DialContext, Logger: slog.New(log), NoReconnect: true})
-		p.arm(noPhase, blow{})
+		p.arm(noPhase, clientFault{})
 		w.inject("refuse-send=throttled")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
@@ -115,7 +115,7 @@ func TestDropHeedsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		defer cancel()
 		time.AfterFunc(time.Second, func() {
-			p.arm(phaseDial, blow{dial: hangDial})
+			p.arm(phaseDial, clientFault{dial: hangDial})
 			p.cut()
 		})
 		began := time.Now()
@@ -125,7 +125,7 @@ func TestDropHeedsContext(t *testing.T) {
 		}
 		stop()
 		receivers.Wait()
-		_ = s.Close() // it may be broken
+		_ = s.Close(t.Context()) // it may be broken
 	})
 }
 
@@ -143,7 +143,7 @@ func TestOneAttemptForAll(t *testing.T) {
 				p := newProbe(w)
 				s := w.service(t.Context(), iothub.Options{Dial: p.DialContext})
 				w.inject(faults)
-				p.arm(phaseDial, blow{dial: slowDial}) // until all are there
+				p.arm(phaseDial, clientFault{dial: slowDial}) // until all are there
 				p.cut()
 				var sending sync.WaitGroup
 				for n := range senders {

@@ -8,35 +8,39 @@ import (
 	"time"
 )
 
-// attempts are those to make something that many operations need: a connection,
-// or a link. There is one at a time, and while they fail there is ever more time
-// between two, however many operations wait. Who waits for one that fails shares
-// its error, rather than ask for the same again.
+// attempts are the attempts to make something that many operations need: a
+// connection, or a link. Only one attempt runs at a time. While attempts fail,
+// the time between two grows, however many operations wait. An operation that
+// has waited for another's attempt, which failed, returns that error and makes
+// no attempt of its own.
 type attempts struct {
-	gate     gate         // to make one
+	mu       mutex        // held during an attempt
 	failures atomic.Int64 // so far
 
-	// Guarded by the gate.
-	err  error     // of the last; nil if it succeeded
-	made time.Time // when it did; zero if what it made is lost
-	n    int       // the number of the last, since what was made has lasted
-	next time.Time // the next is not made before
+	// Guarded by mu.
+	err    error     // of the last attempt; nil if it succeeded
+	made   time.Time // when it succeeded; zero if what it made is lost
+	number int       // of the last attempt, since what was made has lasted
+	next   time.Time // the next attempt is not made before
 }
 
-func newAttempts() attempts { return attempts{gate: newGate()} }
+func newAttempts() attempts { return attempts{mu: newMutex()} }
 
-// join passes the gate, unless the last attempt has failed and is not among
-// those that failed before: then it returns that one's error.
-func (a *attempts) join(ctx context.Context, before int64) error {
-	if err := a.gate.enter(ctx); err != nil {
+// lock lets the caller make an attempt. If the last attempt has failed, and is
+// not among the failures that the caller knows of, it returns that one's error
+// instead, and mu is not held.
+func (a *attempts) lock(ctx context.Context, known int64) error {
+	if err := a.mu.lock(ctx); err != nil {
 		return err
 	}
-	if a.failures.Load() == before || a.err == nil {
+	if a.failures.Load() == known || a.err == nil {
 		return nil
 	}
-	defer a.gate.leave()
+	defer a.unlock()
 	return a.err
 }
+
+func (a *attempts) unlock() { a.mu.unlock() }
 
 // wait waits until it is time for the next attempt.
 func (a *attempts) wait(ctx context.Context) error {
@@ -51,12 +55,12 @@ func (a *attempts) succeeded() { a.err, a.made = nil, time.Now() }
 
 // failed notes that an attempt, made for an operation with ctx, did not succeed.
 func (a *attempts) failed(ctx context.Context, err error) {
-	a.slower(2) // asking at once is of no use
+	a.postpone(2) // asking again at once is of no use
 	a.share(ctx, err)
 }
 
-// share gives err to those who wait. An operation that was given up keeps its
-// error to itself: it says nothing about theirs.
+// share gives err to those who wait. If ctx has ended, err is about the
+// operation that made the attempt, and of no use to others.
 func (a *attempts) share(ctx context.Context, err error) {
 	if ctx.Err() == nil {
 		a.err = err
@@ -65,20 +69,22 @@ func (a *attempts) share(ctx context.Context, err error) {
 }
 
 // lost notes that what was made is gone.
-func (a *attempts) lost() { a.slower(1) }
+func (a *attempts) lost() { a.postpone(1) }
 
-// stable is how long something must have lasted for its end to count as a new
-// fault, which is answered at once, and not as the last one going on.
-const stable = 10 * time.Second
+// stableAfter is how long something must have lasted for its end to count as a
+// new fault, which is answered at once. Before that it counts as the same fault
+// going on.
+const stableAfter = 10 * time.Second
 
-// slower plans the next attempt: number n, unless it must be a later one.
-func (a *attempts) slower(n int) {
-	if !a.made.IsZero() && time.Since(a.made) > stable {
-		a.n = 0
+// postpone plans the next attempt: the one after the last, and not before
+// attempt number least.
+func (a *attempts) postpone(least int) {
+	if !a.made.IsZero() && time.Since(a.made) > stableAfter {
+		a.number = 0
 	}
 	a.made = time.Time{}
-	a.n = max(a.n+1, n)
-	a.next = time.Now().Add(backoff(a.n, rand.Float64())) //nolint:gosec // it only spreads the load
+	a.number = max(a.number+1, least)
+	a.next = time.Now().Add(backoff(a.number, rand.Float64())) //nolint:gosec // it only spreads the load
 }
 
 // The bounds of the time between two attempts. Source: the exponential back-off

@@ -43,7 +43,7 @@ func TestBackoff(t *testing.T) {
 // what has lasted to be made anew at once.
 func TestPace(t *testing.T) {
 	t.Parallel()
-	const briefly, long = time.Second, 2 * stable
+	const briefly, long = time.Second, 2 * stableAfter
 	type step func(*attempts)
 	ctx := t.Context()
 	fail := func(a *attempts) { a.failed(ctx, io.EOF) }
@@ -74,7 +74,7 @@ func TestPace(t *testing.T) {
 				var got []int
 				for _, step := range tt.steps {
 					step(&a)
-					got = append(got, a.n)
+					got = append(got, a.number)
 				}
 				if !reflect.DeepEqual(got, tt.want) {
 					t.Errorf("attempts were number %v, want %v", got, tt.want)
@@ -83,8 +83,8 @@ func TestPace(t *testing.T) {
 				if err := a.wait(t.Context()); err != nil {
 					t.Error(err)
 				}
-				if took, most := time.Since(began), backoff(a.n, 1); took > most || took < backoff(a.n, 0) {
-					t.Errorf("waited %s, want %s to %s", took, backoff(a.n, 0), most)
+				if took, most := time.Since(began), backoff(a.number, 1); took > most || took < backoff(a.number, 0) {
+					t.Errorf("waited %s, want %s to %s", took, backoff(a.number, 0), most)
 				}
 			})
 		})
@@ -111,26 +111,26 @@ func TestSharedFailure(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := newAttempts()
-				if err := a.join(t.Context(), 0); err != nil {
+				if err := a.lock(t.Context(), 0); err != nil {
 					t.Fatal(err)
 				}
 				var waiting sync.WaitGroup
 				for range 3 {
 					waiting.Go(func() {
-						err := a.join(t.Context(), 0)
+						err := a.lock(t.Context(), 0)
 						if !errors.Is(err, tt.want) {
 							t.Errorf("joined with %v, want %v", err, tt.want)
 						}
 						if err == nil {
-							a.gate.leave()
+							a.unlock()
 						}
 					})
 				}
 				synctest.Wait()
 				tt.end(&a)
-				a.gate.leave()
+				a.unlock()
 				waiting.Wait()
-				if err := a.join(t.Context(), a.failures.Load()); err != nil {
+				if err := a.lock(t.Context(), a.failures.Load()); err != nil {
 					t.Errorf("joined later with %v, want nil", err)
 				}
 			})
@@ -153,20 +153,20 @@ func TestWaitEnds(t *testing.T) {
 	})
 }
 
-// TestGate wants nobody to wait for a gate beyond their context.
-func TestGate(t *testing.T) {
+// TestMutex wants nobody to wait for a mutex beyond their context.
+func TestMutex(t *testing.T) {
 	t.Parallel()
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	g := newGate()
-	if err := g.enter(ended); err != nil {
-		t.Errorf("enter a free gate = %v, want nil", err)
+	m := newMutex()
+	if err := m.lock(ended); err != nil {
+		t.Errorf("lock a free mutex = %v, want nil", err)
 	}
-	if err := g.enter(ended); !errors.Is(err, context.Canceled) {
-		t.Errorf("enter a taken gate = %v, want canceled", err)
+	if err := m.lock(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("lock a taken mutex = %v, want canceled", err)
 	}
-	g.leave()
-	if err := g.enter(t.Context()); err != nil {
+	m.unlock()
+	if err := m.lock(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
@@ -176,7 +176,7 @@ func TestDropEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(sas.ConnectionString{}, nil)
-		if err := c.attempts.gate.enter(t.Context()); err != nil { // as who dials does
+		if err := c.attempts.mu.lock(t.Context()); err != nil { // as who dials does
 			t.Fatal(err)
 		}
 		const limit = time.Second

@@ -49,7 +49,7 @@ func (c cancelCase) run(t *testing.T) {
 		return hub
 	})
 	s := w.service(t.Context(), iothub.Options{Dial: p.DialContext})
-	p.arm(noPhase, blow{})
+	p.arm(noPhase, clientFault{})
 	hub.Delay(3*time.Second, 0) // of answers
 	var others sync.WaitGroup
 	send := func(n int) {
@@ -88,7 +88,7 @@ func TestHalfAMessage(t *testing.T) {
 			defer w.close()
 			p := newProbe(w)
 			s := w.service(t.Context(), iothub.Options{Dial: p.DialContext})
-			p.arm(noPhase, blow{})
+			p.arm(noPhase, clientFault{})
 			p.current.Delay(2*time.Second, 0) // for each frame
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)

@@ -24,7 +24,7 @@ type cbs struct {
 	session  *amqp.Session
 	sender   *amqp.Sender
 	receiver *amqp.Receiver
-	broken   bool // the links are
+	broken   bool // the links are broken
 	tokens   TokenSource
 	name     string // what the tokens are for
 	options  Options
@@ -34,7 +34,7 @@ type cbs struct {
 	renewal sync.WaitGroup
 }
 
-// authenticate puts the first token, and sees to it that the next ones follow.
+// authenticate puts the first token, and starts the renewal.
 func authenticate(ctx context.Context, conn *amqp.Conn, cs sas.ConnectionString, o Options) (*cbs, error) {
 	// The name is the resource as it stands in a token, which is what the Node
 	// SDK sends.
@@ -56,7 +56,7 @@ func authenticate(ctx context.Context, conn *amqp.Conn, cs sas.ConnectionString,
 func (c *cbs) attach(ctx context.Context) (err error) {
 	session, err := c.conn.NewSession(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin session: %w", refine(err)) // the last one stays, for mend
+		return fmt.Errorf("begin session: %w", refine(err)) // the last session stays, for reattach
 	}
 	c.session = session
 	if c.sender, err = c.session.NewSender(ctx, cbsAddress, nil); err != nil {
@@ -99,8 +99,8 @@ func (c *cbs) put(ctx context.Context, known time.Time) (expires time.Time, err 
 	return token.Expires, c.await(ctx, id)
 }
 
-// await waits for the reply to a request. Replies to requests that were given
-// up are passed over.
+// await waits for the reply to a request. It skips replies to requests that
+// were given up.
 func (c *cbs) await(ctx context.Context, id string) error {
 	for {
 		reply, err := c.receiver.Receive(ctx, nil)

@@ -3,36 +3,12 @@ package iothub
 import (
 	"context"
 	"errors"
-	"sync"
-	"time"
 
 	"iothub-c2d/internal/sas"
 )
 
 // errClosed is the error of everything that is done with a closed client.
 var errClosed = finalError{errors.New("the client is closed")}
-
-// gate is a mutex that can be waited for with a context. Who passes it may
-// wait for the network, so nobody must have to wait for it for ever.
-type gate chan struct{}
-
-func newGate() gate { return make(gate, 1) }
-
-func (g gate) enter(ctx context.Context) error {
-	select {
-	case g <- struct{}{}: // even if ctx has ended: the way is free
-		return nil
-	default:
-	}
-	select {
-	case g <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (g gate) leave() { <-g }
 
 // client keeps a Service or a Device connected: it makes a connection when one
 // is needed and there is none.
@@ -43,10 +19,10 @@ type client struct {
 	closing context.Context // ends when no new connection is to be made
 	end     context.CancelFunc
 
-	attempts attempts    // to connect; their gate guards conn
+	attempts attempts    // to connect; their lock guards conn
 	conn     *connection // nil if there is none
 
-	health health
+	outage *outage
 }
 
 func newClient(cs sas.ConnectionString, options *Options) *client {
@@ -55,7 +31,7 @@ func newClient(cs sas.ConnectionString, options *Options) *client {
 		cs:       cs,
 		options:  o,
 		attempts: newAttempts(),
-		health:   health{options: o},
+		outage:   newOutage(o),
 	}
 	c.closing, c.end = context.WithCancel(context.Background())
 	return c
@@ -63,10 +39,10 @@ func newClient(cs sas.ConnectionString, options *Options) *client {
 
 // connection returns the connection, a new one if there is none.
 func (c *client) connection(ctx context.Context) (*connection, error) {
-	if err := c.attempts.join(ctx, c.attempts.failures.Load()); err != nil {
+	if err := c.attempts.lock(ctx, c.attempts.failures.Load()); err != nil {
 		return nil, err
 	}
-	defer c.attempts.gate.leave()
+	defer c.attempts.unlock()
 	if c.closing.Err() != nil {
 		return nil, errClosed
 	}
@@ -100,65 +76,32 @@ func (c *client) untilClosed(ctx context.Context) (context.Context, context.Canc
 	}
 }
 
-// drop closes a connection that has failed, and reports whether it did. The
-// error that says so may be late: a connection that has been replaced already
-// leaves the new one alone.
+// drop closes a connection that has failed, and reports whether it did. Several
+// operations may find the same connection broken: if it has been replaced
+// already, there is nothing left to do.
 func (c *client) drop(ctx context.Context, failed *connection) bool {
-	if failed == nil || c.attempts.gate.enter(ctx) != nil {
+	if failed == nil || c.attempts.mu.lock(ctx) != nil {
 		return false
 	}
-	defer c.attempts.gate.leave()
+	defer c.attempts.unlock()
 	if c.conn != failed {
 		return false
 	}
-	_ = c.conn.close() // it has failed: nothing more can be said
+	_ = c.conn.close(context.WithoutCancel(ctx)) // it has failed: nothing more can be said
 	c.conn = nil
 	c.attempts.lost()
 	return true
 }
 
 // close ends the connection, and the making of one.
-func (c *client) close() error {
+func (c *client) close(ctx context.Context) error {
 	c.end()
-	_ = c.attempts.gate.enter(context.Background()) // whoever is inside gives up now
-	defer c.attempts.gate.leave()
+	_ = c.attempts.mu.lock(context.Background()) // whoever holds it gives up now
+	defer c.attempts.unlock()
 	if c.conn == nil {
 		return nil
 	}
-	err := c.conn.close()
+	err := c.conn.close(ctx)
 	c.conn = nil
 	return err
-}
-
-// health tells the user when the connection goes and when it is back, once
-// each.
-type health struct {
-	options Options
-	mu      sync.Mutex
-	since   time.Time // zero while all is well
-}
-
-func (h *health) lost(err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.since.IsZero() {
-		return
-	}
-	h.since = time.Now()
-	if h.options.Lost != nil {
-		h.options.Lost(err)
-	}
-}
-
-func (h *health) restored() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.since.IsZero() {
-		return
-	}
-	after := time.Since(h.since)
-	h.since = time.Time{}
-	if h.options.Restored != nil {
-		h.options.Restored(after)
-	}
 }

@@ -22,7 +22,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 	}{
 		{"for a message", func(*world, *probe) {}, 0},
 		{"for a dial", func(_ *world, p *probe) {
-			p.arm(phaseDial, blow{dial: hangDial})
+			p.arm(phaseDial, clientFault{dial: hangDial})
 			p.cut()
 		}, 1},
 		{"for a token", func(w *world, p *probe) {

@@ -21,14 +21,14 @@ type cut struct {
 }
 
 func (c cut) String() string {
-	client, way := "service", "reads"
+	client, direction := "service", "reads"
 	if c.device {
 		client = "device"
 	}
 	if c.direction == faultnet.Writing {
-		way = "writes"
+		direction = "writes"
 	}
-	return client + " " + way
+	return client + " " + direction
 }
 
 // meter measures the first connections of service and device, which tells how

@@ -3,22 +3,11 @@ package iothub
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/Azure/go-amqp"
 
 	"iothub-c2d/internal/sas"
 )
-
-// receiveAddress returns where a device (or module) gets its messages. Source:
-// Microsoft docs, iot-hub-amqp-support.
-func receiveAddress(cs sas.ConnectionString) string {
-	address := "/devices/" + sas.Escape(cs.DeviceID)
-	if cs.ModuleID != "" {
-		address += "/modules/" + sas.Escape(cs.ModuleID)
-	}
-	return address + "/messages/devicebound"
-}
 
 // Device is a device's connection to a hub. It reconnects by itself.
 type Device struct {
@@ -36,23 +25,10 @@ func DialDevice(ctx context.Context, cs sas.ConnectionString, options *Options) 
 		return attachReceiver(ctx, session, receiveAddress(cs), d.client.options.Prefetch)
 	})
 	if _, _, err := d.receiver.get(ctx, 0); err != nil {
-		_ = d.client.close() // what went wrong before is what matters
+		_ = d.client.close(context.WithoutCancel(ctx)) // what went wrong before is what matters
 		return nil, err
 	}
 	return d, nil
-}
-
-// attachReceiver attaches a link that holds up to credit messages unsettled.
-func attachReceiver(ctx context.Context, session *amqp.Session, address string, credit int) (*amqp.Receiver, error) {
-	receiver, err := session.NewReceiver(ctx, address, &amqp.ReceiverOptions{
-		Credit: int32(min(credit, math.MaxInt32)),
-		// Second: the hub confirms each settlement, so a lost lock is told.
-		SettlementMode: amqp.ReceiverSettleModeSecond.Ptr(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("attach %s: %w", address, refine(err))
-	}
-	return receiver, nil
 }
 
 // Receive waits for the next message, however often the connection breaks
@@ -74,11 +50,11 @@ func (d *Device) Receive(ctx context.Context) (delivery *Delivery, err error) {
 }
 
 // Close ends the connection, and what waits for it. Messages that are not
-// settled go back to the hub.
+// settled go back to the hub. It waits for the hub no longer than ctx lives.
 func (d *Device) Close(ctx context.Context) error {
 	d.client.end()
 	err := d.receiver.close(ctx)
-	if closed := d.client.close(); err == nil {
+	if closed := d.client.close(ctx); err == nil {
 		err = closed
 	}
 	return err

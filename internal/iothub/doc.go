@@ -17,6 +17,10 @@
 //     in a [FeedbackBatch].
 //
 // Everything runs over AMQP 1.0 with github.com/Azure/go-amqp, but for [Purge],
-// which needs HTTPS. Both clients authenticate with tokens over $cbs and renew
-// them in place.
+// which needs HTTPS. Both clients authenticate with tokens over $cbs, renew them
+// in place, and reconnect by themselves.
+//
+// The package owns what is AMQP's or IoT Hub's. Package dial below it opens the
+// byte stream, and package tap repairs what go-amqp cannot take. It may import
+// these two, package sas and go-amqp.
 package iothub

@@ -26,7 +26,7 @@ func TestDoubtStays(t *testing.T) {
 				p := newProbe(w)
 				s := w.service(t.Context(), iothub.Options{Dial: p.DialContext})
 				defer w.closeService(s)
-				p.arm(phaseSend, blow{after: func(c *faultnet.Conn) {
+				p.arm(phaseSend, clientFault{after: func(c *faultnet.Conn) {
 					c.BlackHole()   // the answer does not arrive
 					synctest.Wait() // until the hub has the message
 					c.Cut(faultnet.Reset)

@@ -80,7 +80,7 @@ func TestRefusedSendIsFatal(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		p.arm(noPhase, blow{})
+		p.arm(noPhase, clientFault{})
 		if err := w.send(ctx, s, "dev1", 50); !errors.Is(err, iothub.ErrQueueFull) {
 			t.Errorf("message 51 = %v, want queue full", err)
 		}
@@ -134,7 +134,7 @@ func TestNoStorm(t *testing.T) {
 					s := w.service(t.Context(), iothub.Options{Dial: p.DialContext})
 					defer w.closeService(s)
 					time.Sleep(time.Hour) // a long peace is no licence to storm
-					p.arm(noPhase, blow{})
+					p.arm(noPhase, clientFault{})
 					tt.start(w, p)
 					time.AfterFunc(outage, func() { tt.end(w, p) })
 					began := time.Now()
@@ -216,7 +216,7 @@ func giveUp(t *testing.T, s *iothub.Service) {
 func (w *world) closeWithin(s *iothub.Service, most time.Duration) {
 	w.t.Helper()
 	began := time.Now()
-	_ = s.Close()
+	_ = s.Close(context.Background())
 	if took := time.Since(began); took > most {
 		w.t.Errorf("Close took %s, want %s at most", took, most)
 	}

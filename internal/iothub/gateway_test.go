@@ -93,7 +93,7 @@ func TestManySendsOnOneSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer service.Close()
+	defer service.Close(ctx)
 	var senders sync.WaitGroup
 	for i := range inFlight {
 		senders.Go(func() {

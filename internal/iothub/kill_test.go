@@ -13,9 +13,9 @@ import (
 	"iothub-c2d/internal/localhub"
 )
 
-// mortal are the options of a client whose process dies when its connection is
+// cutAfter returns the options of a client whose process dies when its connection is
 // cut, after a number of bytes that chance decides: it knows no more.
-func mortal(w *world, direction faultnet.Direction, bytes int64) iothub.Options {
+func cutAfter(w *world, direction faultnet.Direction, bytes int64) iothub.Options {
 	return iothub.Options{
 		NoReconnect: true,
 		Dial: w.dialer(func(_ int, c *faultnet.Conn) {
@@ -43,7 +43,7 @@ func TestKillDevice(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		lives := 0
 		for ; w.ledger.ended() < messages && ctx.Err() == nil; lives++ {
-			w.liveAsDevice(ctx, mortal(w, faultnet.Direction(random.IntN(2)), random.Int64N(3000)))
+			w.liveAsDevice(ctx, cutAfter(w, faultnet.Direction(random.IntN(2)), random.Int64N(3000)))
 		}
 		w.closeService(s)
 		w.finish(ctx, nil)
@@ -88,7 +88,7 @@ func TestKillSender(t *testing.T) {
 		defer w.close()
 		random := rand.New(rand.NewPCG(seed, 0))
 		for n := 0; n < messages; {
-			options := mortal(w, faultnet.Direction(random.IntN(2)), 700+random.Int64N(1500))
+			options := cutAfter(w, faultnet.Direction(random.IntN(2)), 700+random.Int64N(1500))
 			s, err := iothub.DialService(ctx, serviceString(t, inMemory), &options)
 			if err != nil {
 				continue // it died even sooner

@@ -42,11 +42,11 @@ func transportFaults() (cases []matrixCase) {
 			answer.within = time.Minute // the message was on its way, and locked
 		}
 		cases = append(cases,
-			matrixCase{"reset", p, recovered, blow{before: cut(faultnet.Reset), dial: refuseDial}, ""},
-			matrixCase{"end of file", p, recovered, blow{before: cut(faultnet.EOF), dial: refuseDial}, ""},
-			matrixCase{"black hole", p, holed, blow{before: hole, dial: hangDial}, ""},
-			matrixCase{"slices of one byte", p, want{none, 1, nil, 0}, blow{before: func(c *faultnet.Conn) { c.Slice(1) }}, ""},
-			matrixCase{"delay", p, want{none, 1, nil, time.Minute}, blow{
+			matrixCase{"reset", p, recovered, clientFault{before: cut(faultnet.Reset), dial: refuseDial}, ""},
+			matrixCase{"end of file", p, recovered, clientFault{before: cut(faultnet.EOF), dial: refuseDial}, ""},
+			matrixCase{"black hole", p, holed, clientFault{before: hole, dial: hangDial}, ""},
+			matrixCase{"slices of one byte", p, want{none, 1, nil, 0}, clientFault{before: func(c *faultnet.Conn) { c.Slice(1) }}, ""},
+			matrixCase{"delay", p, want{none, 1, nil, time.Minute}, clientFault{
 				before: func(c *faultnet.Conn) { c.Delay(time.Second, time.Second) },
 				dial:   slowDial,
 			}, ""},
@@ -55,9 +55,9 @@ func transportFaults() (cases []matrixCase) {
 			continue // there is no answer to lose
 		}
 		cases = append(cases,
-			matrixCase{"reset of the answer", p, answer, blow{after: cut(faultnet.Reset)}, ""},
-			matrixCase{"end of file of the answer", p, answer, blow{after: cut(faultnet.EOF)}, ""},
-			matrixCase{"black hole of the answer", p, deaf, blow{after: hole}, ""},
+			matrixCase{"reset of the answer", p, answer, clientFault{after: cut(faultnet.Reset)}, ""},
+			matrixCase{"end of file of the answer", p, answer, clientFault{after: cut(faultnet.EOF)}, ""},
+			matrixCase{"black hole of the answer", p, deaf, clientFault{after: hole}, ""},
 		)
 	}
 	return cases
@@ -85,13 +85,13 @@ func connectionFaults() (cases []matrixCase) {
 			"not-found":         {stop, 1, iothub.ErrNotFound, 0},
 		} {
 			w.within = settling(p)
-			cases = append(cases, matrixCase{"close " + value, p, w, blow{}, "close=" + value + ":first=1"})
+			cases = append(cases, matrixCase{"close " + value, p, w, clientFault{}, "close=" + value + ":first=1"})
 		}
 		w := want{remedy: relink, attempts: 2, within: settling(p)}
 		if p == phasePutToken { // nothing can be saved of a connection that is not through yet
 			w.remedy = reconnect
 		}
-		cases = append(cases, matrixCase{"end session", p, w, blow{}, "end-session:first=1"})
+		cases = append(cases, matrixCase{"end session", p, w, clientFault{}, "end-session:first=1"})
 	}
 	return cases
 }
@@ -120,7 +120,7 @@ func linkFaults() (cases []matrixCase) {
 			"not-found":      {remedy: stop, attempts: 1, err: iothub.ErrNotFound},
 		} {
 			w.within = settling(p)
-			cases = append(cases, matrixCase{"detach " + value, p, w, blow{}, "detach=" + value + ":first=1"})
+			cases = append(cases, matrixCase{"detach " + value, p, w, clientFault{}, "detach=" + value + ":first=1"})
 		}
 	}
 	return cases
@@ -131,7 +131,7 @@ func refusals() (cases []matrixCase) {
 	add := func(fault string, p phase, wants map[string]want) {
 		for value, w := range wants {
 			w.within = soon
-			cases = append(cases, matrixCase{fault + " " + value, p, w, blow{}, fault + "=" + value + ":first=1"})
+			cases = append(cases, matrixCase{fault + " " + value, p, w, clientFault{}, fault + "=" + value + ":first=1"})
 		}
 	}
 	add("refuse-auth", phasePutToken, map[string]want{
@@ -168,18 +168,18 @@ func refusals() (cases []matrixCase) {
 // silences are a hub that is there, but says nothing.
 func silences() []matrixCase {
 	return []matrixCase{
-		{"no answer", phasePutToken, want{reconnect, 2, nil, 31 * time.Second}, blow{}, "refuse-auth=none:first=1"},
-		{"no answer", phaseSend, want{reconnect, 2, nil, 61 * time.Second}, blow{}, "withhold-disposition:first=1"},
-		{"no answer", phaseSettle, want{none, 1, nil, 61 * time.Second}, blow{}, "withhold-disposition:first=1"},
-		{"not heard", phaseSettle, want{relink, 2, nil, 61 * time.Second}, blow{}, "lose-disposition:first=1"},
-		{"no credit", phaseAttach, want{reconnect, 2, nil, 61 * time.Second}, blow{}, "withhold-credit:first=1"},
-		{"black hole of the hub", phasePutToken, want{reconnect, 2, nil, time.Minute}, blow{}, "black-hole:first=1"},
-		{"black hole of the hub", phaseAttach, want{reconnect, 2, nil, time.Minute}, blow{}, "black-hole:first=1"},
-		{"black hole of the hub", phaseSend, want{reconnect, 2, nil, 61 * time.Second}, blow{}, "black-hole:first=1"},
-		{"black hole of the hub", phaseReceive, want{reconnect, 2, nil, 61 * time.Second}, blow{}, "black-hole:first=1"},
-		{"black hole of the hub", phaseSettle, want{reconnect, 2, nil, 2 * time.Minute}, blow{}, "black-hole:first=1"},
-		{"drop by the hub", phaseSend, want{reconnect, 2, nil, soon}, blow{}, "drop:first=1"},
-		{"drop by the hub", phaseReceive, want{reconnect, 2, nil, soon}, blow{}, "drop:first=1"},
-		{"drop by the hub", phaseSettle, want{reconnect, 2, nil, time.Minute + soon}, blow{}, "drop:first=1"},
+		{"no answer", phasePutToken, want{reconnect, 2, nil, 31 * time.Second}, clientFault{}, "refuse-auth=none:first=1"},
+		{"no answer", phaseSend, want{reconnect, 2, nil, 61 * time.Second}, clientFault{}, "withhold-disposition:first=1"},
+		{"no answer", phaseSettle, want{none, 1, nil, 61 * time.Second}, clientFault{}, "withhold-disposition:first=1"},
+		{"not heard", phaseSettle, want{relink, 2, nil, 61 * time.Second}, clientFault{}, "lose-disposition:first=1"},
+		{"no credit", phaseAttach, want{reconnect, 2, nil, 61 * time.Second}, clientFault{}, "withhold-credit:first=1"},
+		{"black hole of the hub", phasePutToken, want{reconnect, 2, nil, time.Minute}, clientFault{}, "black-hole:first=1"},
+		{"black hole of the hub", phaseAttach, want{reconnect, 2, nil, time.Minute}, clientFault{}, "black-hole:first=1"},
+		{"black hole of the hub", phaseSend, want{reconnect, 2, nil, 61 * time.Second}, clientFault{}, "black-hole:first=1"},
+		{"black hole of the hub", phaseReceive, want{reconnect, 2, nil, 61 * time.Second}, clientFault{}, "black-hole:first=1"},
+		{"black hole of the hub", phaseSettle, want{reconnect, 2, nil, 2 * time.Minute}, clientFault{}, "black-hole:first=1"},
+		{"drop by the hub", phaseSend, want{reconnect, 2, nil, soon}, clientFault{}, "drop:first=1"},
+		{"drop by the hub", phaseReceive, want{reconnect, 2, nil, soon}, clientFault{}, "drop:first=1"},
+		{"drop by the hub", phaseSettle, want{reconnect, 2, nil, time.Minute + soon}, clientFault{}, "drop:first=1"},
 	}
 }

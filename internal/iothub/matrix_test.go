@@ -36,11 +36,11 @@ const soon = 300 * time.Millisecond
 
 // matrixCase is a fault at a phase.
 type matrixCase struct {
-	fault string
-	phase phase
-	want  want
-	blow  blow
-	hub   string // in place of blow: faults of the hub's
+	fault  string
+	phase  phase
+	want   want
+	client clientFault
+	hub    string // in place of client: faults of the hub's
 }
 
 // TestFaultsByPhase lets each fault strike once at each phase that it can
@@ -68,7 +68,7 @@ func (c matrixCase) run(t *testing.T) {
 	w := newWorld(t, 1, localhub.Options{})
 	defer w.close()
 	p := newProbe(w)
-	b := c.blow
+	b := c.client
 	if c.hub != "" {
 		b.before = func(*faultnet.Conn) { w.inject(c.hub) }
 	}
@@ -98,7 +98,7 @@ func (w *world) inject(faults string) {
 
 // send lets the fault strike a service that sends. For the phases before that,
 // its connection has to break first.
-func (c matrixCase) send(ctx context.Context, w *world, p *probe, b blow) error {
+func (c matrixCase) send(ctx context.Context, w *world, p *probe, b clientFault) error {
 	s := w.service(ctx, iothub.Options{Dial: p.DialContext})
 	defer w.closeService(s)
 	p.arm(c.phase, b)
@@ -110,7 +110,7 @@ func (c matrixCase) send(ctx context.Context, w *world, p *probe, b blow) error 
 }
 
 // receive lets the fault strike a device that receives and settles.
-func (c matrixCase) receive(ctx context.Context, w *world, p *probe, b blow) error {
+func (c matrixCase) receive(ctx context.Context, w *world, p *probe, b clientFault) error {
 	s := w.service(ctx, iothub.Options{})
 	defer w.closeService(s)
 	if err := w.send(ctx, s, "dev1", 0); err != nil {

@@ -124,7 +124,7 @@ func recordRoundTrip(t *testing.T) (service, device []sentFrame) {
 		}
 	}
 	d.Close(ctx)
-	s.Close()
+	s.Close(ctx)
 	mu.Lock()
 	defer mu.Unlock()
 	return cutFrames(t, fromService), cutFrames(t, fromDevice)

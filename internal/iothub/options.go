@@ -8,22 +8,25 @@ import (
 	"net"
 	"net/url"
 	"time"
+
+	"iothub-c2d/internal/iothub/dial"
+	"iothub-c2d/internal/sas"
 )
 
 // Protocol is a way to carry AMQP.
-type Protocol string
+type Protocol = dial.Protocol
 
 // The protocols of Microsoft's tutorial.
 const (
-	AMQP   Protocol = "amqp"    // over TLS, port 5671
-	AMQPWS Protocol = "amqp-ws" // over WebSocket and TLS, port 443
+	AMQP   = dial.AMQP   // over TLS, port 5671
+	AMQPWS = dial.AMQPWS // over WebSocket and TLS, port 443
 )
 
 // Options configure a [Service] or a [Device]. Nil, or the zero value of a
 // field, means the default.
 type Options struct {
 	// SASTTL is the lifetime of the tokens made from a key, which are renewed in
-	// time, without a reconnect. Default: [DefaultSASTTL].
+	// time, without a reconnect. Default: 1 h.
 	SASTTL time.Duration
 	// Tokens replaces the tokens made from the connection string. Default: none.
 	Tokens TokenSource
@@ -38,8 +41,7 @@ type Options struct {
 	// TLS is the base of the TLS configuration. It holds the certificate of an
 	// X.509 device. Default: the system's trust.
 	TLS *tls.Config
-	// Dial opens the byte stream, TLS included, in place of the client's own way.
-	// Default: none.
+	// Dial replaces the way to open the byte stream, TLS included. Default: none.
 	Dial func(ctx context.Context) (net.Conn, error)
 	// Prefetch is how many messages a device holds unsettled at most, each with its
 	// lock running. Default: 10.
@@ -50,8 +52,9 @@ type Options struct {
 	// NoReconnect makes the first broken connection an error. What the hub refuses
 	// for the moment is tried again nevertheless. Default: false.
 	NoReconnect bool
-	// Lost is told when the connection breaks, Restored when it is back after
-	// that long; each once. They must not block. Default: nobody.
+	// Lost is called when the connection breaks, Restored when it is back, with how
+	// long that took. They are called in turns, never at the same time. They should
+	// not block: the operation that has noticed waits for them. Default: none.
 	Lost     func(err error)
 	Restored func(after time.Duration)
 	// Logger hears of the connection's life. Default: nobody.
@@ -73,4 +76,9 @@ func (o *Options) withDefaults() Options {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
 	return d
+}
+
+// route returns the way to the hub of a connection string.
+func (o *Options) route(cs sas.ConnectionString) dial.Route {
+	return dial.Route{Hub: cs, Protocol: o.Protocol, Proxy: o.Proxy, TLS: o.TLS, Open: o.Dial}
 }

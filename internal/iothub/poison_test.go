@@ -12,13 +12,13 @@ import (
 	"iothub-c2d/internal/localhub"
 )
 
-// garbler makes the first feedback message that the hub writes unreadable.
-type garbler struct {
+// corruptingConn makes the first feedback message that the hub writes unreadable.
+type corruptingConn struct {
 	net.Conn
 	done atomic.Bool
 }
 
-func (g *garbler) Write(p []byte) (int, error) {
+func (g *corruptingConn) Write(p []byte) (int, error) {
 	good, bad := []byte(`"originalMessageId":`), []byte(`"originalMessageId";`)
 	if bytes.Contains(p, good) && !g.done.Swap(true) {
 		p = bytes.Replace(p, good, bad, 1)
@@ -35,7 +35,7 @@ func TestUnreadableFeedback(t *testing.T) {
 		defer w.close()
 		log := newLogbook()
 		s := w.service(t.Context(), iothub.Options{Logger: slog.New(log), Dial: w.through(func(server net.Conn) net.Conn {
-			return &garbler{Conn: server}
+			return &corruptingConn{Conn: server}
 		})})
 		f, err := s.ReceiveFeedback(t.Context())
 		if err != nil {

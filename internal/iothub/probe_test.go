@@ -29,20 +29,21 @@ var phases = []phase{
 	phaseDial, phaseHeader, phaseOpen, phasePutToken, phaseAttach, phaseSend, phaseReceive, phaseSettle,
 }
 
-// probe counts the steps of a client, and strikes at one of them.
+// probe counts the steps of a client, and lets a fault happen at one of them.
 type probe struct {
 	dial func(ctx context.Context) (net.Conn, error)
 
 	mu      sync.Mutex
 	count   map[phase]int
-	at      phase // where to strike, once; noPhase: nowhere
-	blow    blow
+	at      phase // of the planned fault, once; noPhase: nowhere
+	planned clientFault
 	refused bool // all dials are
 	current *faultnet.Conn
 }
 
-// blow is what strikes: one of the three, and dial in place of these.
-type blow struct {
+// clientFault is what happens to the connection at a step: one of the three. A
+// fault of a dial is in dial.
+type clientFault struct {
 	before func(*faultnet.Conn) // what the client says does not arrive
 	after  func(*faultnet.Conn) // it does, but the answer does not
 	dial   func(ctx context.Context) error
@@ -52,11 +53,11 @@ func newProbe(w *world) *probe {
 	return &probe{dial: w.dial, count: make(map[phase]int)}
 }
 
-// arm has b strike at the next step of phase p, and counts from 0.
-func (p *probe) arm(at phase, b blow) {
+// arm has a fault happen at the next step of a phase, and counts from 0.
+func (p *probe) arm(at phase, b clientFault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.at, p.blow, p.count = at, b, make(map[phase]int)
+	p.at, p.planned, p.count = at, b, make(map[phase]int)
 }
 
 // refuse has dials refused from now on, or no longer.
@@ -80,16 +81,16 @@ func (p *probe) counted(at phase) int {
 	return p.count[at]
 }
 
-// step counts a step and returns what strikes at it.
-func (p *probe) step(at phase) (b blow) {
+// step counts a step and returns the fault that happens at it.
+func (p *probe) step(at phase) (b clientFault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.count[at]++
 	if at != noPhase && at == p.at {
 		p.at = noPhase
-		return p.blow
+		return p.planned
 	}
-	return blow{}
+	return clientFault{}
 }
 
 func (p *probe) DialContext(ctx context.Context) (net.Conn, error) {

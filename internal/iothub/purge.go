@@ -29,23 +29,16 @@ const maxAnswer = 64 << 10
 // Queue.
 func Purge(ctx context.Context, cs sas.ConnectionString, deviceID string, options *Options) (n int, err error) {
 	o := options.withDefaults()
-	o.Protocol = AMQPWS // it goes the same way: by HTTPS
 	ctx, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
 	defer cancel()
 	token, err := tokenSource(cs, o)(ctx)
 	if err != nil {
 		return 0, err
 	}
-	r := route{cs, o}
-	target := r.url("https", "/devices/"+url.PathEscape(deviceID)+"/commands?api-version="+restVersion)
-	request, err := http.NewRequestWithContext(ctx, http.MethodDelete, target, http.NoBody)
+	path := "/devices/" + url.PathEscape(deviceID) + "/commands?api-version=" + restVersion
+	response, err := o.route(cs).Do(ctx, http.MethodDelete, path, token.Reveal())
 	if err != nil {
 		return 0, err
-	}
-	request.Header.Set("Authorization", token.Reveal())
-	response, err := r.httpClient().Do(request)
-	if err != nil {
-		return 0, fmt.Errorf("HTTP request to %s: %w", r.address(), requestError(err))
 	}
 	defer response.Body.Close() //nolint:errcheck // it is read to the end, or not wanted
 	return readPurged(response)

@@ -19,7 +19,7 @@ import (
 // TestPurge empties a queue, over every transport that a service has.
 func TestPurge(t *testing.T) {
 	t.Parallel()
-	for _, w := range ways() {
+	for _, w := range transports() {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
 			hub, address := startHub(t, nil)
@@ -41,7 +41,7 @@ func queue(t *testing.T, address, device string, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer service.Close()
+	defer service.Close(t.Context())
 	for range n {
 		if err := service.Send(t.Context(), device, &iothub.Message{}); err != nil {
 			t.Fatal(err)

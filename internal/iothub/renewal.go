@@ -6,14 +6,16 @@ import (
 	"time"
 )
 
-// Renewal starts when this much of a token's life has passed, and a failed one
-// is tried again after renewalRetry. Source: 85 % is the C# and Java SDKs' rule.
+// A token is renewed when this part of its life has passed. A renewal that
+// failed is tried again after renewalRetry. Source of the 85 %: the C# and Java
+// SDKs.
 const (
 	renewalPart  = 0.85
 	renewalRetry = 5 * time.Second
 	// renewalTimeout is how long one attempt may take.
 	renewalTimeout = 30 * time.Second
-	// renewalPause is the least time between two renewals, whatever the tokens'.
+	// renewalPause is the least time between two renewals, however short the
+	// tokens live.
 	renewalPause = time.Second
 )
 
@@ -24,11 +26,11 @@ func renewAfter(expires, now time.Time) time.Duration {
 }
 
 // renew is the goroutine that replaces tokens before they expire. It ends with
-// ctx, or with the connection. A hub that refuses until the token dies detaches
-// the links, which is how those who use them come to know.
+// ctx, or with the connection. If the hub refuses all new tokens until the old
+// one expires, it detaches the links, and those who use them get that error.
 func (c *cbs) renew(ctx context.Context, expires time.Time) {
 	wait := renewAfter(expires, time.Now())
-	complaint := "" // the last, which is not worth repeating
+	logged := "" // the last error, which is not worth repeating
 	for {
 		select {
 		case <-ctx.Done():
@@ -40,7 +42,7 @@ func (c *cbs) renew(ctx context.Context, expires time.Time) {
 		next, err := c.replace(ctx, expires)
 		if err == nil {
 			c.options.Logger.Info("token renewed", "expires", next.UTC().Format(time.RFC3339))
-			expires, complaint = next, ""
+			expires, logged = next, ""
 			wait = renewAfter(expires, time.Now())
 			continue
 		}
@@ -48,8 +50,8 @@ func (c *cbs) renew(ctx context.Context, expires time.Time) {
 		if errors.Is(err, errNoNewToken) { // which may take as long as this one lives
 			wait = max(renewAfter(expires, time.Now()), renewalRetry)
 		}
-		if err.Error() != complaint {
-			complaint = err.Error()
+		if err.Error() != logged {
+			logged = err.Error()
 			c.options.Logger.Warn("token not renewed", "error", err)
 		}
 	}
@@ -60,7 +62,7 @@ func (c *cbs) replace(ctx context.Context, known time.Time) (expires time.Time, 
 	ctx, cancel := context.WithTimeout(ctx, renewalTimeout)
 	defer cancel()
 	if c.broken {
-		if err := c.mend(ctx); err != nil {
+		if err := c.reattach(ctx); err != nil {
 			return time.Time{}, err
 		}
 	}
@@ -70,10 +72,10 @@ func (c *cbs) replace(ctx context.Context, known time.Time) (expires time.Time, 
 	return expires, err
 }
 
-// mend replaces the links.
-func (c *cbs) mend(ctx context.Context) error {
-	goodbye, cancel := context.WithTimeout(ctx, farewell)
+// reattach replaces the links by new ones, on a new session.
+func (c *cbs) reattach(ctx context.Context) error {
+	ending, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
-	_ = c.session.Close(goodbye) // or it has gone already
+	_ = c.session.Close(ending) // it may have ended already
 	return c.attach(ctx)
 }

@@ -75,13 +75,13 @@ func TestCloseWithoutReason(t *testing.T) {
 	})
 }
 
-// deafened keeps everything but heartbeats from the hub, once told to.
-type deafened struct {
+// silencedConn keeps everything but heartbeats from the hub, once told to.
+type silencedConn struct {
 	net.Conn
 	deaf *atomic.Bool
 }
 
-func (d deafened) Write(p []byte) (int, error) {
+func (d silencedConn) Write(p []byte) (int, error) {
 	const heartbeat = 8 // bytes
 	if d.deaf.Load() && len(p) > heartbeat {
 		return len(p), nil
@@ -103,7 +103,7 @@ func TestRenewalUnheard(t *testing.T) {
 			Logger: slog.New(log),
 			Dial: func(ctx context.Context) (net.Conn, error) {
 				c, err := w.dial(ctx)
-				return deafened{c, &deaf}, err
+				return silencedConn{c, &deaf}, err
 			},
 		})
 		time.Sleep(8 * time.Minute) // the renewal is due half a minute later

@@ -69,7 +69,7 @@ func TestRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer service.Close()
+			defer service.Close(ctx)
 			feedback, err := service.ReceiveFeedback(ctx)
 			if err != nil {
 				t.Fatal(err)

@@ -40,7 +40,7 @@ func TestRejection(t *testing.T) {
 		reason *amqp.Error
 		want   remedy
 	}{
-		{"busy", &amqp.Error{Condition: "com.microsoft:server-busy"}, again},
+		{"busy", &amqp.Error{Condition: "com.microsoft:server-busy"}, retry},
 		{"too large", &amqp.Error{Condition: amqp.ErrCondMessageSizeExceeded}, stop},
 		{"unknown", &amqp.Error{Condition: "com.microsoft:device-disabled"}, stop},
 		{"none", nil, stop},

@@ -57,8 +57,8 @@ type TokenSource func(ctx context.Context) (Token, error)
 // SDKs but C#'s send, and every hub takes.
 const sasTokenType = "servicebus.windows.net:sastoken"
 
-// DefaultSASTTL is how long a token made from a key is valid.
-const DefaultSASTTL = time.Hour
+// defaultSASTTL is how long a token made from a key is valid.
+const defaultSASTTL = time.Hour
 
 // tokenSource returns where the tokens for a hub come from.
 func tokenSource(cs sas.ConnectionString, o Options) TokenSource {
@@ -72,7 +72,7 @@ func tokenSource(cs sas.ConnectionString, o Options) TokenSource {
 // ready-made token that the connection string holds.
 func signingSource(cs sas.ConnectionString, ttl time.Duration) TokenSource {
 	if ttl <= 0 {
-		ttl = DefaultSASTTL
+		ttl = defaultSASTTL
 	}
 	return func(context.Context) (Token, error) {
 		token := cs.Token

@@ -23,8 +23,9 @@ import (
 	"iothub-c2d/internal/sas"
 )
 
-// way is one way in: how both ends connect to a hub at an address.
-type way struct {
+// transport is how both ends connect to a hub at an address: by which protocol,
+// with which credential.
+type transport struct {
 	name    string
 	service func(t *testing.T, hub *localhub.Hub, address string) (sas.ConnectionString, *iothub.Options)
 	device  func(t *testing.T, hub *localhub.Hub, address string) (sas.ConnectionString, *iothub.Options)
@@ -52,10 +53,10 @@ func trust(hub *localhub.Hub) *tls.Config {
 	return &tls.Config{RootCAs: pool}
 }
 
-func ways() []way {
+func transports() []transport {
 	key := defaults.Key().Base64()
-	plain := func(o iothub.Options) way {
-		return way{
+	plain := func(o iothub.Options) transport {
+		return transport{
 			service: func(t *testing.T, _ *localhub.Hub, address string) (sas.ConnectionString, *iothub.Options) {
 				return serviceString(t, address), &o
 			},
@@ -64,7 +65,7 @@ func ways() []way {
 			},
 		}
 	}
-	overTLS := func(o iothub.Options, service, device string) way {
+	overTLS := func(o iothub.Options, service, device string) transport {
 		end := func(rest string) func(*testing.T, *localhub.Hub, string) (sas.ConnectionString, *iothub.Options) {
 			return func(t *testing.T, hub *localhub.Hub, address string) (sas.ConnectionString, *iothub.Options) {
 				o := o
@@ -75,9 +76,9 @@ func ways() []way {
 				return secure(t, address, rest), &o
 			}
 		}
-		return way{service: end(service), device: end(device)}
+		return transport{service: end(service), device: end(device)}
 	}
-	proxied := func(protocol iothub.Protocol) way {
+	proxied := func(protocol iothub.Protocol) transport {
 		w := overTLS(iothub.Options{Protocol: protocol}, serviceKey+key, deviceKey+key)
 		through := func(end func(*testing.T, *localhub.Hub, string) (sas.ConnectionString, *iothub.Options)) func(*testing.T, *localhub.Hub, string) (sas.ConnectionString, *iothub.Options) {
 			return func(t *testing.T, hub *localhub.Hub, address string) (sas.ConnectionString, *iothub.Options) {
@@ -86,14 +87,14 @@ func ways() []way {
 				return cs, o
 			}
 		}
-		return way{service: through(w.service), device: through(w.device)}
+		return transport{service: through(w.service), device: through(w.device)}
 	}
-	named := func(name string, w way) way { w.name = name; return w }
+	named := func(name string, w transport) transport { w.name = name; return w }
 	soon := time.Now().Add(time.Hour)
 	readyMade := func(resource, policy string) string {
 		return "SharedAccessSignature=" + sas.NewToken(defaults.Key(), resource, policy, soon).Reveal()
 	}
-	return []way{
+	return []transport{
 		named("tcp", plain(iothub.Options{})),
 		named("tls", overTLS(iothub.Options{}, serviceKey+key, deviceKey+key)),
 		named("ws", plain(iothub.Options{Protocol: iothub.AMQPWS})),
@@ -108,12 +109,12 @@ func ways() []way {
 	}
 }
 
-// TestEveryWayIn sends a message round over each transport, with each kind of
+// TestEveryTransport sends a message round over each transport, with each kind of
 // credential, on both generations of gateway.
-func TestEveryWayIn(t *testing.T) {
+func TestEveryTransport(t *testing.T) {
 	t.Parallel()
 	for _, gateway := range []localhub.Gateway{localhub.GatewayV1, localhub.GatewayV2} {
-		for _, w := range ways() {
+		for _, w := range transports() {
 			t.Run(string(gateway)+"/"+w.name, func(t *testing.T) {
 				t.Parallel()
 				hub, address := startHub(t, &localhub.Options{
@@ -126,7 +127,7 @@ func TestEveryWayIn(t *testing.T) {
 	}
 }
 
-func goRound(t *testing.T, w way, hub *localhub.Hub, address string) {
+func goRound(t *testing.T, w transport, hub *localhub.Hub, address string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -135,7 +136,7 @@ func goRound(t *testing.T, w way, hub *localhub.Hub, address string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer service.Close()
+	defer service.Close(ctx)
 	feedback, err := service.ReceiveFeedback(ctx)
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ func TestSendRefusesWhatIsNoText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer service.Close()
+	defer service.Close(t.Context())
 	const bad = "J\xf6rg"
 	for want, m := range map[string]iothub.Message{
 		"message id is not UTF-8":              {ID: bad},

@@ -126,7 +126,7 @@ func persist[T any](t testing.TB, once bool, dial func() (T, error)) T {
 
 // closeService closes s and takes over its count.
 func (w *world) closeService(s *iothub.Service) {
-	_ = s.Close() // its connection may be broken by now
+	_ = s.Close(context.Background()) // its connection may be broken by now
 	w.resent += s.Resent()
 }
 

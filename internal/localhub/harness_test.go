@@ -180,7 +180,7 @@ func exchange(t *testing.T, size int, dial func(context.Context) (net.Conn, erro
 	check(t, batch.Complete(ctx))
 	// How a WebSocket or a pipe ends may be an error to go-amqp.
 	_ = device.Close(ctx)
-	_ = service.Close()
+	_ = service.Close(ctx)
 }
 
 func check(t *testing.T, err error) {

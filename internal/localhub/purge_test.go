@@ -57,7 +57,7 @@ func TestPurgeOverHTTP(t *testing.T) {
 				sas.ConnectionString{HostName: "localhost", KeyName: "service", Key: defaults.Key()},
 				&iothub.Options{Dial: l.dialer(route{})})
 			check(t, err)
-			defer service.Close()
+			defer service.Close(ctx)
 			feedback, err := service.ReceiveFeedback(ctx)
 			check(t, err)
 			for _, id := range []string{"m1", "m2"} {

@@ -1,7 +1,8 @@
-package iothub
+package dial
 
 import (
 	"crypto/tls"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -54,7 +55,7 @@ func TestRouteAddress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := (route{cs, Options{Protocol: tt.protocol}}).address(); got != tt.want {
+		if got := (Route{Hub: cs, Protocol: tt.protocol}).Address(); got != tt.want {
 			t.Errorf("address(%s, %s) = %s, want %s", tt.cs, tt.protocol, got, tt.want)
 		}
 	}
@@ -68,7 +69,7 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, base := range []*tls.Config{nil, {MinVersion: tls.VersionTLS13}} {
-		got := route{cs, Options{TLS: base}}.tls()
+		got := Route{Hub: cs, TLS: base}.tls()
 		if got.ServerName != "h" || got.Renegotiation != tls.RenegotiateOnceAsClient || got.MinVersion < tls.VersionTLS12 {
 			t.Errorf("server name %q, renegotiation %v, version from %x", got.ServerName, got.Renegotiation, got.MinVersion)
 		}
@@ -79,8 +80,8 @@ func TestTLS(t *testing.T) {
 // default.
 func TestUnknownProtocol(t *testing.T) {
 	t.Parallel()
-	_, err := route{sas.ConnectionString{HostName: "localhost"}, Options{Protocol: "mqtt"}}.dial(t.Context())
-	if err == nil || !strings.Contains(err.Error(), `no protocol "mqtt"`) || remedyFor(err) != stop {
+	_, err := Route{Hub: sas.ConnectionString{HostName: "localhost"}, Protocol: "mqtt"}.Dial(t.Context())
+	if err == nil || !strings.Contains(err.Error(), `no protocol "mqtt"`) || !errors.Is(err, ErrSettings) {
 		t.Errorf("dial = %v, want that there is no such protocol", err)
 	}
 }
@@ -90,7 +91,7 @@ func TestUnknownProtocol(t *testing.T) {
 func TestPlainStaysHere(t *testing.T) {
 	t.Parallel()
 	address := elsewhere(t)
-	r := route{sas.ConnectionString{HostName: address, UseDevelopmentEmulator: true}, Options{}}
+	r := Route{Hub: sas.ConnectionString{HostName: address, UseDevelopmentEmulator: true}}
 	if c, err := r.dialTCP(t.Context(), address); err == nil || !strings.Contains(err.Error(), "not a loopback address") {
 		t.Errorf("dialTCP(%s) = %v, %v, want a refusal", address, c, err)
 	}

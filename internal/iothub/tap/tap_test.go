@@ -1,4 +1,4 @@
-package iothub
+package tap
 
 import (
 	"bytes"
@@ -82,7 +82,7 @@ func TestTapCompletesFlows(t *testing.T) {
 		if size%2 == 0 {
 			fake.Reader = bytes.NewReader(in)
 		}
-		tap := newTap(fake)
+		tap := New(fake, nil)
 		for piece := range slices.Chunk(out, size) {
 			if n, err := tap.Write(piece); n != len(piece) || err != nil {
 				t.Fatalf("Write = %d, %v", n, err)
@@ -98,8 +98,8 @@ func TestTapCompletesFlows(t *testing.T) {
 		if !bytes.Equal(got, want) {
 			t.Fatalf("pieces of %d: got\n%x\nwant\n%x", size, got, want)
 		}
-		if tap.container() != "hub" {
-			t.Errorf("container = %q, want hub", tap.container())
+		if tap.Container() != "hub" {
+			t.Errorf("container = %q, want hub", tap.Container())
 		}
 	}
 }
@@ -122,7 +122,7 @@ func FuzzTap(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in, out []byte, size int) {
 		size = max(1, size&1023)
 		fake := &fakeConn{Reader: bytes.NewReader(in)}
-		tap := newTap(fake)
+		tap := New(fake, nil)
 		for piece := range slices.Chunk(out, size) {
 			if _, err := tap.Write(piece); err != nil {
 				t.Fatal(err)

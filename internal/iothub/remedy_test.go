@@ -9,11 +9,11 @@ import (
 	"net"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/Azure/go-amqp"
 
+	"iothub-c2d/internal/iothub/dial"
 	"iothub-c2d/internal/sas"
 )
 
@@ -22,7 +22,7 @@ import (
 func TestRemedyTable(t *testing.T) {
 	t.Parallel()
 	type places struct{ message, link, session, connection remedy }
-	passing := places{again, relink, relink, reconnect}
+	passing := places{retry, relink, relink, reconnect}
 	hopeless := places{stop, stop, stop, stop}
 	wrong := places{stop, stop, relink, reconnect} // what was asked, or what was agreed
 	table := map[amqp.ErrCond]places{
@@ -94,7 +94,7 @@ func TestRemedyByDamage(t *testing.T) {
 		{"session ended, unknown condition", &amqp.SessionError{RemoteErr: &amqp.Error{Condition: "amqp:session:errant-link"}}, relink},
 		{"connection closed", &amqp.ConnError{}, reconnect},
 		{"connection ended, unknown condition", &amqp.ConnError{RemoteErr: &amqp.Error{Condition: "x:y"}}, reconnect},
-		{"rejected, unknown condition", &amqp.Error{Condition: "x:y"}, again},
+		{"rejected, unknown condition", &amqp.Error{Condition: "x:y"}, retry},
 		{"reset", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, reconnect},
 		{"refused", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, reconnect},
 		{"end of file", io.EOF, reconnect},
@@ -107,6 +107,7 @@ func TestRemedyByDamage(t *testing.T) {
 		{"put-token 401", finalError{&HubError{Condition: "amqp:unauthorized-access"}}, stop},
 		{"client closed", errClosed, stop},
 		{"bad certificate", &tls.CertificateVerificationError{}, stop},
+		{"wrong settings", fmt.Errorf("proxy: %w", dial.ErrSettings), stop},
 		{"final wins", finalError{&amqp.LinkError{RemoteErr: &amqp.Error{Condition: amqp.ErrCondDetachForced}}}, stop},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -114,51 +115,6 @@ func TestRemedyByDamage(t *testing.T) {
 			checkRemedy(t, tt.err, tt.want)
 		})
 	}
-}
-
-func TestRenewAfter(t *testing.T) {
-	t.Parallel()
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for _, tt := range []struct{ life, want time.Duration }{
-		{time.Hour, 51 * time.Minute},
-		{10 * time.Minute, 510 * time.Second},
-		{20 * time.Second, 17 * time.Second},
-		{time.Second, renewalPause},
-		{0, renewalPause},
-		{-time.Hour, renewalPause},
-	} {
-		got := renewAfter(now.Add(tt.life), now)
-		if diff := got - tt.want; diff < -time.Microsecond || diff > time.Microsecond {
-			t.Errorf("renewAfter(%s) = %s, want %s", tt.life, got, tt.want)
-		}
-	}
-	if got := renewAfter(now.AddDate(1000, 0, 0), now); got < 200*365*24*time.Hour {
-		t.Errorf("renewAfter(1000 years) = %s, want centuries", got)
-	}
-}
-
-func TestHealthTellsOnce(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var told []string
-		h := &health{options: Options{
-			Lost:     func(err error) { told = append(told, "lost: "+err.Error()) },
-			Restored: func(after time.Duration) { told = append(told, "restored after "+after.String()) },
-		}}
-		h.restored() // of nothing
-		for range 2 {
-			h.lost(errors.New("first"))
-			time.Sleep(3 * time.Second)
-			h.lost(errors.New("second"))
-			h.restored()
-			h.restored()
-		}
-		got, want := fmt.Sprint(told), "[lost: first restored after 3s lost: first restored after 3s]"
-		if got != want {
-			t.Errorf("told %s, want %s", got, want)
-		}
-	})
-	(&health{}).lost(io.EOF) // nobody listens
 }
 
 // TestStaleErrors wants an error of a connection or link that has been replaced
@@ -178,9 +134,9 @@ func TestStaleErrors(t *testing.T) {
 	if a.drop(ctx, oldLink) || a.drop(ctx, nil) || a.link != link {
 		t.Error("a stale error dropped the link")
 	}
-	for _, r := range []remedy{again, relink, reconnect, stop} {
-		if a.heal(ctx, r, oldLink, old) {
-			t.Errorf("a stale error healed something by %v", r)
+	for _, r := range []remedy{retry, relink, reconnect, stop} {
+		if a.replace(ctx, r, oldLink, old) {
+			t.Errorf("a stale error replaced something by %v", r)
 		}
 	}
 }
@@ -213,12 +169,12 @@ func TestWhoHasTheMessage(t *testing.T) {
 	}
 }
 
-// TestJudge wants the hub's refusal of what it has only just let in to be its
-// last word, and only that.
-func TestJudge(t *testing.T) {
+// TestFinalIfNew wants the hub's refusal of what it has only just authenticated
+// to be final, and only that.
+func TestFinalIfNew(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	young, old := &connection{began: now}, &connection{began: now.Add(-2 * stable)}
+	young, old := &connection{began: now}, &connection{began: now.Add(-2 * stableAfter)}
 	unauthorized := refine(&amqp.LinkError{RemoteErr: &amqp.Error{Condition: amqp.ErrCondUnauthorizedAccess}})
 	forced := refine(&amqp.LinkError{RemoteErr: &amqp.Error{Condition: amqp.ErrCondDetachForced}})
 	for _, tt := range []struct {
@@ -231,11 +187,11 @@ func TestJudge(t *testing.T) {
 		{"unauthorized, later", old, unauthorized, reconnect},
 		{"anything else", young, forced, relink},
 	} {
-		if got := remedyFor(tt.conn.judge(tt.err)); got != tt.want {
+		if got := remedyFor(tt.conn.finalIfNew(tt.err)); got != tt.want {
 			t.Errorf("%s: remedy = %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	if err := young.judge(nil); err != nil {
-		t.Errorf("judge(nil) = %v", err)
+	if err := young.finalIfNew(nil); err != nil {
+		t.Errorf("finalIfNew(nil) = %v", err)
 	}
 }

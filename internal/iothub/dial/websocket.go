@@ -1,4 +1,4 @@
-package iothub
+package dial
 
 import (
 	"context"
@@ -20,9 +20,9 @@ const (
 )
 
 // dialWebSocket opens a WebSocket and returns it as a byte stream.
-func (r route) dialWebSocket(ctx context.Context) (net.Conn, error) {
+func (r Route) dialWebSocket(ctx context.Context) (net.Conn, error) {
 	path := websocketPath
-	if !r.cs.X509 {
+	if !r.Hub.X509 {
 		path += noClientCert
 	}
 	socket, response, err := websocket.Dial(ctx, r.url("wss", path), &websocket.DialOptions{
@@ -30,11 +30,11 @@ func (r route) dialWebSocket(ctx context.Context) (net.Conn, error) {
 		Subprotocols: []string{websocketSubprotocol},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("WebSocket to %s: %w", r.address(), upgradeError(response, err))
+		return nil, fmt.Errorf("WebSocket to %s: %w", r.Address(), upgradeError(response, err))
 	}
 	if socket.Subprotocol() != websocketSubprotocol {
 		_ = socket.CloseNow() // it is of no use
-		return nil, fmt.Errorf("WebSocket to %s: the server does not speak %s", r.address(), websocketSubprotocol)
+		return nil, fmt.Errorf("WebSocket to %s: the server does not speak %s", r.Address(), websocketSubprotocol)
 	}
 	stream := &socketStream{
 		Conn:   websocket.NetConn(context.WithoutCancel(ctx), socket, websocket.MessageBinary),
@@ -52,7 +52,7 @@ func upgradeError(response *http.Response, err error) error {
 	if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
 		return fmt.Errorf("the server answered %s", response.Status)
 	}
-	return requestError(err)
+	return requestReason(err)
 }
 
 // socketStream is a WebSocket as a byte stream. AMQP has said goodbye by the

@@ -1,4 +1,4 @@
-package iothub
+package tap
 
 import (
 	"encoding/binary"
@@ -12,25 +12,20 @@ import (
 	"iothub-c2d/internal/amqpwire"
 )
 
-// traced returns a stream that writes every frame that passes to w, as text
-// and without secrets; the stream itself if w is nil.
-func traced(stream net.Conn, w io.Writer) net.Conn {
-	if w == nil {
-		return stream
-	}
+// tracedConn writes every frame that passes as text. Reading and writing each
+// have their own goroutine in go-amqp, and their own assembler here.
+type tracedConn struct {
+	net.Conn
+	in, out assembler
+}
+
+func newTracedConn(stream net.Conn, w io.Writer) *tracedConn {
 	t := &tracer{w: w}
 	return &tracedConn{
 		Conn: stream,
 		in:   assembler{emit: func(b []byte) { t.frame("<-", b) }},
 		out:  assembler{emit: func(b []byte) { t.frame("->", b) }},
 	}
-}
-
-// tracedConn looks at what is read and written. Reading and writing each have
-// their own goroutine in go-amqp, and their own assembler here.
-type tracedConn struct {
-	net.Conn
-	in, out assembler
 }
 
 func (t *tracedConn) Read(p []byte) (int, error) {
@@ -47,16 +42,16 @@ func (t *tracedConn) Write(p []byte) (int, error) {
 // assembler puts the pieces of a stream together to frames. A protocol header
 // is emitted as well.
 type assembler struct {
-	emit func([]byte)
-	buf  []byte
-	lost bool // what comes is no AMQP: no frame can be found in it
+	emit    func([]byte)
+	buf     []byte
+	stopped bool // the stream is no AMQP: no frame can be found in it
 }
 
 // maxTraced bounds the frames that are put together, in bytes.
 const maxTraced = 1 << 20
 
 func (a *assembler) add(p []byte) {
-	if a.lost {
+	if a.stopped {
 		return
 	}
 	a.buf = append(a.buf, p...)
@@ -66,7 +61,7 @@ func (a *assembler) add(p []byte) {
 			size = int(binary.BigEndian.Uint32(a.buf))
 		}
 		if size < 8 || size > maxTraced {
-			a.lost, a.buf = true, nil
+			a.stopped, a.buf = true, nil
 			return
 		}
 		if len(a.buf) < size {

@@ -1,4 +1,4 @@
-package iothub
+package dial
 
 import (
 	"bufio"

@@ -8,9 +8,12 @@ import (
 	"strings"
 
 	"github.com/Azure/go-amqp"
+
+	"iothub-c2d/internal/iothub/dial"
+	"iothub-c2d/internal/iothub/tap"
 )
 
-// Refusals that callers act upon. A [*HubError] is one of them, in the sense of
+// The hub's refusals that callers act upon. A [*HubError] is one of them, in the sense of
 // errors.Is, by its condition. Source of the conditions: the error tables of
 // the Node, C# and Java SDKs.
 var (
@@ -24,6 +27,14 @@ var (
 	ErrQuotaExceeded  = errors.New("quota exceeded")
 )
 
+// Errors of the way to the hub. Those that say more are these in the sense of
+// errors.Is.
+var (
+	ErrProxy   = dial.ErrProxy  // the proxy, not the hub, is the cause
+	ErrNotAMQP = tap.ErrNotAMQP // the server is no AMQP 1.0 server
+)
+
+// conditions gives AMQP's conditions their meaning here.
 var conditions = map[string]error{
 	"amqp:unauthorized-access":             ErrUnauthorized,
 	"amqp:not-found":                       ErrNotFound,

@@ -6,13 +6,15 @@ import (
 	"errors"
 
 	"github.com/Azure/go-amqp"
+
+	"iothub-c2d/internal/iothub/dial"
 )
 
-// remedy is what an error calls for. Each includes those before it.
+// remedy is what helps against an error. Each includes those before it.
 type remedy int
 
 const (
-	again     remedy = iota // the same again on the same link
+	retry     remedy = iota // the same again on the same link
 	relink                  // on a new link
 	reconnect               // on a new connection
 	stop                    // not at all: it would fail again
@@ -22,10 +24,10 @@ const (
 // extent of the damage suggests. Sources: AMQP 1.0 part 2 §2.8.15 to §2.8.18,
 // and the retry tables of Microsoft's C# and Java SDKs.
 var remedies = map[amqp.ErrCond]remedy{
-	amqp.ErrCondInternalError:                  again,     // a fault of the hub's, that passes
-	"com.microsoft:timeout":                    again,     // the hub was too slow
-	"com.microsoft:device-container-throttled": again,     // the hub is busy; back-off helps
-	"com.microsoft:server-busy":                again,     // likewise
+	amqp.ErrCondInternalError:                  retry,     // a fault of the hub's, that passes
+	"com.microsoft:timeout":                    retry,     // the hub was too slow
+	"com.microsoft:device-container-throttled": retry,     // the hub is busy; back-off helps
+	"com.microsoft:server-busy":                retry,     // likewise
 	amqp.ErrCondDetachForced:                   relink,    // the hub moves things around
 	amqp.ErrCondTransferLimitExceeded:          relink,    // the two ends disagree on the credit
 	amqp.ErrCondResourceLocked:                 relink,    // somebody else holds it for a moment
@@ -57,11 +59,11 @@ var remedies = map[amqp.ErrCond]remedy{
 // likelihood for the second.
 const conditionConflict amqp.ErrCond = "com.microsoft:link-creation-conflict"
 
-// requestWrong are the conditions that blame what was asked. If they end a whole
-// session or connection, it was not the request that was wrong: the two ends no
-// longer agree on where they are, which a new start mends. It happens: go-amqp
-// begins a session anew before it has said that it understood the end of the
-// last.
+// requestWrong are the conditions that say that a request is wrong. If they end a
+// whole session or connection, they do not mean the request: the two ends no
+// longer agree on their state, and a new session or connection helps. It
+// happens: go-amqp begins a new session on a channel before it has answered the
+// end of the last one there.
 var requestWrong = map[amqp.ErrCond]bool{
 	amqp.ErrCondNotAllowed:     true,
 	amqp.ErrCondNotImplemented: true,
@@ -69,17 +71,16 @@ var requestWrong = map[amqp.ErrCond]bool{
 	amqp.ErrCondDecodeError:    true,
 }
 
-// finalError is an error that no other attempt can mend, whatever it says.
+// finalError is an error that another attempt would meet again, whatever its
+// condition.
 type finalError struct{ error }
 
 func (f finalError) Unwrap() error { return f.error }
 
-// remedyFor returns what to do about err. What is not known is treated as the
-// worst that a new connection can heal.
+// remedyFor returns what to do about err. An error that is not known is treated
+// as that of a broken connection.
 func remedyFor(err error) remedy {
-	var final finalError
-	var certificate *tls.CertificateVerificationError
-	if errors.As(err, &final) || errors.As(err, &certificate) || errors.Is(err, context.Canceled) {
+	if isFinal(err) {
 		return stop
 	}
 	if remote := remoteError(err); remote != nil {
@@ -88,11 +89,19 @@ func remedyFor(err error) remedy {
 			return stop // another receiver took over, as with stolen
 		}
 		if ok && (!requestWrong[remote.Condition] || !agreementLost(err)) {
-			// A link that was detached is gone, though its condition may pass.
+			// The condition may allow a retry, but not on a link that is detached.
 			return max(r, damage(err))
 		}
 	}
 	return damage(err)
+}
+
+// isFinal reports whether another attempt is of no use, whoever says so.
+func isFinal(err error) bool {
+	var final finalError
+	var certificate *tls.CertificateVerificationError
+	return errors.As(err, &final) || errors.As(err, &certificate) ||
+		errors.Is(err, dial.ErrSettings) || errors.Is(err, context.Canceled)
 }
 
 // linkLost reports whether nothing can be sent on the link any more: it is gone,
@@ -109,7 +118,7 @@ func agreementLost(err error) bool {
 	return errors.As(err, &session) || errors.As(err, &conn)
 }
 
-// damage returns what it takes to mend what err broke, whatever its reason.
+// damage returns the remedy for what err broke, whatever its condition.
 func damage(err error) remedy {
 	var link *amqp.LinkError
 	var session *amqp.SessionError
@@ -121,7 +130,7 @@ func damage(err error) remedy {
 	case errors.As(err, &link), errors.As(err, &session): // one link has one session
 		return relink
 	case errors.As(err, &rejected): // the delivery, or a link that never was
-		return again
+		return retry
 	}
 	return reconnect
 }

@@ -1,0 +1,117 @@
+package iothub
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/Azure/go-amqp"
+
+	"iothub-c2d/internal/iothub/dial"
+	"iothub-c2d/internal/iothub/tap"
+	"iothub-c2d/internal/sas"
+)
+
+// connection is an AMQP connection to a hub that has authenticated us. It shows
+// the hub new tokens until close.
+type connection struct {
+	stream net.Conn
+	amqp   *amqp.Conn
+	cbs    *cbs      // nil if a certificate authenticates us
+	began  time.Time // when the hub authenticated us
+}
+
+// connect dials the hub of the connection string and authenticates.
+func connect(ctx context.Context, cs sas.ConnectionString, o Options) (*connection, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
+	defer cancel()
+	route := o.route(cs)
+	stream, err := route.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &connection{stream: stream}
+	container, err := c.open(ctx, cs, o)
+	if err != nil {
+		return nil, fmt.Errorf("open AMQP connection to %s: %w", route.Address(), refine(err))
+	}
+	o.Logger.Info("connected", "hub", route.Address(), "transport", route, "tls", dial.TLSVersion(stream), "container", container)
+	if err := c.authenticate(ctx, cs, o); err != nil {
+		_ = c.close(context.WithoutCancel(ctx)) // what went wrong before is what matters
+		return nil, c.finalIfNew(err)
+	}
+	c.began = time.Now()
+	return c, nil
+}
+
+// open exchanges the AMQP header and open frames on the stream, and returns the
+// hub's container id.
+func (c *connection) open(ctx context.Context, cs sas.ConnectionString, o Options) (container string, err error) {
+	tapped := tap.New(c.stream, o.Trace)
+	host, _ := cs.Endpoint()
+	c.amqp, err = amqp.NewConn(ctx, tapped, &amqp.ConnOptions{
+		HostName: host,
+		// No SASL layer: the token goes over $cbs, as in the Node and C# SDKs.
+		SASLType: nil,
+	})
+	if err != nil {
+		_ = c.stream.Close() // what went wrong before is what matters
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = context.DeadlineExceeded // the socket may be the first to notice
+		}
+		return "", err
+	}
+	c.began = time.Now()
+	return tapped.Container(), nil
+}
+
+// authenticate shows the hub who we are. A certificate has done so in TLS.
+func (c *connection) authenticate(ctx context.Context, cs sas.ConnectionString, o Options) (err error) {
+	if cs.X509 {
+		o.Logger.Info("authenticated", "by", "certificate")
+		return nil
+	}
+	c.cbs, err = authenticate(ctx, c.amqp, cs, o)
+	return err
+}
+
+// finalIfNew marks err as final if the hub refuses what it has only just
+// authenticated: the next connection, with a token as new as this one's, would
+// be refused as well. Later, the token may have expired.
+func (c *connection) finalIfNew(err error) error {
+	if errors.Is(err, ErrUnauthorized) && time.Since(c.began) < stableAfter {
+		return finalError{err}
+	}
+	return err
+}
+
+// lost returns why the connection has ended; nil if it has not.
+func (c *connection) lost() error {
+	select {
+	case <-c.amqp.Done():
+		return cmp.Or(c.amqp.Err(), error(&amqp.ConnError{}))
+	default:
+		return nil
+	}
+}
+
+// closeTimeout is how long a hub may take to answer the close frame, and to read
+// what goes before it.
+const closeTimeout = 2 * time.Second
+
+// close ends the renewal of tokens and the connection. It takes no longer than
+// ctx lives.
+func (c *connection) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = c.stream.Close() })
+	defer stop()
+	if c.cbs != nil {
+		c.cbs.stop()
+	}
+	return c.amqp.Close()
+}

@@ -1,0 +1,118 @@
+package iothub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/Azure/go-amqp"
+)
+
+// ErrIndeterminate marks the error of a send after which the hub may have the
+// message nevertheless: the connection broke before an answer came.
+var ErrIndeterminate = errors.New("the hub may have the message nevertheless")
+
+// sendTimeout is how long the hub may take to answer one attempt to send. Then
+// the connection counts as broken. Source: the operation timeout of the C#
+// service SDK.
+const sendTimeout = time.Minute
+
+// attempt sends a message once, and waits for the hub's answer.
+func (s *Service) attempt(ctx context.Context, sender *amqp.Sender, message *amqp.Message) error {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	receipt, err := s.transfer(ctx, sender, message)
+	if err != nil {
+		return err
+	}
+	state, err := receipt.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	switch state := state.(type) {
+	case *amqp.StateAccepted:
+		return nil
+	case *amqp.StateRejected:
+		return rejection(state.Error)
+	}
+	// Released and modified mean that the hub does not have the message, and
+	// nothing against it.
+	return &amqp.Error{Condition: amqp.ErrCondInternalError, Description: fmt.Sprintf("the outcome is %T", state)}
+}
+
+// rejection is the error of a message that the hub rejects. It is final unless
+// the reason is known to pass. The Node SDK does not send such a message again
+// either.
+func rejection(reason *amqp.Error) error {
+	if reason == nil {
+		reason = &amqp.Error{Condition: amqp.ErrCondNotAllowed, Description: "rejected without a reason"}
+	}
+	if _, known := remedies[reason.Condition]; !known {
+		return finalError{reason}
+	}
+	return reason
+}
+
+// transfer puts the message on the link. In go-amqp, a message that waits for
+// credit holds a lock, and the messages behind it wait for that lock even if
+// their contexts end. So they wait for s.sending, which heeds contexts.
+//
+// When ctx ends in the middle of a message, the rest is never sent, and another
+// message must not follow on the same link: it would count as the rest.
+func (s *Service) transfer(ctx context.Context, sender *amqp.Sender, message *amqp.Message) (amqp.SendReceipt, error) {
+	if err := s.sending.lock(ctx); err != nil {
+		return amqp.SendReceipt{}, noCredit(err)
+	}
+	defer s.sending.unlock()
+	if sender == s.partial {
+		return amqp.SendReceipt{}, unsentError{fmt.Errorf("half of another message is on the link: %w", &amqp.LinkError{})}
+	}
+	receipt, err := sender.SendWithReceipt(ctx, message, nil)
+	if err == nil || ctx.Err() == nil {
+		return receipt, err
+	}
+	var local *amqp.Error
+	waiting := errors.As(err, &local) && local.Condition == amqp.ErrCondTransferLimitExceeded && !linkLost(err)
+	if !waiting || !fitsFrame(message) {
+		s.partial = sender
+	}
+	if waiting {
+		return receipt, noCredit(ctx.Err()) // go-amqp's way to say it; the hub said nothing
+	}
+	return receipt, err
+}
+
+// smallestFrame is the least frame size that a peer may ask for, in bytes, less
+// what go-amqp adds to a message. Source: AMQP 1.0 part 2 §2.8.19, MIN-MAX-FRAME-SIZE.
+const smallestFrame = 512 - 66
+
+// fitsFrame reports whether a message goes out in one piece, whatever frames
+// the hub takes.
+func fitsFrame(m *amqp.Message) bool {
+	encoded, err := m.MarshalBinary()
+	return err == nil && len(encoded) <= smallestFrame
+}
+
+// unsentError says why the hub cannot have the message.
+type unsentError struct{ error }
+
+func (e unsentError) Unwrap() error { return e.error }
+
+func noCredit(err error) error { return unsentError{fmt.Errorf("the hub grants no credit: %w", err)} }
+
+// neverTaken reports whether err means that the hub does not have the message.
+func neverTaken(err error) bool {
+	var unsent unsentError
+	return errors.As(err, &unsent) || remoteRejection(err) != nil
+}
+
+// remoteRejection returns the hub's reason for refusing a delivery, nil if err
+// is about anything else.
+func remoteRejection(err error) *amqp.Error {
+	var rejected *amqp.Error
+	if errors.As(err, &rejected) && !linkLost(err) {
+		return rejected
+	}
+	return nil
+}
