@@ -12,23 +12,21 @@ import (
 	"github.com/joho/godotenv"
 )
 
-// Load reads the .env file. It must run before Get.
-func (s *Settings) Load() error {
-	if s.Local != "" && s.ConnectionString != "" {
-		return Usagef("--local and --connection-string exclude each other")
-	}
-	path := cmp.Or(s.EnvFile, ".env")
+// readEnvFile reads the settings of a file. The default .env may be missing.
+func readEnvFile(name string) (map[string]string, error) {
+	path := cmp.Or(name, ".env")
 	text, err := os.ReadFile(path) //nolint:gosec // the user names it
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && s.EnvFile == "":
-		return nil
+	case errors.Is(err, fs.ErrNotExist) && name == "":
+		return nil, nil
 	case err != nil:
-		return Usage(fmt.Errorf("read %s: %w", path, pathReason(err)), "")
+		return nil, Usage(fmt.Errorf("read %s: %w", path, pathReason(err)), "")
 	}
-	if s.env, err = parseEnv(text); err != nil {
-		return Usage(fmt.Errorf("read %s: %w", path, err), "each line is NAME=value, as `simulated-device hub` prints them")
+	env, err := parseEnv(text)
+	if err != nil {
+		return nil, Usage(fmt.Errorf("read %s: %w", path, err), "each line is NAME=value, as `simulated-device hub` prints them")
 	}
-	return nil
+	return env, nil
 }
 
 var variableNames = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
@@ -36,7 +34,7 @@ var variableNames = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 // parseEnv reads the lines of a .env file. Its errors do not quote them: they
 // may hold a key.
 func parseEnv(text []byte) (map[string]string, error) {
-	env, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\uFEFF"))) // a byte order mark, which Windows likes
+	env, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\uFEFF"))) // the byte order mark of Windows programs
 	for name := range env {
 		if !variableNames.MatchString(name) {
 			err = errors.New("a line has no name") // the parser takes "A B=C" for one
@@ -48,7 +46,7 @@ func parseEnv(text []byte) (map[string]string, error) {
 	return env, nil
 }
 
-// pathReason takes the path off err, which the caller names itself.
+// pathReason returns err without the path, for callers that name the path.
 func pathReason(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
