@@ -71,7 +71,6 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	cmd.SetErr(c.Err)
 	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd.Flags()) }
-	cmd.AddCommand(manual(c))
 	completeChoices(cmd)
 	cmd.SilenceErrors = true
 	cmd.SilenceUsage = true
