@@ -38,7 +38,7 @@ func parseHub(text string) (sas.ConnectionString, error) {
 	case errors.Is(err, sas.ErrDeviceString):
 		return hub, console.Usage(err, "this is what simulated-device needs; a service string has SharedAccessKeyName=")
 	case err != nil:
-		return hub, console.Usage(err, "it looks like HostName=...;SharedAccessKeyName=...;SharedAccessKey=...")
+		return hub, console.Usage(err, cmp.Or(sas.LikelyMistake(text), "it looks like HostName=...;SharedAccessKeyName=...;SharedAccessKey=..."))
 	}
 	return hub, nil
 }

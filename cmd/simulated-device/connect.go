@@ -29,7 +29,7 @@ func (f *deviceFlags) target(ctx context.Context, c *console.Console, s *console
 	case errors.Is(err, sas.ErrServiceString):
 		return cs, nil, console.Usage(err, "this is what send-c2d needs; a device's own string has DeviceId=")
 	case err != nil:
-		return cs, nil, console.Usage(err, "it looks like HostName=...;DeviceId=...;SharedAccessKey=...")
+		return cs, nil, console.Usage(err, cmp.Or(sas.LikelyMistake(text), "it looks like HostName=...;DeviceId=...;SharedAccessKey=..."))
 	case f.deviceID != "" && f.deviceID != cs.DeviceID:
 		return cs, nil, console.Usage(fmt.Errorf("--device-id is %s, the connection string is for device %s", f.deviceID, cs.DeviceID),
 			"to be another device of a local hub, use --local=HOST:PORT --device-id "+f.deviceID)
