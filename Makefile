@@ -30,8 +30,8 @@ soak: ## a million messages, 50,000 faults, 1,000 kills of the hub (minutes)
 bench: ## measure against bare go-amqp on the same hub
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
-man: build ## write the man pages to bin/man
-	bin/simulated-device __man bin/man && bin/send-c2d __man bin/man
+man: ## write the man pages to bin/man
+	go test -run '^TestManPages$$' ./cmd/simulated-device ./cmd/send-c2d -args -man $(CURDIR)/bin/man
 
 clean: ## remove what was built
 	rm -rf bin

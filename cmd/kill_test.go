@@ -31,7 +31,7 @@ func TestKilledHub(t *testing.T) {
 	book := &book{acked: map[string]bool{}, completed: map[string]bool{}, reported: map[string]bool{}, abandons: map[string]uint32{}}
 	for round := range *kills {
 		hub := startKeptHub(t, data)
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 		life := time.Duration(random.Int64N(int64(80 * time.Millisecond)))
 		kill := func() { time.AfterFunc(life, func() { _ = hub.cmd.Process.Kill() }) }
 		if round%2 == 0 { // else it lives for a message at least, also on a busy machine
@@ -170,7 +170,7 @@ func (b *book) readOne(ctx context.Context, feedback *iothub.FeedbackReceiver) e
 // settleAll empties the hub and compares the books.
 func (b *book) settleAll(t *testing.T, address string) {
 	const sync = 20 * time.Millisecond // the hub writes each change to the disk
-	ctx, cancel := context.WithTimeout(t.Context(), patience+time.Duration(len(b.acked))*sync)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout+time.Duration(len(b.acked))*sync)
 	defer cancel()
 	device, err := iothub.DialDevice(ctx, defaults.DeviceString(address, keptDevice.ID, keptDevice.Key), nil)
 	if err != nil {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package cmd_test
 
 import (
@@ -117,7 +119,7 @@ func cmdEnds(ts *testscript.TestScript, neg bool, args []string) {
 	p := find(ts, args[0])
 	select {
 	case <-p.done:
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		ts.Fatalf("%s has not ended", args[0])
 	}
 	out, _ := p.out.read()

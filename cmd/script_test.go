@@ -1,5 +1,7 @@
-// Package cmd_test runs both binaries as their users do: testdata/script holds
-// a script for each behaviour.
+//go:build linux
+
+// The scripts in testdata/script run both binaries as their users do, one for each
+// behaviour. They need Linux: its signals, its shell, and all of 127.0.0.0/8.
 //
 // Beside testscript's own commands the scripts have
 //
@@ -24,11 +26,11 @@
 // is one where a server accepts connections and says nothing. $KEY is the
 // local hub's key, $WRONGKEY another, $SAS a device string with a token in place
 // of the key, after the hub command.
+
 package cmd_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -44,32 +46,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
-
-// binaries is where TestMain has built the commands.
-var binaries string
-
-func TestMain(m *testing.M) {
-	// Scripts wait more than they work. This is the default, not the limit.
-	if err := flag.Set("test.parallel", "8"); err != nil {
-		panic(err)
-	}
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	var err error
-	if binaries, err = os.MkdirTemp("", "iothub-c2d"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(binaries)
-	build := exec.Command("go", append(buildArgs, "-o", binaries, "./...")...)
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the commands: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
-}
 
 func TestScript(t *testing.T) {
 	t.Parallel()
@@ -134,9 +110,6 @@ func listenInSilence(env *testscript.Env) error {
 	return nil
 }
 
-// patience is how long a script waits for anything.
-const patience = 30 * time.Second
-
 // processes are the background commands of one script, by name.
 type processes map[string]*process
 
@@ -179,7 +152,7 @@ func (o *output) read() (string, <-chan struct{}) {
 
 // await waits until one of the texts appears in either output of p.
 func (p *process) await(texts ...string) error {
-	timeout := time.After(patience)
+	timeout := time.After(testTimeout)
 	for ended := false; ; {
 		out, moreOut := p.out.read()
 		errs, moreErr := p.err.read()

@@ -11,51 +11,83 @@ import (
 	"iothub-c2d/internal/sas"
 )
 
-// target returns the connection string of the hub that the settings ask for:
-// theirs, or the local hub's.
-func target(s *console.Settings) (sas.ConnectionString, error) {
-	if address, asked := s.LocalAddress(); asked || impliesLocal(s) {
-		cs := defaults.ServiceString(address)
-		return cs, s.CheckLocal(cs)
+// target is the hub of a run, and how to connect to it.
+type target struct {
+	settings *console.Settings
+	hub      sas.ConnectionString
+	implied  bool // nothing names a hub, so it is the local one
+}
+
+// newTarget returns the hub that the flags, the environment or a file name.
+func newTarget(flags *console.HubFlags) (target, error) {
+	settings, err := flags.Settings()
+	if err != nil {
+		return target{}, err
 	}
-	cs, err := sas.ParseService(connectionString(s))
+	if text := settings.ConnectionString(console.EnvService, console.EnvServiceAlt); text != "" {
+		hub, err := parseHub(text)
+		return target{settings: settings, hub: hub}, err
+	}
+	address, asked, err := settings.LocalAddress()
+	return target{settings: settings, hub: defaults.ServiceString(address), implied: !asked}, err
+}
+
+func parseHub(text string) (sas.ConnectionString, error) {
+	hub, err := sas.ParseService(text)
 	switch {
 	case errors.Is(err, sas.ErrDeviceString):
-		return cs, console.Usage(err, "this is what simulated-device needs; a service string has SharedAccessKeyName=")
+		return hub, console.Usage(err, "this is what simulated-device needs; a service string has SharedAccessKeyName=")
 	case err != nil:
-		return cs, console.Usage(err, "it looks like HostName=...;SharedAccessKeyName=...;SharedAccessKey=...")
+		return hub, console.Usage(err, cmp.Or(sas.LikelyMistake(text), "it looks like HostName=...;SharedAccessKeyName=...;SharedAccessKey=..."))
 	}
-	return cs, nil
+	return hub, nil
 }
 
-// impliesLocal reports whether the settings say nothing about a hub, which means
-// the local one.
-func impliesLocal(s *console.Settings) bool {
-	return s.Local == "" && connectionString(s) == ""
+var errNoDevice = console.Usage(errors.New("no device is named"), "name it with --device-id, or set "+console.EnvDeviceID)
+
+// devices returns ids, or else the default device. Only on a local hub a device is
+// known without settings.
+func (t target) devices(ids []string) ([]string, error) {
+	if len(ids) == 0 {
+		id := t.settings.Get(console.EnvDeviceID)
+		if t.hub.UseDevelopmentEmulator {
+			id = cmp.Or(id, defaults.DeviceID)
+		}
+		if id == "" {
+			return nil, errNoDevice
+		}
+		ids = []string{id}
+	}
+	return ids, checkDevices(ids)
 }
 
-func connectionString(s *console.Settings) string {
-	return cmp.Or(s.ConnectionString, s.Get(console.EnvService, console.EnvServiceAlt))
+func checkDevices(ids []string) error {
+	for _, id := range ids {
+		if err := console.CheckDeviceID(id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// connect opens the back end's connection to a hub.
-func connect(ctx context.Context, c *console.Console, s *console.Settings, hub sas.ConnectionString) (*iothub.Service, error) {
-	options, err := way(c, s, hub)
+// connect opens the back end's connection to the hub.
+func (t target) connect(ctx context.Context, c *console.Console) (*iothub.Service, error) {
+	options, err := t.options(c)
 	if err != nil {
 		return nil, err
 	}
-	return iothub.DialService(ctx, hub, options)
+	return iothub.DialService(ctx, t.hub, options)
 }
 
-// way returns the way to a hub that the settings ask for.
-func way(c *console.Console, s *console.Settings, hub sas.ConnectionString) (*iothub.Options, error) {
-	if impliesLocal(s) {
-		c.Note("No %s is set: using the local hub at %s.", console.EnvService, hub.HostName)
+// options returns how to connect. It says so if the hub is implied.
+func (t target) options(c *console.Console) (*iothub.Options, error) {
+	if t.implied {
+		c.Note("No %s is set: using the local hub at %s.", console.EnvService, t.hub.HostName)
 	}
-	options, err := c.ClientOptions(s, hub)
+	options, err := c.ClientOptions(t.settings, t.hub)
 	if err != nil {
 		return nil, err
 	}
-	options.Logger.Info("connecting", "hub", hub.HostName, "policy", hub.KeyName)
+	options.Logger.Info("connecting", "hub", t.hub.HostName, "policy", t.hub.KeyName)
 	return options, nil
 }

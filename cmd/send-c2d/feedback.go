@@ -11,21 +11,17 @@ import (
 	"iothub-c2d/internal/localhub/defaults"
 )
 
-// monitor is the feedback subcommand: it prints feedback as it comes.
-type monitor struct {
-	console  *console.Console
-	settings *console.Settings
-	devices  []string
-	ids      []string
-	count    int
-	peek     bool
-	report   report
-	shown    int
-	seen     map[iothub.Feedback]bool // shown, and maybe to come again
+// monitorFlags are the flags of the feedback subcommand.
+type monitorFlags struct {
+	hub     console.HubFlags
+	devices []string
+	ids     []string
+	count   int
+	peek    bool
 }
 
-func newFeedbackCommand(c *console.Console, s *console.Settings) *cobra.Command {
-	m := &monitor{console: c, settings: s}
+func newFeedbackCommand(c *console.Console) *cobra.Command {
+	var flags monitorFlags
 	cmd := &cobra.Command{
 		Use:   "feedback",
 		Short: "Print delivery feedback as it comes",
@@ -38,70 +34,76 @@ there as a whole.`,
 		Example: `  send-c2d feedback --peek
   send-c2d feedback --device-id myFirstDevice --count 1`,
 		Args: console.Args(0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return m.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return monitorFeedback(cmd.Context(), c, &flags) },
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
-	f.StringArrayVarP(&m.devices, "device-id", "d", nil, "only records of the device `ID` (repeat)")
-	f.StringArrayVar(&m.ids, "message-id", nil, "only the record of the message `ID` (repeat)")
-	f.SetNormalizeFunc(shortNames)
-	f.IntVarP(&m.count, "count", "C", 0, "stop after `N` records (or more: a batch is printed to its end)")
-	f.BoolVar(&m.peek, "peek", false, "leave all records for others")
-	s.AddFlags(c, cmd, defaults.Address)
+	f.StringArrayVarP(&flags.devices, "device-id", "d", nil, "only records of the device `ID` (repeat)")
+	f.StringArrayVar(&flags.ids, "message-id", nil, "only the record of the message `ID` (repeat)")
+	f.SetNormalizeFunc(azNames)
+	f.IntVarP(&flags.count, "count", "C", 0, "stop after `N` records (or more: a batch is printed to its end)")
+	f.BoolVar(&flags.peek, "peek", false, "leave all records for others")
+	flags.hub.Add(c, cmd, defaults.Address)
 	return cmd
 }
 
-func (m *monitor) run(ctx context.Context) error {
-	ctx, cancel := m.settings.WithTimeout(ctx)
+// monitorFeedback prints feedback until there has been enough.
+func monitorFeedback(ctx context.Context, c *console.Console, f *monitorFlags) error {
+	ctx, cancel := c.WithTimeout(ctx)
 	defer cancel()
-	if m.count < 0 {
+	if f.count < 0 {
 		return console.Usagef("--count takes a positive number")
 	}
-	if err := checkDevices(m.devices); err != nil {
+	if err := checkDevices(f.devices); err != nil {
 		return err
 	}
-	if err := m.settings.Load(); err != nil {
-		return err
-	}
-	hub, err := target(m.settings)
+	target, err := newTarget(&f.hub)
 	if err != nil {
 		return err
 	}
-	m.report.prepare(m.console, m.settings)
-	m.seen = make(map[iothub.Feedback]bool)
-	service, err := connect(ctx, m.console, m.settings, hub)
+	service, err := target.connect(ctx, c)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
-	reader, err := newReader(ctx, service, m.take)
+	m := &monitor{flags: f, report: newReport(c), seen: make(map[iothub.Feedback]bool)}
+	reader, err := newReader(ctx, service, m.take, m.enough)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
-	defer reader.leave()
-	reader.enough = func() bool { return m.count > 0 && m.shown >= m.count }
+	defer reader.close()
 	m.announce()
 	err = reader.read(ctx)
-	m.console.Note("Feedback records: %d.", m.shown)
+	c.Note("Feedback records: %d.", m.shown)
 	return console.Cause(ctx, err)
 }
 
-func (m *monitor) announce() {
-	if m.peek {
-		m.console.Note("Waiting for feedback; Ctrl-C stops. The records stay, for other programs.")
-		return
-	}
-	m.console.Note("Waiting for feedback; Ctrl-C stops. Note: records that are printed here are gone for other programs; --peek leaves them.")
+// monitor prints the records that the flags ask for.
+type monitor struct {
+	flags  *monitorFlags
+	report *report
+	shown  int
+	seen   map[iothub.Feedback]bool // printed, but not taken off the hub: it may come again
 }
 
-// take prints the records that are asked for, and completes the batch if that
-// was all of it.
+func (m *monitor) enough() bool { return m.flags.count > 0 && m.shown >= m.flags.count }
+
+func (m *monitor) announce() {
+	if m.flags.peek {
+		m.report.console.Note("Waiting for feedback; Ctrl-C stops. The records stay, for other programs.")
+		return
+	}
+	m.report.console.Note("Waiting for feedback; Ctrl-C stops. Note: records that are printed here are gone for other programs; --peek leaves them.")
+}
+
+// take prints the records that are asked for, and completes the batch if those
+// are all of its records. It returns how many it leaves.
 func (m *monitor) take(ctx context.Context, batch *iothub.FeedbackBatch) (left int, err error) {
 	for _, f := range batch.Records {
-		if m.peek || !m.wants(f) {
+		if m.flags.peek || !m.wants(f) {
 			left++
 		}
-		if !m.wants(f) || m.seen[f] { // given back, it comes again
+		if !m.wants(f) || m.seen[f] { // it was given back, and comes again
 			continue
 		}
 		m.seen[f] = true
@@ -113,7 +115,7 @@ func (m *monitor) take(ctx context.Context, batch *iothub.FeedbackBatch) (left i
 	if left > 0 {
 		return left, nil
 	}
-	gone, err := complete(ctx, batch)
+	gone, err := completeBatch(ctx, batch)
 	if gone {
 		m.forget(batch)
 	}
@@ -127,7 +129,7 @@ func (m *monitor) forget(batch *iothub.FeedbackBatch) {
 }
 
 func (m *monitor) wants(f iothub.Feedback) bool {
-	return wanted(m.devices, f.DeviceID) && wanted(m.ids, f.MessageID)
+	return wanted(m.flags.devices, f.DeviceID) && wanted(m.flags.ids, f.MessageID)
 }
 
 // wanted reports whether a filter lets v through.

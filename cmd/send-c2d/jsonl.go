@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -17,22 +18,18 @@ import (
 	"iothub-c2d/internal/iothub"
 )
 
-// jsonMessage is a whole message as --jsonl reads it. The names are those that
-// simulated-device --output json prints, so that its output can be sent again.
+// jsonMessage is a whole message as --jsonl reads it: what simulated-device
+// --output json and send-c2d --dry-run print, so that their output can be sent
+// again. Payload and Properties take the place of the fields of the same name in
+// MessageFields: a payload may be any JSON value here.
 type jsonMessage struct {
-	DeviceID        string          `json:"deviceId"`
-	MessageID       string          `json:"messageId"`
-	CorrelationID   string          `json:"correlationId"`
-	UserID          string          `json:"userId"`
-	ContentType     string          `json:"contentType"`
-	ContentEncoding string          `json:"contentEncoding"`
-	Payload         json.RawMessage `json:"payload"`
-	PayloadEncoding string          `json:"payloadEncoding"`
-	Properties      jsonProperties  `json:"properties"`
-	Ack             iothub.Ack      `json:"ack"`
-	ExpiryTimeUTC   string          `json:"expiryTimeUtc"`
+	console.MessageFields
+	Payload       json.RawMessage `json:"payload"`
+	Properties    jsonProperties  `json:"properties"`
+	Ack           iothub.Ack      `json:"ack"`
+	ExpiryTimeUTC string          `json:"expiryTimeUtc"`
 
-	// The rest is about a message that was received or planned.
+	// The rest tells about receiving or planning a message. It is ignored.
 	Event           any `json:"event"`
 	N               any `json:"n"`
 	DeliveryCount   any `json:"deliveryCount"`
@@ -63,7 +60,7 @@ func (p *jsonProperties) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// events are what the tools print beside messages.
+// events are the names of what the tools print besides messages.
 var events = []string{"sent", "feedback", "summary", "purged", "lockLost"}
 
 // isNoMessage reports whether a line is blank, or one of the tools' events that
@@ -99,54 +96,81 @@ func decodeLine(line []byte) (j jsonMessage, err error) {
 	return j, nil
 }
 
-// jsonError says what is wrong without Go's words for it.
+// jsonError says what is wrong without words about Go.
 func jsonError(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return fmt.Errorf("%s must be a string", wrong.Field) // as all are that have a type
+		name := wrong.Field[strings.LastIndex(wrong.Field, ".")+1:] // without MessageFields
+		return fmt.Errorf("%s must be a string", name)              // all fields of a single type are strings
 	}
 	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 }
 
-// parseJSONLine reads a message and, if it names one, its device.
+// jsonLines yields the lines of a file that are messages.
+func jsonLines(name string, file io.Reader) iter.Seq2[body, error] {
+	return func(yield func(body, error) bool) {
+		for b, err := range lines(name, file) {
+			if b.line == 1 {
+				b.text = bytes.TrimPrefix(b.text, []byte("\uFEFF")) // the byte order mark of Windows programs
+			}
+			if err == nil && isNoMessage(b.text) {
+				continue
+			}
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+}
+
+// parseJSONLine reads a message and, if it names one, its device. All errors are
+// the user's.
 func parseJSONLine(out *outgoing, line []byte) error {
 	j, err := decodeLine(line)
-	if err != nil {
-		return err
+	if err == nil {
+		err = j.fill(out)
 	}
+	if err != nil {
+		return console.Usage(err, "")
+	}
+	if out.device == "" {
+		return errNoDevice
+	}
+	return nil
+}
+
+// fill sets what the line says in out.
+func (j *jsonMessage) fill(out *outgoing) (err error) {
 	if j.DeviceID != "" {
 		if err := console.CheckDeviceID(j.DeviceID); err != nil {
 			return fmt.Errorf("deviceId: %w", err)
 		}
 		out.device, out.addressed = j.DeviceID, true
 	}
-	m := &out.message
-	switch m.Ack = j.Ack; m.Ack {
+	switch j.Ack {
 	case "", iothub.AckFull, iothub.AckPositive, iothub.AckNegative, iothub.AckNone:
 	default:
-		return fmt.Errorf("ack %q is not one of full, positive, negative, none", m.Ack)
+		return fmt.Errorf("ack %q is not one of full, positive, negative, none", j.Ack)
 	}
-	m.ID, m.CorrelationID, m.UserID = j.MessageID, j.CorrelationID, j.UserID
-	m.ContentType, m.ContentEncoding = j.ContentType, j.ContentEncoding
-	m.Properties = j.Properties
-	body, err := j.body()
-	if err != nil {
+	m := iothub.Message{
+		ID: j.MessageID, CorrelationID: j.CorrelationID, UserID: j.UserID,
+		ContentType: j.ContentType, ContentEncoding: j.ContentEncoding,
+		Properties: j.Properties, Ack: j.Ack,
+	}
+	if m.Body, err = j.body(); err != nil {
 		return err
 	}
-	m.Body = body
-	if j.ExpiryTimeUTC == "" {
-		return nil
+	if j.ExpiryTimeUTC != "" {
+		if m.Expiry, err = time.Parse(time.RFC3339, j.ExpiryTimeUTC); err != nil {
+			return fmt.Errorf("expiryTimeUtc: %w", err)
+		}
 	}
-	t, err := time.Parse(time.RFC3339, j.ExpiryTimeUTC)
-	if err != nil {
-		return fmt.Errorf("expiryTimeUtc: %w", err)
-	}
-	m.Expiry = t
+	out.message = m
 	return nil
 }
 
-// body returns the payload: a string's text or bytes, any other JSON value as
-// it stands.
+// body returns the payload: the text or the bytes of a string, or any other JSON
+// value as it is written.
 func (j *jsonMessage) body() ([]byte, error) {
 	if len(j.Payload) == 0 || string(j.Payload) == "null" {
 		return nil, nil

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -16,10 +17,11 @@ func main() {
 }
 
 func newCommand(c *console.Console) *cobra.Command {
-	s := &sender{console: c}
+	var f sendFlags
 	cmd := &cobra.Command{
-		Use:   "send-c2d [MESSAGE]",
-		Short: "Send cloud-to-device messages through Azure IoT Hub",
+		Use:     "send-c2d [MESSAGE]",
+		Version: console.Version(),
+		Short:   "Send cloud-to-device messages through Azure IoT Hub",
 		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback
 that tells what became of each.
 
@@ -38,13 +40,53 @@ simulated-device brings.`,
   send-c2d --count 5 'number {{.N}}'            # several at once`,
 		Args: console.Args(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s.source.arguments = args
-			s.flags = cmd.Flags()
-			return s.run(cmd.Context())
+			f.messages.arguments = args
+			return run(cmd.Context(), c, &f)
 		},
 	}
-	s.addFlags(cmd)
-	s.settings.AddFlags(c, cmd, defaults.Address)
-	cmd.AddCommand(newFeedbackCommand(c, &s.settings), newPurgeCommand(c, &s.settings))
+	f.add(c, cmd)
+	cmd.AddCommand(newFeedbackCommand(c), newPurgeCommand(c))
 	return cmd
+}
+
+// run is the tutorial's SendCloudToDeviceMessage.py: it connects, asks for
+// feedback, sends, waits for the feedback and reports.
+func run(ctx context.Context, c *console.Console, f *sendFlags) error {
+	ctx, cancel := c.WithTimeout(ctx)
+	defer cancel()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	stop := func(err error) { end(console.Cause(ctx, err)) } // the first failure ends all the rest
+
+	plan, err := f.plan(ctx, c)
+	if err != nil {
+		return err
+	}
+	report := newReport(c)
+	if f.dryRun {
+		return report.dryRun(ctx, plan.messages)
+	}
+	service, err := plan.target.connect(ctx, c)
+	if err != nil {
+		return console.Cause(ctx, err)
+	}
+	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
+
+	feedback, err := plan.askForFeedback(ctx, service, report, stop)
+	if err != nil {
+		return console.Cause(ctx, err)
+	}
+	defer feedback.stop()
+	stopProgress := c.ShowProgress(report.progress)
+	s := &sender{service: service, feedback: feedback, report: report, pace: plan.pace}
+	err = s.sendAll(ctx, plan.messages, stop)
+	if err == nil {
+		err = feedback.await(ctx, plan.wait)
+	}
+	stopProgress()
+	report.summary(feedback.outstanding(), service.Resent())
+	if err != nil {
+		return console.Cause(ctx, err)
+	}
+	return report.result()
 }

@@ -11,16 +11,14 @@ import (
 	"iothub-c2d/internal/localhub/defaults"
 )
 
-// purger is the purge subcommand: it empties the queues of devices.
-type purger struct {
-	console  *console.Console
-	settings *console.Settings
-	devices  []string
-	report   report
+// purgeFlags are the flags of the purge subcommand.
+type purgeFlags struct {
+	hub     console.HubFlags
+	devices []string
 }
 
-func newPurgeCommand(c *console.Console, s *console.Settings) *cobra.Command {
-	p := &purger{console: c, settings: s}
+func newPurgeCommand(c *console.Console) *cobra.Command {
+	var flags purgeFlags
 	cmd := &cobra.Command{
 		Use:   "purge",
 		Short: "Remove the messages that wait for a device",
@@ -32,39 +30,37 @@ whatever --protocol says, and --trace does not show it.`,
 		Example: `  send-c2d purge
   send-c2d purge --device-id myFirstDevice`,
 		Args: console.Args(0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return purge(cmd.Context(), c, &flags) },
 	}
 	cmd.Flags().SortFlags = false
-	addDeviceFlag(cmd.Flags(), &p.devices, "to remove the messages of")
-	s.AddFlags(c, cmd, defaults.Address)
+	addDeviceFlag(cmd.Flags(), &flags.devices, "to remove the messages of")
+	flags.hub.Add(c, cmd, defaults.Address)
 	return cmd
 }
 
-func (p *purger) run(ctx context.Context) error {
-	ctx, cancel := p.settings.WithTimeout(ctx)
+// purge empties the queues of devices.
+func purge(ctx context.Context, c *console.Console, f *purgeFlags) error {
+	ctx, cancel := c.WithTimeout(ctx)
 	defer cancel()
-	if err := p.settings.Load(); err != nil {
-		return err
-	}
-	hub, err := target(p.settings)
+	target, err := newTarget(&f.hub)
 	if err != nil {
 		return err
 	}
-	devices, err := chosenDevices(p.settings, hub, p.devices)
+	devices, err := target.devices(f.devices)
 	if err != nil {
 		return err
 	}
-	options, err := way(p.console, p.settings, hub)
+	options, err := target.options(c)
 	if err != nil {
 		return err
 	}
-	p.report.prepare(p.console, p.settings)
+	report := newReport(c)
 	for _, device := range devices {
-		n, err := iothub.Purge(ctx, hub, device, options)
+		n, err := iothub.Purge(ctx, target.hub, device, options)
 		if err != nil {
 			return console.Cause(ctx, fmt.Errorf("purge %s: %w", device, err))
 		}
-		if err := p.report.purged(device, n); err != nil {
+		if err := report.purged(device, n); err != nil {
 			return err
 		}
 	}

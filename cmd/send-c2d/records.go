@@ -7,16 +7,16 @@ import (
 	"iothub-c2d/internal/iothub"
 )
 
-// record is a feedback record, and how many before it in its batch are the same.
+// record is a feedback record, and its number among the equal ones of its batch.
 type record struct {
 	iothub.Feedback
 	nth int
 }
 
-// take reports our records of a batch, and completes the batch if it has no
-// others.
+// take reports our records of a batch, and completes the batch if all are ours.
+// It returns how many are not.
 func (t *tracker) take(ctx context.Context, batch *iothub.FeedbackBatch) (left int, err error) {
-	records := number(batch.Records)
+	records := numberRecords(batch.Records)
 	for _, r := range records {
 		ours, err := t.resolve(r)
 		if err != nil {
@@ -29,14 +29,14 @@ func (t *tracker) take(ctx context.Context, batch *iothub.FeedbackBatch) (left i
 	if left > 0 {
 		return left, nil
 	}
-	gone, err := complete(ctx, batch)
+	gone, err := completeBatch(ctx, batch)
 	if gone {
 		t.drop(records)
 	}
 	return 0, err
 }
 
-func number(batch []iothub.Feedback) []record {
+func numberRecords(batch []iothub.Feedback) []record {
 	records := make([]record, len(batch))
 	count := make(map[iothub.Feedback]int)
 	for i, f := range batch {
@@ -46,22 +46,22 @@ func number(batch []iothub.Feedback) []record {
 	return records
 }
 
-// resolve reports r if it is about a message of ours, and new.
+// resolve reports r if it is new, and about a message of ours.
 func (t *tracker) resolve(r record) (ours bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	k := key{r.DeviceID, r.MessageID}
-	ours, seen := t.verdicts[r]
+	ours, seen := t.known[r]
 	switch {
 	case seen:
 		return ours, nil
 	case t.surveying:
-		t.verdicts[r] = false
+		t.known[r] = false
 		return false, nil
 	case len(t.pending[k]) == 0:
 		return t.answered[k], nil
 	}
-	t.verdicts[r], t.answered[k] = true, true
+	t.known[r], t.answered[k] = true, true
 	a := t.pending[k][0]
 	t.remove(k, 0)
 	latency := time.Since(a.since)
@@ -77,6 +77,6 @@ func (t *tracker) drop(records []record) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, r := range records {
-		delete(t.verdicts, r)
+		delete(t.known, r)
 	}
 }

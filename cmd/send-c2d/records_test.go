@@ -45,7 +45,7 @@ func TestRecordsCountOnce(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			tracker := announce(newReport(len(test.batches)*2, console.OutputText), "m", "m")
+			tracker := announce(limitedReport(len(test.batches)*2, console.OutputText), "m", "m")
 			tracker.surveying = true
 			tracker.takeAll(t, test.stale)
 			tracker.surveying = false
@@ -73,7 +73,7 @@ func (t *tracker) takeAll(tt *testing.T, records []iothub.Feedback) {
 // A message that was sent again in doubt may have two outcomes.
 func TestSecondOutcomeIsOurs(t *testing.T) {
 	t.Parallel()
-	tracker := announce(newReport(1, console.OutputText), "m")
+	tracker := announce(limitedReport(1, console.OutputText), "m")
 	second := feedbackOn("m")
 	second.Time = second.Time.Add(time.Second)
 	for _, f := range []iothub.Feedback{feedbackOn("m"), second} {
@@ -87,7 +87,7 @@ func TestSecondOutcomeIsOurs(t *testing.T) {
 // yet something to tell.
 func TestLostFeedbackLine(t *testing.T) {
 	t.Parallel()
-	r := newReport(0, console.OutputText)
+	r := limitedReport(0, console.OutputText)
 	tracker := announce(r, "m")
 	if _, err := tracker.resolve(record{Feedback: feedbackOn("m")}); !errors.Is(err, errFull) {
 		t.Errorf("got %v", err)
@@ -95,7 +95,7 @@ func TestLostFeedbackLine(t *testing.T) {
 	if err := tracker.wait(t.Context()); err != nil {
 		t.Errorf("wait: %v", err)
 	}
-	if err := r.verdict(); !errors.Is(err, errFull) {
-		t.Errorf("verdict: got %v", err)
+	if err := r.result(); !errors.Is(err, errFull) {
+		t.Errorf("result: got %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,18 +15,17 @@ import (
 // report shows what happens to the messages and keeps the totals. It may be
 // used by several goroutines.
 type report struct {
-	console  *console.Console
-	settings *console.Settings
+	console *console.Console
 
 	mu        sync.Mutex
 	total     int // messages that the hub accepted
 	statuses  map[iothub.Status]int
 	latencies []time.Duration
-	broken    error // the first line of output that could not be written
+	broken    error // the first error of writing output
 }
 
-func (r *report) prepare(c *console.Console, s *console.Settings) {
-	r.console, r.settings, r.statuses = c, s, make(map[iothub.Status]int)
+func newReport(c *console.Console) *report {
+	return &report{console: c, statuses: make(map[iothub.Status]int)}
 }
 
 // sent shows that the hub has accepted a message.
@@ -38,10 +38,26 @@ func (r *report) sent(out outgoing) error {
 		"Sent %s to %s (%d bytes)", m.ID, out.device, len(m.Body))
 }
 
-// dryRun shows a message that would be sent.
-func (r *report) dryRun(out outgoing) error {
+// dryRun shows the messages that would be sent.
+func (r *report) dryRun(ctx context.Context, messages *source) error {
+	for out, err := range messages.all() {
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := r.planned(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planned shows a message that would be sent.
+func (r *report) planned(out outgoing) error {
 	m := &out.message
-	if r.settings.Output == console.OutputJSON {
+	if r.console.Output == console.OutputJSON {
 		return r.console.PrintJSON(dryRunEvent{
 			"dry-run", out.n, console.NewMessageFields(out.device, m), m.Ack, console.Timestamp(m.Expiry),
 		})
@@ -56,7 +72,7 @@ func (r *report) dryRun(out outgoing) error {
 	return r.details(m)
 }
 
-// details shows what else a message says.
+// details shows the properties of a message.
 func (r *report) details(m *iothub.Message) error {
 	system := [][2]string{
 		{"correlation id", m.CorrelationID},
@@ -118,16 +134,12 @@ func (r *report) totals() []string {
 	return parts
 }
 
-// summary prints the totals. t is nil if no feedback was waited for; resent is
-// how many messages the hub may have twice.
-func (r *report) summary(t *tracker, resent int) {
-	unanswered := 0
-	if t != nil {
-		unanswered = t.outstanding()
-	}
+// summary prints the totals. unanswered is how many messages have no feedback,
+// resent how many the hub may have twice.
+func (r *report) summary(unanswered, resent int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.settings.Output == console.OutputJSON {
+	if r.console.Output == console.OutputJSON {
 		_ = r.keep(r.console.PrintJSON(r.summaryEvent(unanswered, resent)))
 	}
 	parts := r.totals()
@@ -145,14 +157,14 @@ func (r *report) summary(t *tracker, resent int) {
 	r.console.Note("%s.", text)
 }
 
-// percentile returns the latency that p per cent of the feedback kept to.
+// percentile returns the latency that p per cent of the feedback did not exceed.
 func (r *report) percentile(p int) time.Duration {
 	sorted := slices.Sorted(slices.Values(r.latencies))
 	return sorted[max((len(sorted)*p+99)/100, 1)-1]
 }
 
-// verdict returns what the output and the feedback make of the run, as an error.
-func (r *report) verdict() error {
+// result returns an error if output was lost, or if some feedback was negative.
+func (r *report) result() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.broken != nil {
@@ -166,7 +178,7 @@ func (r *report) verdict() error {
 	return nil
 }
 
-// record shows a feedback record of whatever sender.
+// record shows a feedback record, whoever sent the message.
 func (r *report) record(f iothub.Feedback) error {
 	return r.show(newFeedbackEvent(f), "%s %s: %s for %s", console.Timestamp(f.Time), f.Status, f.MessageID, f.DeviceID)
 }
@@ -178,14 +190,13 @@ func (r *report) purged(device string, n int) error {
 
 // show prints an event in the form that is asked for.
 func (r *report) show(event any, format string, args ...any) error {
-	if r.settings.Output == console.OutputJSON {
+	if r.console.Output == console.OutputJSON {
 		return r.keep(r.console.PrintJSON(event))
 	}
 	return r.keep(r.console.PrintLine(format, args...))
 }
 
-// keep remembers err if it is the first: the rest of the run may not wait for
-// the one that it is returned to.
+// keep remembers err if it is the first, for result. It also returns err.
 func (r *report) keep(err error) error {
 	if r.broken == nil {
 		r.broken = err

@@ -32,7 +32,7 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
-func TestVerdict(t *testing.T) {
+func TestResult(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		statuses map[iothub.Status]int
@@ -47,7 +47,7 @@ func TestVerdict(t *testing.T) {
 		{map[iothub.Status]int{"Unheard": 1}, false},
 	} {
 		r := report{statuses: test.statuses}
-		if err := r.verdict(); (err == nil) != test.ok {
+		if err := r.result(); (err == nil) != test.ok {
 			t.Errorf("%v: got %v", test.statuses, err)
 		}
 	}
@@ -65,12 +65,10 @@ func (w *limitedWriter) Write(p []byte) (int, error) {
 
 var errFull = errors.New("full")
 
-// newReport returns a report whose output takes so many lines.
-func newReport(lines int, output console.Output) *report {
-	var r report
+// limitedReport returns a report whose output takes so many lines.
+func limitedReport(lines int, output console.Output) *report {
 	w := limitedWriter(lines)
-	r.prepare(&console.Console{Out: &w, Err: io.Discard}, &console.Settings{Output: output})
-	return &r
+	return newReport(&console.Console{Out: &w, Err: io.Discard, Output: output})
 }
 
 func TestWriteErrorsFailTheRun(t *testing.T) {
@@ -84,11 +82,11 @@ func TestWriteErrorsFailTheRun(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r := newReport(test.lines, console.OutputJSON)
+			r := limitedReport(test.lines, console.OutputJSON)
 			_ = r.sent(outgoing{})
 			_ = r.feedback(iothub.Feedback{Status: iothub.Success}, 0)
-			r.summary(nil, 0)
-			if got := r.verdict(); !errors.Is(got, test.want) {
+			r.summary(0, 0)
+			if got := r.result(); !errors.Is(got, test.want) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})

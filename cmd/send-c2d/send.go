@@ -6,170 +6,49 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
-	"iothub-c2d/internal/sas"
 )
 
-// sender is the program's main job: the tutorial's
-// SendCloudToDeviceMessage.py.
+// sender sends messages to a hub and reports each. A nil feedback means that no
+// feedback is waited for.
 type sender struct {
-	console  *console.Console
-	settings console.Settings
-	flags    *pflag.FlagSet
-	source   source
-
-	interval  console.Duration
-	noWait    bool
-	waitLimit console.Duration
-	retryFull console.Duration
-	inFlight  int
-	dryRun    bool
-
-	hub      sas.ConnectionString
-	report   report
 	service  *iothub.Service
+	feedback *tracker
+	report   *report
+	pace     pace
 	full     fullQueues
-	feedback *tracker // nil if nothing is waited for
 }
 
-// defaultWait is the longest that feedback takes if the device is there: another
-// reader that went away may have kept it for the time of a lock, 60 s, and Azure
-// collects it for 15 s.
-const defaultWait = 90 * time.Second
-
-func (s *sender) addFlags(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.SortFlags = false
-	s.source.addFlags(f)
-	f.Var(&s.interval, "interval", "wait this long before each further message")
-	f.BoolVar(&s.noWait, "no-wait", false, "do not wait for feedback")
-	s.waitLimit = console.Duration(defaultWait)
-	f.Var(&s.waitLimit, "feedback-timeout", "wait this long for the last feedback, then exit with code 124 (0: for ever)")
-	f.Var(&s.retryFull, "retry-queue-full", "wait up to this long for room in a full queue")
-	f.IntVar(&s.inFlight, "in-flight", 1, "`N` messages may await the hub's answer at once")
-	f.BoolVar(&s.dryRun, "dry-run", false, "show the messages, send nothing")
+// pace says how fast to send.
+type pace struct {
+	interval       time.Duration // between messages
+	retryQueueFull time.Duration // how long to wait for room in a queue
+	inFlight       int           // messages that may wait for the hub's answer at once
 }
 
-// run sends the messages and waits for their feedback.
-func (s *sender) run(ctx context.Context) error {
-	ctx, cancel := s.settings.WithTimeout(ctx)
-	defer cancel()
-	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
-	stop := func(err error) { end(console.Cause(ctx, err)) } // what fails first ends all the rest
-	if err := s.prepare(ctx); err != nil {
-		return err
-	}
-	if s.dryRun {
-		return s.show(ctx)
-	}
-	service, err := connect(ctx, s.console, &s.settings, s.hub)
-	if err != nil {
-		return console.Cause(ctx, err)
-	}
-	s.service = service
-	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
-	if s.waits() {
-		// Feedback is asked for before anything is sent: none can be missed.
-		if s.feedback, err = track(ctx, service, &s.report, s.source.repeatsIDs(), stop); err != nil {
-			return console.Cause(ctx, err)
-		}
-		defer s.feedback.stop()
-	}
-	stopProgress := s.console.ShowProgress(s.report.progress)
-	err = s.sendAll(ctx, stop)
-	if err == nil && s.feedback != nil {
-		err = s.await(ctx)
-	}
-	stopProgress()
-	s.report.summary(s.feedback, service.Resent())
-	if err != nil {
-		return console.Cause(ctx, err)
-	}
-	return s.report.verdict()
-}
-
-// prepare checks everything that needs no hub.
-func (s *sender) prepare(ctx context.Context) (err error) {
-	if err := s.settings.Load(); err != nil {
-		return err
-	}
-	if err := s.checkFlags(); err != nil {
-		return err
-	}
-	if s.hub, err = target(&s.settings); err != nil {
-		return err
-	}
-	s.source.devices, err = chosenDevices(&s.settings, s.hub, s.source.devices)
-	if errors.Is(err, errNoDevice) && s.source.jsonLines {
-		s.source.devices, err = []string{""}, nil // the lines may name theirs
-	}
-	if err != nil {
-		return err
-	}
-	s.report.prepare(s.console, &s.settings)
-	return s.source.prepare(ctx, s.console)
-}
-
-func (s *sender) checkFlags() error {
-	switch waits := s.flags.Changed("feedback-timeout"); {
-	case s.inFlight < 1:
-		return console.Usagef("--in-flight takes a positive number")
-	case waits && s.noWait:
-		return console.Usagef("--no-wait and --feedback-timeout exclude each other")
-	case waits && s.source.ack == iothub.AckNone:
-		return console.Usage(errors.New("--ack none asks for no feedback, so there is nothing to wait for"),
-			"leave out --feedback-timeout, or use --ack full")
-	case s.flags.Changed("ttl") && s.source.ttl == 0:
-		return console.Usagef("--ttl 0 lets no message live")
-	}
-	return nil
-}
-
-func (s *sender) waits() bool {
-	return !s.noWait && (s.source.ack != iothub.AckNone || s.source.jsonLines)
-}
-
-// show prints what would be sent.
-func (s *sender) show(ctx context.Context) error {
-	for out, err := range s.source.messages() {
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err := s.report.dryRun(out); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sendAll sends until the source is empty or something fails.
-func (s *sender) sendAll(ctx context.Context, stop func(error)) error {
-	var underWay sync.WaitGroup
-	err := s.sendEach(ctx, stop, &underWay)
-	underWay.Wait()
+// sendAll sends until there are no more messages or something fails. It calls
+// stop with the error of a message, to end the others.
+func (s *sender) sendAll(ctx context.Context, messages *source, stop func(error)) error {
+	var inFlight sync.WaitGroup
+	err := s.startAll(ctx, messages, &inFlight, stop)
+	inFlight.Wait()
 	if ctx.Err() != nil {
-		return context.Cause(ctx) // what the hub refused is told before the fault of a later line
+		return context.Cause(ctx) // a refusal of the hub is more important than a mistake in a later line
 	}
 	return err
 }
 
-func (s *sender) sendEach(ctx context.Context, stop func(error), underWay *sync.WaitGroup) error {
-	slots := make(chan struct{}, s.inFlight)
+// startAll starts to send each message in its turn.
+func (s *sender) startAll(ctx context.Context, messages *source, inFlight *sync.WaitGroup, stop func(error)) error {
+	slots := make(chan struct{}, s.pace.inFlight)
 	first := true
-	for out, err := range s.source.messages() {
+	for out, err := range messages.all() {
 		if err != nil {
 			return err
 		}
 		if !first {
-			pause(ctx, time.Duration(s.interval))
+			_ = console.Pause(ctx, s.pace.interval) // the end of ctx is noticed below
 		}
 		first = false
 		select {
@@ -177,9 +56,9 @@ func (s *sender) sendEach(ctx context.Context, stop func(error), underWay *sync.
 		case <-ctx.Done():
 		}
 		if ctx.Err() != nil {
-			return nil // sendAll says why
+			return nil // sendAll returns the cause
 		}
-		underWay.Go(func() {
+		inFlight.Go(func() {
 			defer func() { <-slots }()
 			if err := s.send(ctx, out); err != nil {
 				stop(err)
@@ -206,4 +85,52 @@ func (s *sender) send(ctx context.Context, out outgoing) error {
 		return err
 	}
 	return s.feedback.accepted(awaited)
+}
+
+// deliver hands the message to the hub. While the device's queue is full it
+// tries again for as long as --retry-queue-full says.
+func (s *sender) deliver(ctx context.Context, out outgoing) error {
+	deadline := time.Now().Add(s.pace.retryQueueFull)
+	const firstWait, longestWait = 100 * time.Millisecond, 2 * time.Second
+	for wait := firstWait; ; wait = min(2*wait, longestWait) {
+		err := s.service.Send(ctx, out.device, &out.message)
+		left := time.Until(deadline)
+		if err == nil && wait == firstWait {
+			s.full.remove(out.device)
+		}
+		if !errors.Is(err, iothub.ErrQueueFull) || left <= 0 {
+			return err
+		}
+		if s.full.add(out.device) {
+			s.report.console.Note("The queue of %s is full: waiting up to %s for room.", out.device, s.pace.retryQueueFull)
+		}
+		_ = console.Pause(ctx, min(wait, left)) // the next Send notices the end of ctx
+	}
+}
+
+// fullQueues are the devices whose queues are full. A queue that takes a message
+// only after a wait still counts as full: the next message will have to wait too.
+type fullQueues struct {
+	mu      sync.Mutex
+	devices map[string]bool
+}
+
+// add reports whether the device is new.
+func (f *fullQueues) add(device string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.devices[device] {
+		return false
+	}
+	if f.devices == nil {
+		f.devices = make(map[string]bool)
+	}
+	f.devices[device] = true
+	return true
+}
+
+func (f *fullQueues) remove(device string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.devices, device)
 }

@@ -38,29 +38,30 @@ func TestParseExpiry(t *testing.T) {
 	}
 }
 
-// newSource returns a source with the flags and arguments.
-func newSource(t *testing.T, stdin string, args ...string) *source {
+// sourceOf returns a source with the flags and arguments.
+func sourceOf(t *testing.T, stdin string, args ...string) *source {
 	t.Helper()
-	var s source
+	var m messageFlags
 	f := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	s.addFlags(f)
+	m.add(f)
 	if err := f.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	s.arguments = f.Args()
-	if len(s.devices) == 0 {
-		s.devices = []string{"d"}
+	m.arguments = f.Args()
+	if len(m.devices) == 0 {
+		m.devices = []string{"d"}
 	}
-	if err := s.prepare(t.Context(), &console.Console{In: strings.NewReader(stdin)}); err != nil {
+	s, err := newSource(t.Context(), &console.Console{In: strings.NewReader(stdin)}, m)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return &s
+	return s
 }
 
 // all collects what a source yields.
 func all(t *testing.T, s *source) (list []outgoing) {
 	t.Helper()
-	for out, err := range s.messages() {
+	for out, err := range s.all() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +72,7 @@ func all(t *testing.T, s *source) (list []outgoing) {
 
 func TestTemplates(t *testing.T) {
 	t.Parallel()
-	s := newSource(t, "", "--count", "2", "-d", "a", "-d", "b",
+	s := sourceOf(t, "", "--count", "2", "-d", "a", "-d", "b",
 		"--message-id", "{{.Device}}{{.N}}", "--correlation-id", "c{{.N}}", "--user-id", "u{{.N}}", "-p", "n={{.N}}", "-p", "plain=x",
 		`{{.N}}{{"{{"}}}}`)
 	var got []string
@@ -87,7 +88,7 @@ func TestTemplates(t *testing.T) {
 
 func TestTemplateFacts(t *testing.T) {
 	t.Parallel()
-	first := all(t, newSource(t, "", "--count", "2", "{{.UUID}} {{.Now}}"))
+	first := all(t, sourceOf(t, "", "--count", "2", "{{.UUID}} {{.Now}}"))
 	seen := make(map[string]bool)
 	for _, out := range first {
 		uuid, now, _ := strings.Cut(string(out.message.Body), " ")
@@ -105,10 +106,10 @@ func TestBodiesThatAreNoTemplates(t *testing.T) {
 	t.Parallel()
 	const text = "{{.Nothing"
 	for name, s := range map[string]*source{
-		"lines":  newSource(t, text, "--lines"),
-		"file":   newSource(t, text, "--file", "-"),
-		"base64": newSource(t, "", "--base64", "e3suTm90aGluZw=="),
-		"jsonl":  newSource(t, `{"payload":"`+text+`"}`, "--jsonl"),
+		"lines":  sourceOf(t, text, "--lines"),
+		"file":   sourceOf(t, text, "--file", "-"),
+		"base64": sourceOf(t, "", "--base64", "e3suTm90aGluZw=="),
+		"jsonl":  sourceOf(t, `{"payload":"`+text+`"}`, "--jsonl"),
 	} {
 		if got := all(t, s); len(got) != 1 || string(got[0].message.Body) != text {
 			t.Errorf("%s: got %+v", name, got)
@@ -132,7 +133,7 @@ func TestLines(t *testing.T) {
 		{"YQ==\n", []string{"--base64"}, []string{"a"}},
 	} {
 		var got []string
-		for _, out := range all(t, newSource(t, test.input, append(test.args, "--lines")...)) {
+		for _, out := range all(t, sourceOf(t, test.input, append(test.args, "--lines")...)) {
 			got = append(got, string(out.message.Body))
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {
@@ -143,7 +144,7 @@ func TestLines(t *testing.T) {
 
 // failure returns the error that ends a source.
 func failure(s *source) error {
-	for _, err := range s.messages() {
+	for _, err := range s.all() {
 		if err != nil {
 			return err
 		}
@@ -153,7 +154,7 @@ func failure(s *source) error {
 
 func TestBadLinesAreNamed(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", 5*maxInput)
+	long := strings.Repeat("x", 5*maxBody)
 	for _, test := range []struct{ name, input, flag, want string }{
 		{"too long", "x\n" + long, "--lines", "line 2 has more than 1048576 bytes"},
 		{"too long in JSON", "\n" + `{"payload":"` + long + `"}`, "--jsonl", "line 2 has more than 1048576 bytes"},
@@ -162,7 +163,7 @@ func TestBadLinesAreNamed(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if err := failure(newSource(t, test.input, test.flag)); err == nil || err.Error() != test.want {
+			if err := failure(sourceOf(t, test.input, test.flag)); err == nil || err.Error() != test.want {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
 		})
@@ -171,7 +172,7 @@ func TestBadLinesAreNamed(t *testing.T) {
 
 func TestByteOrderMark(t *testing.T) {
 	t.Parallel()
-	got := all(t, newSource(t, "\uFEFF"+`{"payload":"x"}`, "--jsonl"))
+	got := all(t, sourceOf(t, "\uFEFF"+`{"payload":"x"}`, "--jsonl"))
 	if len(got) != 1 || string(got[0].message.Body) != "x" {
 		t.Errorf("got %+v", got)
 	}
@@ -194,7 +195,7 @@ func TestOnlyText(t *testing.T) {
 		{[]string{"-p", "n\xf6=x"}, `the property "n\xf6" is not UTF-8`},
 		{[]string{"--message-id", "ö", "--user-id", "ö", "-p", "ö=ö"}, ""},
 	} {
-		err := failure(newSource(t, "", append(test.args, "body \xf6")...))
+		err := failure(sourceOf(t, "", append(test.args, "body \xf6")...))
 		if (err == nil) != (test.want == "") || err != nil && err.Error() != "invalid message: "+test.want {
 			t.Errorf("%q: got %v, want %s", test.args, err, test.want)
 		}
@@ -213,7 +214,7 @@ func TestRepeatsIDs(t *testing.T) {
 		{[]string{"--message-id", "m-{{.UUID}}"}, false},
 		{[]string{"--jsonl"}, true},
 	} {
-		if got := newSource(t, "", test.args...).repeatsIDs(); got != test.want {
+		if got := sourceOf(t, "", test.args...).repeatsIDs; got != test.want {
 			t.Errorf("%q: got %v, want %v", test.args, got, test.want)
 		}
 	}
@@ -222,7 +223,7 @@ func TestRepeatsIDs(t *testing.T) {
 func TestTTLCountsFromEachMessage(t *testing.T) {
 	t.Parallel()
 	before := time.Now()
-	for _, out := range all(t, newSource(t, "", "--ttl", "1h", "--count", "2", "x")) {
+	for _, out := range all(t, sourceOf(t, "", "--ttl", "1h", "--count", "2", "x")) {
 		if got := out.message.Expiry; got.Before(before.Add(time.Hour)) || got.After(time.Now().Add(time.Hour)) {
 			t.Errorf("got %v", got)
 		}

@@ -12,7 +12,8 @@ import (
 	"iothub-c2d/internal/console"
 )
 
-// templates are the parts of a message that may differ from one to the next.
+// templates are the parts of a message that may differ between messages. A nil
+// body is not a template.
 type templates struct {
 	body, id, correlation, user *template.Template
 	properties                  []propertyTemplate
@@ -23,46 +24,48 @@ type propertyTemplate struct {
 	value *template.Template
 }
 
-// facts are what a template may use.
-type facts struct {
+// templateFields are what a template may use.
+type templateFields struct {
 	N      int
 	Device string
 	Now    string
 	UUID   string
 }
 
-func (t *templates) parse(s *source) (err error) {
+const templateHint = "the fields are {{.N}} {{.Device}} {{.Now}} {{.UUID}}; write {{\"{{\"}} for two braces"
+
+func newTemplates(f *messageFlags) (*templates, error) {
+	var failed error
 	parse := func(name, text string) *template.Template {
-		if err != nil {
-			return nil
-		}
-		var parsed *template.Template
-		if parsed, err = template.New(name).Parse(text); err != nil {
-			err = console.Usage(err, "the fields are {{.N}} {{.Device}} {{.Now}} {{.UUID}}; write {{\"{{\"}} for two braces")
+		parsed, err := template.New(name).Parse(text)
+		if err != nil && failed == nil {
+			failed = console.Usage(err, templateHint)
 		}
 		return parsed
 	}
-	t.id = parse("--message-id", cmp.Or(s.id, "{{.UUID}}"))
-	t.correlation = parse("--correlation-id", s.correlation)
-	t.user = parse("--user-id", s.user)
-	for _, p := range s.properties {
+	t := &templates{
+		id:          parse("--message-id", cmp.Or(f.id, "{{.UUID}}")),
+		correlation: parse("--correlation-id", f.correlation),
+		user:        parse("--user-id", f.user),
+	}
+	for _, p := range f.properties {
 		name, value, _ := strings.Cut(p, "=")
 		t.properties = append(t.properties, propertyTemplate{name, parse("--property "+name, value)})
 	}
-	if len(s.arguments) > 0 && !s.base64 {
-		t.body = parse("MESSAGE", string(s.body))
+	if len(f.arguments) > 0 && !f.base64 {
+		t.body = parse("MESSAGE", f.arguments[0])
 	}
-	return err
+	return t, failed
 }
 
-// fill sets those parts of the message.
+// fill sets those parts of the message, except what the message has already.
 func (t *templates) fill(out *outgoing) (err error) {
-	f := facts{out.n, out.device, time.Now().UTC().Format(time.RFC3339Nano), newUUID()}
+	f := templateFields{out.n, out.device, time.Now().UTC().Format(time.RFC3339Nano), newUUID()}
 	fill := func(t *template.Template) string {
 		var b strings.Builder
 		if err == nil {
 			if err = t.Execute(&b, f); err != nil {
-				err = console.Usage(err, "the fields are {{.N}} {{.Device}} {{.Now}} {{.UUID}}")
+				err = console.Usage(err, templateHint)
 			}
 		}
 		return b.String()
@@ -91,7 +94,7 @@ func (t *templates) fill(out *outgoing) (err error) {
 	return err
 }
 
-// tutorialBody is the message of Microsoft's tutorial: an average wind speed
+// tutorialBody returns the message of Microsoft's tutorial: an average wind speed
 // of 10, and between 2 and 6 more at random.
 func tutorialBody() []byte {
 	return fmt.Appendf(nil, `{"service client sent a message": %.2f}`, 10+2+4*mathrand.Float64()) //nolint:gosec // a wind speed need not be unpredictable

@@ -83,7 +83,7 @@ func TestParseDevice(t *testing.T) {
 	}
 }
 
-func TestTuning(t *testing.T) {
+func TestLimits(t *testing.T) {
 	t.Parallel()
 	azure := localhub.Options{LockTimeout: time.Minute, DefaultTTL: time.Hour, MaxDeliveryCount: 10, MaxQueue: 50}
 	faithful := azure
@@ -102,14 +102,14 @@ func TestTuning(t *testing.T) {
 			localhub.Options{LockTimeout: 2 * time.Second, DefaultTTL: 3 * time.Second, MaxDeliveryCount: 4, MaxQueue: 5},
 		},
 	} {
-		var tune tuning
+		var limits limitFlags
 		f := pflag.NewFlagSet("test", pflag.ContinueOnError)
-		tune.addFlags(f)
+		limits.add(f)
 		if err := f.Parse(test.args); err != nil {
 			t.Fatal(err)
 		}
 		var got localhub.Options
-		if err := tune.apply(&got); err != nil {
+		if err := limits.apply(&got); err != nil {
 			t.Fatal(err)
 		}
 		if got.LockTimeout != test.want.LockTimeout || got.DefaultTTL != test.want.DefaultTTL ||

@@ -1,58 +1,31 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"syscall"
+	"time"
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/localhub"
 	"iothub-c2d/internal/localhub/defaults"
-	"iothub-c2d/internal/sas"
 )
 
-// local returns the connection string for the local hub at address, and the hub
-// if it is started here: unless one is there already.
-func (r *receiver) local(ctx context.Context, address string, asked bool) (sas.ConnectionString, *ownHub, error) {
-	device := localhub.Device{
-		ID:  cmp.Or(r.deviceID, r.settings.Get(console.EnvDeviceID), defaults.DeviceID),
-		Key: defaults.Key(),
-	}
-	cs := defaults.DeviceString(address, device.ID, device.Key)
-	if err := console.CheckDeviceID(device.ID); err != nil {
-		return cs, nil, err
-	}
-	if err := r.settings.CheckLocal(cs); err != nil {
-		return cs, nil, err
-	}
-	hub, err := r.startHub(ctx, address, device)
-	if err != nil {
-		return cs, nil, err
-	}
-	if hub != nil {
-		cs.HostName = hub.visitors.Addr().String()
-	}
-	if !asked {
-		r.console.Note("No %s is set: using the local hub at %s.", console.EnvDevice, cs.HostName)
-	}
-	return cs, hub, nil
-}
-
-// ownHub is a local hub that this process serves beside its device. It is nil
-// where the hub is another's.
+// ownHub is a local hub that this process serves beside its device. A nil ownHub
+// means that the hub is another process.
 type ownHub struct {
 	console  *console.Console
 	hub      *localhub.Hub
-	visitors *guests
+	listener *countingListener
 	served   chan error
 }
 
-// startHub serves a local hub at address. If the address is taken it leaves it
-// at that: connecting will show what is there.
-func (r *receiver) startHub(ctx context.Context, address string, device localhub.Device) (*ownHub, error) {
+// startHub serves a local hub at address. If something listens there already, it
+// returns nil: connecting will show what it is.
+func startHub(ctx context.Context, c *console.Console, address string, device localhub.Device) (*ownHub, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, nil
@@ -60,34 +33,97 @@ func (r *receiver) startHub(ctx context.Context, address string, device localhub
 	if err != nil {
 		return nil, console.Usage(fmt.Errorf("local hub: %w", err), "--local takes HOST:PORT of this machine, such as "+defaults.Address)
 	}
-	hub, err := localhub.New(&localhub.Options{
-		Devices: []localhub.Device{device},
-		Logger:  r.console.Logger(&r.settings),
-	})
+	hub, err := localhub.New(&localhub.Options{Devices: []localhub.Device{device}, Logger: c.Logger()})
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	h := &ownHub{r.console, hub, newGuests(l), make(chan error, 1)}
-	go func() { h.served <- hub.Serve(h.visitors) }()
+	h := &ownHub{c, hub, newCountingListener(l), make(chan error, 1)}
+	go func() { h.served <- hub.Serve(h.listener) }()
 	return h, nil
 }
 
-// stop ends the hub, but lets senders hear the feedback on the last message.
+// feedbackTimeout is how long a sender may take to read the feedback on the last
+// message.
+const feedbackTimeout = time.Second
+
+// stop ends the hub, after its clients have disconnected or feedbackTimeout.
 func (h *ownHub) stop(ctx context.Context) {
 	if h == nil {
 		return
 	}
-	h.visitors.wait(ctx)
+	ctx, cancel := context.WithTimeout(ctx, feedbackTimeout)
+	defer cancel()
+	h.listener.waitUntilUnused(ctx)
 	h.hub.Close()
 	if err := <-h.served; err != nil {
 		h.console.Say("local hub: %v", err)
 	}
 }
 
-// stay goes on serving the hub after its device has been displaced: the one that
-// took over, and all others, depend on it.
-func (h *ownHub) stay(ctx context.Context) error {
+// serveOn goes on serving the hub after another receiver has displaced its device:
+// that receiver, and all other clients, depend on the hub.
+func (h *ownHub) serveOn(ctx context.Context) error {
 	h.console.Say("Another receiver has taken the device over. The local hub stays until Ctrl-C.")
 	<-ctx.Done()
 	return context.Cause(ctx)
+}
+
+// countingListener is a listener that counts the open connections.
+type countingListener struct {
+	net.Listener
+	mu     sync.Mutex
+	open   int
+	closed chan struct{} // closed and replaced when a connection closes
+}
+
+func newCountingListener(l net.Listener) *countingListener {
+	return &countingListener{Listener: l, closed: make(chan struct{})}
+}
+
+// Accept waits for the next connection.
+func (l *countingListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open++
+	return &countedConn{Conn: conn, closed: sync.OnceFunc(l.connClosed)}, nil
+}
+
+func (l *countingListener) connClosed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.open--
+	close(l.closed)
+	l.closed = make(chan struct{})
+}
+
+// waitUntilUnused returns when no connection is open, or when ctx ends.
+func (l *countingListener) waitUntilUnused(ctx context.Context) {
+	for {
+		l.mu.Lock()
+		open, closed := l.open, l.closed
+		l.mu.Unlock()
+		if open == 0 {
+			return
+		}
+		select {
+		case <-closed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+type countedConn struct {
+	net.Conn
+	closed func()
+}
+
+// Close ends the connection.
+func (c *countedConn) Close() error {
+	defer c.closed()
+	return c.Conn.Close()
 }

@@ -4,11 +4,14 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub/defaults"
 )
 
@@ -17,10 +20,11 @@ func main() {
 }
 
 func newCommand(c *console.Console) *cobra.Command {
-	r := &receiver{console: c}
+	var f deviceFlags
 	cmd := &cobra.Command{
-		Use:   "simulated-device",
-		Short: "Receive cloud-to-device messages as an Azure IoT Hub device",
+		Use:     "simulated-device",
+		Version: console.Version(),
+		Short:   "Receive cloud-to-device messages as an Azure IoT Hub device",
 		Long: `simulated-device connects to Azure IoT Hub as a device, prints each
 cloud-to-device message and settles it.
 
@@ -31,10 +35,39 @@ to that, so that everything can be tried without an Azure account.`,
   simulated-device --count 1          # stop after one message
   simulated-device --settle reject    # see what the sender is told`,
 		Args: console.Args(0),
-		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), c, &f) },
 	}
-	r.addFlags(cmd)
-	r.settings.AddFlags(c, cmd, defaults.Address)
-	cmd.AddCommand(newHubCommand(c, &r.settings))
+	f.add(c, cmd)
+	cmd.AddCommand(newHubCommand(c))
 	return cmd
+}
+
+// run is the tutorial's SimulatedDevice.py: it connects, receives and settles
+// until there is a reason to stop, and prints the totals.
+func run(ctx context.Context, c *console.Console, f *deviceFlags) error {
+	ctx, cancel := c.WithTimeout(ctx)
+	defer cancel()
+	settings, r, err := f.read(c)
+	if err != nil {
+		return err
+	}
+	cs, hub, err := f.target(ctx, c, settings)
+	if err != nil {
+		return err
+	}
+	defer hub.stop(ctx)
+	device, err := f.connect(ctx, c, settings, cs, r.settle.prefetch())
+	if err != nil {
+		return console.Cause(ctx, err)
+	}
+	c.Note("Waiting for messages for device %s; Ctrl-C stops.", cs.DeviceID)
+	stopProgress := c.ShowProgress(r.print.progress)
+	err = console.Cause(ctx, r.receive(ctx, device))
+	stopProgress()
+	err = errors.Join(err, r.print.summary())
+	disconnect(c, device)
+	if errors.Is(err, iothub.ErrDisplaced) && hub != nil {
+		return hub.serveOn(ctx)
+	}
+	return err
 }

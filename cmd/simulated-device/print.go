@@ -12,8 +12,6 @@ import (
 	"text/template"
 	"time"
 
-	"github.com/spf13/pflag"
-
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
 )
@@ -21,38 +19,33 @@ import (
 // printer shows messages and keeps the totals.
 type printer struct {
 	console  *console.Console
-	settings *console.Settings
-	format   string
-	template *template.Template
-	dump     string
+	template *template.Template // of --format; nil without
+	dump     string             // directory for bodies; empty: none
 
 	total  int          // messages received
 	shown  atomic.Int64 // total, for the goroutine that shows the progress
-	at     time.Time    // when the last was
+	at     time.Time    // when the last message came
 	counts map[outcome]int
 	lost   int // locks
 	bodies int // files in dump
 }
 
-func (p *printer) addFlags(f *pflag.FlagSet) {
-	f.StringVarP(&p.format, "format", "F", "", "print each message by this Go `TEMPLATE`, such as '{{.MessageID}} {{.Payload}}'")
-	f.StringVar(&p.dump, "dump", "", "write each body to a new file in `DIR`: 000000, 000001, ...")
-}
-
-func (p *printer) prepare(c *console.Console, s *console.Settings) (err error) {
-	p.console, p.settings, p.counts = c, s, make(map[outcome]int)
-	if p.format != "" {
-		if p.template, err = parseFormat(p.format); err != nil {
-			return err
+// newPrinter returns the printer that the flags describe.
+func newPrinter(c *console.Console, f printFlags) (*printer, error) {
+	p := &printer{console: c, dump: f.dump, counts: make(map[outcome]int)}
+	var err error
+	if f.format != "" {
+		if p.template, err = parseFormat(f.format); err != nil {
+			return nil, err
 		}
 	}
-	if p.dump == "" {
-		return nil
+	if f.dump == "" {
+		return p, nil
 	}
-	if err := os.MkdirAll(p.dump, 0o755); err != nil { //nolint:gosec // the user's own data, under the umask
-		return console.Usage(fmt.Errorf("--dump: %w", err), "")
+	if err := os.MkdirAll(f.dump, 0o755); err != nil { //nolint:gosec // the user's own data, under the umask
+		return nil, console.Usage(fmt.Errorf("--dump: %w", err), "")
 	}
-	return nil
+	return p, nil
 }
 
 // parseFormat reads a template, and tries it for fields that do not exist.
@@ -80,18 +73,26 @@ func (p *printer) received(d *iothub.Delivery) error {
 		}
 	}
 	if p.structured() {
-		return nil // it tells the outcome as well: see decided
+		return nil // it is shown with its outcome: see decided
 	}
 	return p.console.Print(p.text(n, d))
 }
 
 // structured reports whether the output is for programs: JSON, or a template.
 func (p *printer) structured() bool {
-	return p.settings.Output == console.OutputJSON || p.template != nil
+	return p.console.Output == console.OutputJSON || p.template != nil
 }
 
-// save writes a body to the next file that is not there yet: an earlier run may
-// have left some.
+// commandOutput returns where commands may print to: not into structured output.
+func (p *printer) commandOutput() io.Writer {
+	if p.structured() {
+		return p.console.Err
+	}
+	return p.console.Out
+}
+
+// save writes a body to the next file that does not exist: there may be files of
+// an earlier run.
 func (p *printer) save(body []byte) error {
 	for ; ; p.bodies++ {
 		name := filepath.Join(p.dump, fmt.Sprintf("%06d", p.bodies))
@@ -107,7 +108,7 @@ func (p *printer) save(body []byte) error {
 	}
 }
 
-// text is the tutorial's form.
+// text returns the message in the form of the tutorial.
 func (p *printer) text(n int, d *iothub.Delivery) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -120,14 +121,14 @@ func (p *printer) text(n int, d *iothub.Delivery) string {
 	}
 	properties, _ := console.JSON(d.Properties) // a map of strings: cannot fail
 	line("    Properties: %s", properties)
-	if p.settings.Verbose {
+	if p.console.Verbose {
 		b.WriteString(details(d))
 	}
 	line("    Total calls received: %d", n+1)
 	return b.String()
 }
 
-// details is what -v adds.
+// details returns what -v adds to text.
 func details(d *iothub.Delivery) string {
 	var b strings.Builder
 	for _, fact := range [][2]string{
@@ -160,9 +161,9 @@ func (p *printer) decided(d *iothub.Delivery, o outcome) error {
 			return fmt.Errorf("--format: %w", err)
 		}
 		return p.console.Print(b.String())
-	case p.settings.Output == console.OutputJSON:
+	case p.console.Output == console.OutputJSON:
 		return p.console.PrintJSON(e)
-	case p.settings.Verbose:
+	case p.console.Verbose:
 		return p.console.PrintLine("    Settlement: %s", o)
 	}
 	return nil
@@ -170,8 +171,8 @@ func (p *printer) decided(d *iothub.Delivery, o outcome) error {
 
 func (p *printer) settled(o outcome) { p.counts[o]++ }
 
-// finished returns how many messages have been settled, or left unsettled on
-// purpose.
+// finished returns how many messages have been settled, or left unsettled as the
+// flags say.
 func (p *printer) finished() (n int) {
 	for _, count := range p.counts {
 		n += count
@@ -179,22 +180,22 @@ func (p *printer) finished() (n int) {
 	return n
 }
 
-// lockLost tells that a settlement came too late.
+// lockLost shows that a settlement came too late.
 func (p *printer) lockLost(d *iothub.Delivery) error {
 	p.lost++
 	p.console.Say("message %s: its lock was lost before it was settled; the hub delivers it again", d.ID)
-	if p.settings.Output != console.OutputJSON || p.template != nil {
+	if p.console.Output != console.OutputJSON || p.template != nil {
 		return nil
 	}
 	return p.console.PrintJSON(lockLostEvent{"lockLost", p.total - 1, d.DeviceID, d.ID})
 }
 
-// progress tells in a few words how far the run has got.
+// progress says in a few words how far the run has got.
 func (p *printer) progress() string { return fmt.Sprintf("%d received", p.shown.Load()) }
 
 // summary prints the totals.
 func (p *printer) summary() (err error) {
-	if p.settings.Output == console.OutputJSON && p.template == nil {
+	if p.console.Output == console.OutputJSON && p.template == nil {
 		err = p.console.PrintJSON(summaryEvent{
 			"summary", p.total, p.counts[complete], p.counts[abandon], p.counts[reject], p.counts[none], p.lost,
 		})

@@ -1,14 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/spf13/pflag"
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
@@ -24,7 +26,7 @@ const (
 	none     outcome = "none" // its lock runs out and the hub delivers it again
 )
 
-// past tells the outcome in a sentence about messages.
+// past is the outcome as a past participle, for sentences about messages.
 var past = map[outcome]string{
 	complete: "completed",
 	abandon:  "abandoned",
@@ -48,11 +50,10 @@ func (o outcome) apply(ctx context.Context, d *iothub.Delivery) error {
 // settler decides what becomes of each message.
 type settler struct {
 	console   *console.Console
-	otherwise outcome
-	ruleTexts []string
+	otherwise outcome // where no rule matches and there is no command
 	rules     []rule
-	delay     console.Duration
-	exec      string
+	delay     time.Duration
+	exec      string // the user's command
 	execFail  outcome
 	execOut   io.Writer // for the command's standard output
 }
@@ -63,36 +64,32 @@ type rule struct {
 	outcome         outcome
 }
 
-func (s *settler) addFlags(f *pflag.FlagSet) {
-	s.otherwise, s.execFail = complete, abandon
-	f.Var(console.Choice(&s.otherwise, complete, abandon, reject, none), "settle", "what to do with messages: complete, abandon, reject or none")
-	f.StringArrayVar(&s.ruleTexts, "settle-rule", nil, "`PROP=VALUE:OUTCOME` for messages with that property (repeat; the first match wins)")
-	f.Var(&s.delay, "settle-delay", "take this long over each message; beyond its lock of 60s the hub delivers it again")
-	f.StringVar(&s.exec, "exec", "", "run `CMD` for each message that no rule is about, with the body on stdin and $C2D_MESSAGE_ID, $C2D_PROPERTY_name and so on; complete it if that exits 0")
-	f.Var(console.Choice(&s.execFail, abandon, reject), "exec-fail", "what to do if not: abandon or reject")
-}
-
-func (s *settler) prepare(c *console.Console, execOut io.Writer) error {
-	s.console, s.execOut = c, execOut
-	for _, text := range s.ruleTexts {
+// newSettler returns the settler that the flags describe. The output of --exec
+// goes to execOut.
+func newSettler(c *console.Console, f settleFlags, execOut io.Writer) (*settler, error) {
+	s := &settler{
+		console: c, otherwise: f.otherwise, delay: time.Duration(f.delay),
+		exec: f.exec, execFail: f.execFail, execOut: execOut,
+	}
+	for _, text := range f.rules {
 		r, ok := parseRule(text)
 		if !ok {
-			return console.Usage(fmt.Errorf("--settle-rule %q is not PROP=VALUE:OUTCOME", text), "for example --settle-rule color=red:reject")
+			return nil, console.Usage(fmt.Errorf("--settle-rule %q is not PROP=VALUE:OUTCOME", text), "for example --settle-rule color=red:reject")
 		}
 		s.rules = append(s.rules, r)
 	}
-	return nil
+	return s, nil
 }
 
-// prefetch returns how many messages to hold at once if --prefetch does not say:
-// 0 leaves it to the client.
+// prefetch returns how many messages to hold at once if --prefetch is not given;
+// 0 means the client's default.
 func (s *settler) prefetch() int {
 	const all = 1000
 	switch {
 	case s.otherwise == none || slices.ContainsFunc(s.rules, func(r rule) bool { return r.outcome == none }):
-		return all // what is left unsettled must not keep the device from further messages
+		return all // messages that stay unsettled use up credit: there must be enough for further ones
 	case s.delay > 0 || s.exec != "":
-		return 1 // the lock of a second would run while the first is being worked on
+		return 1 // the lock of a second message would run while the device works on the first
 	}
 	return 0
 }
@@ -122,15 +119,60 @@ func (s *settler) decide(ctx context.Context, d *iothub.Delivery) (outcome, erro
 	return s.otherwise, nil
 }
 
-// wait is the time that the device takes over a message.
-func (s *settler) wait(ctx context.Context) error {
-	if s.delay == 0 {
-		return nil
+// execGrace is how long a command may take to end after it is told to.
+const execGrace = time.Second
+
+// run gives d to the user's command. Its exit status decides the outcome.
+func (s *settler) run(ctx context.Context, d *iothub.Delivery) (outcome, error) {
+	cmd := exec.CommandContext(ctx, "sh", "-c", s.exec) //nolint:gosec // running what the user says is the point
+	cmd.Stdin = bytes.NewReader(d.Body)
+	cmd.Stdout, cmd.Stderr = s.execOut, s.console.Err
+	cmd.Env = append(os.Environ(), environment(d)...)
+	cmd.WaitDelay = execGrace
+	useGroup(cmd)
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return complete, nil
+	case ctx.Err() != nil:
+		killGroup(cmd)
+		return none, context.Cause(ctx)
+	case errors.As(err, &exit):
+		s.console.Say("--exec for message %s: %v: %s", d.ID, err, past[s.execFail])
+		return s.execFail, nil
 	}
-	select {
-	case <-time.After(time.Duration(s.delay)):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	return none, fmt.Errorf("--exec: %w", err)
+}
+
+// environment returns a message's properties as environment variables: the system
+// properties as C2D_MESSAGE_ID and so on, the application properties as
+// C2D_PROPERTY_ and the name, with _ for characters that a variable's name cannot
+// have.
+func environment(d *iothub.Delivery) []string {
+	env := []string{
+		"C2D_MESSAGE_ID=" + d.ID,
+		"C2D_CORRELATION_ID=" + d.CorrelationID,
+		"C2D_USER_ID=" + d.UserID,
+		"C2D_CONTENT_TYPE=" + d.ContentType,
+		"C2D_CONTENT_ENCODING=" + d.ContentEncoding,
+		fmt.Sprintf("C2D_DELIVERY_COUNT=%d", d.DeliveryCount),
+		fmt.Sprintf("C2D_SEQUENCE_NUMBER=%d", d.SequenceNumber),
 	}
+	for _, name := range d.PropertyNames() {
+		env = append(env, "C2D_PROPERTY_"+variableName(name)+"="+d.Properties[name])
+	}
+	for i := range env {
+		env[i] = strings.ReplaceAll(env[i], "\x00", "") // a variable cannot hold it
+	}
+	return env
+}
+
+func variableName(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, s)
 }

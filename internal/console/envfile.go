@@ -3,52 +3,132 @@ package console
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
+	"strings"
+	"unicode/utf16"
 
 	"github.com/joho/godotenv"
 )
 
-// Load reads the .env file. It must run before Get.
-func (s *Settings) Load() error {
-	if s.Local != "" && s.ConnectionString != "" {
-		return Usagef("--local and --connection-string exclude each other")
+// maxEnvFile bounds a .env file, in bytes, against other files and devices that
+// --env-file may name by mistake.
+const maxEnvFile = 1 << 20
+
+// readEnvFile reads the settings of a file. The default .env may be missing.
+func readEnvFile(name string) (map[string]string, error) {
+	path := cmp.Or(name, ".env")
+	file, err := os.Open(path) //nolint:gosec // the user names it
+	if errors.Is(err, fs.ErrNotExist) && name == "" {
+		return nil, nil
 	}
-	path := cmp.Or(s.EnvFile, ".env")
-	text, err := os.ReadFile(path) //nolint:gosec // the user names it
+	var text []byte
+	if err == nil {
+		defer file.Close() //nolint:errcheck // it was only read
+		text, err = io.ReadAll(io.LimitReader(file, maxEnvFile+1))
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && s.EnvFile == "":
-		return nil
 	case err != nil:
-		return Usage(fmt.Errorf("read %s: %w", path, pathReason(err)), "")
+		return nil, Usage(fmt.Errorf("read %s: %w", path, pathReason(err)), "")
+	case len(text) > maxEnvFile:
+		return nil, Usagef("read %s: it has more than %d bytes", path, maxEnvFile)
 	}
-	if s.env, err = parseEnv(text); err != nil {
-		return Usage(fmt.Errorf("read %s: %w", path, err), "each line is NAME=value, as `simulated-device hub` prints them")
-	}
-	return nil
-}
-
-var variableNames = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
-
-// parseEnv reads the lines of a .env file. Its errors do not quote them: they
-// may hold a key.
-func parseEnv(text []byte) (map[string]string, error) {
-	env, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\uFEFF"))) // a byte order mark, which Windows likes
-	for name := range env {
-		if !variableNames.MatchString(name) {
-			err = errors.New("a line has no name") // the parser takes "A B=C" for one
-		}
-	}
+	env, err := parseEnv(text)
 	if err != nil {
-		return nil, errors.New("not in the form NAME=value")
+		return nil, Usage(fmt.Errorf("read %s: %w", path, err), "each line is NAME=value, as `simulated-device hub` prints them")
 	}
 	return env, nil
 }
 
-// pathReason takes the path off err, which the caller names itself.
+// parseEnv reads a .env file. Errors name the line and do not quote it: it may
+// hold a key.
+func parseEnv(text []byte) (map[string]string, error) {
+	decoded, err := decodeText(text)
+	if err != nil {
+		return nil, err
+	}
+	env := make(map[string]string)
+	lines := strings.SplitAfter(decoded, "\n")
+	for i := 0; i < len(lines); {
+		settings, n := parseStatement(lines[i:])
+		if n == 0 {
+			return nil, fmt.Errorf("line %d: not in the form NAME=value", i+1)
+		}
+		maps.Copy(env, settings)
+		i += n
+	}
+	return env, nil
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
+
+// parseStatement reads the first line, or the first lines if a value in quotes
+// goes on. It returns how many lines it has read, 0 if they are malformed.
+func parseStatement(lines []string) (settings map[string]string, n int) {
+	for n := 1; n <= len(lines); n++ {
+		if n > 1 && !strings.ContainsAny(lines[n-1], `"'`) {
+			continue // the value cannot end here
+		}
+		settings, err := parseLiterally(strings.Join(lines[:n], ""))
+		if err != nil {
+			continue
+		}
+		for name := range settings {
+			if !variableName.MatchString(name) { // the parser takes "A B=C" for one
+				return nil, 0
+			}
+		}
+		return settings, n
+	}
+	return nil, 0
+}
+
+// parseLiterally reads settings without replacing $NAME by the value of another
+// setting, which the parser does outside of single quotes. It finds none: every $
+// is hidden from it. A $ after a backslash, where users kept it from the parser,
+// is not replaced anyway, and loses the backslash.
+func parseLiterally(text string) (map[string]string, error) {
+	hidden := '\uE000' // for private use (Unicode 23.5), so unlikely in any text
+	for strings.ContainsRune(text, hidden) {
+		hidden++
+	}
+	hide := strings.NewReplacer(`\$`, `\$`, "$", string(hidden))
+	settings, err := godotenv.Unmarshal(hide.Replace(text))
+	for name, value := range settings {
+		settings[name] = strings.ReplaceAll(value, string(hidden), "$")
+	}
+	return settings, err
+}
+
+// decodeText decodes UTF-8, and UTF-16 with a byte order mark, which is what >
+// writes in Windows PowerShell 5.
+func decodeText(text []byte) (string, error) {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(text, []byte{0xFE, 0xFF}):
+		order = binary.BigEndian
+	default:
+		return strings.TrimPrefix(string(text), "\uFEFF"), nil
+	}
+	if len(text)%2 != 0 {
+		return "", errors.New("its UTF-16 is cut off")
+	}
+	units := make([]uint16, len(text)/2-1)
+	for i := range units {
+		units[i] = order.Uint16(text[2*i+2:])
+	}
+	return string(utf16.Decode(units)), nil
+}
+
+// pathReason returns err without the path, for callers that name the path.
 func pathReason(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {

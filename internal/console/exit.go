@@ -2,11 +2,14 @@ package console
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
-	"time"
+	"syscall"
 
 	"iothub-c2d/internal/iothub"
 )
@@ -24,12 +27,12 @@ const (
 	ExitTimeout  ExitCode = 124 // time was up before the work was done
 )
 
-// failure is an error with what the terminal needs beside its text.
+// failure is an error with its exit code and the hint that is printed below it.
 type failure struct {
-	err  error
-	code ExitCode
-	hint string
-	told bool // the user knows already
+	err    error
+	code   ExitCode
+	hint   string
+	silent bool // print nothing: the output has said it
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -45,10 +48,10 @@ func Usagef(format string, args ...any) error {
 	return Usage(fmt.Errorf(format, args...), "")
 }
 
-// Exit returns an error that ends the program with the code and prints
-// nothing, for what the output has told already.
+// Exit returns an error that ends the program with the code and prints nothing,
+// because the output has said it already.
 func Exit(code ExitCode) error {
-	return &failure{err: fmt.Errorf("exit code %d", code), code: code, told: true}
+	return &failure{err: fmt.Errorf("exit code %d", code), code: code, silent: true}
 }
 
 // Fail marks err with the exit code and the hint to give with it.
@@ -56,7 +59,7 @@ func Fail(err error, code ExitCode, hint string) error {
 	return &failure{err: err, code: code, hint: hint}
 }
 
-// refusals are what a hub holds against a message for good.
+// refusals are the reasons why a hub will never take a message.
 var refusals = []error{
 	iothub.ErrNotFound, iothub.ErrQueueFull, iothub.ErrQuotaExceeded, iothub.ErrTooLarge, iothub.ErrInvalidMessage,
 }
@@ -78,7 +81,7 @@ func codeOf(err error) ExitCode {
 // report prints an error in one line, and a hint in another if there is one.
 func (c *Console) report(err error) {
 	var f *failure
-	if errors.As(err, &f) && f.told {
+	if errors.As(err, &f) && f.silent {
 		return
 	}
 	c.Say("%s: %s", c.Name, oneLine(err.Error()))
@@ -93,15 +96,56 @@ func (c *Console) report(err error) {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// Cause returns why ctx has ended if err only says that it has.
-func Cause(ctx context.Context, err error) error {
+// HintTooLarge is the hint for a message that no hub takes. Source: Microsoft
+// docs, iot-hub-devguide-messages-c2d.
+const HintTooLarge = "a message holds 64 KB at most, properties included"
+
+// hints say what the user can do about an error.
+var hints = []struct {
+	err  error
+	hint string
+}{
+	{iothub.ErrUnauthorized, "check the key, that it belongs to this hub, and that its policy has the permission (service connect to send, device connect to receive); a clock that is minutes off also invalidates tokens"},
+	{iothub.ErrQueueFull, "IoT Hub holds 50 messages per device: start the device, wait with --retry-queue-full 1m, or empty the queue with `send-c2d purge`"},
+	{iothub.ErrQuotaExceeded, "the hub has a limit of messages per day, which ends at midnight UTC, or of connections and tokens: its tier says how many"},
+	{iothub.ErrNotFound, "check the device id (it is case-sensitive), and that the device is registered with this hub"},
+	{iothub.ErrTooLarge, HintTooLarge},
+	{iothub.ErrDisplaced, "a hub keeps one receiver per device: stop the other, or use another device"},
+	{iothub.ErrProxy, "check the address, the user and the password in --proxy, and that the proxy may connect to the hub's port"},
+	{syscall.ECONNREFUSED, "nothing listens there: start `simulated-device`, which brings a local hub; if .env or the environment names this address, start `simulated-device hub`"},
+	{iothub.ErrNotAMQP, "something else listens at that address and port: check HostName and --protocol, or use another port of this machine by --local=HOST:PORT"},
+	{context.DeadlineExceeded, "if this is Azure, a firewall may block the port: AMQP over TLS needs 5671"},
+}
+
+func hintFor(err error) string {
 	var f *failure
-	var refused *iothub.HubError
-	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
-		<-ctx.Done() // a socket may notice first
+	if errors.As(err, &f) && f.hint != "" {
+		return f.hint
 	}
-	if err == nil || ctx.Err() == nil || errors.As(err, &f) || errors.As(err, &refused) {
-		return err
+	for _, h := range hints {
+		if errors.Is(err, h.err) {
+			return h.hint
+		}
 	}
-	return context.Cause(ctx)
+	var unknown *net.DNSError
+	if errors.As(err, &unknown) {
+		return "check HostName in the connection string, and that this machine is online"
+	}
+	return tlsHint(err)
+}
+
+// tlsHint returns what to do about an error of a TLS handshake.
+func tlsHint(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.As(err, &unknown):
+		return "name the CA with --ca-file; a local hub writes its own with `simulated-device hub --ca-out FILE`"
+	case errors.As(err, &name):
+		return "HostName must be a name in the server's certificate; `simulated-device hub --host NAME` sets a local hub's"
+	case errors.As(err, &record):
+		return "the server does not speak TLS at that port: AMQP over TLS is at 5671; for a local hub add UseDevelopmentEmulator=true"
+	}
+	return ""
 }

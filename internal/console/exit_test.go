@@ -8,11 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"iothub-c2d/internal/iothub"
 )
@@ -71,7 +69,7 @@ func newConsole() (*Console, *bytes.Buffer) {
 	return &Console{Name: "tool", Out: &b, Err: &b}, &b
 }
 
-func TestConclude(t *testing.T) {
+func TestFinish(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
@@ -101,40 +99,12 @@ func TestConclude(t *testing.T) {
 				cancel(test.cause)
 			}
 			c, out := newConsole()
-			if got := c.conclude(ctx, test.err); got != test.code {
+			if got := c.finish(ctx, test.err); got != test.code {
 				t.Errorf("got code %d, want %d", got, test.code)
 			}
 			if got := out.String(); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
-	}
-}
-
-func TestCause(t *testing.T) {
-	t.Parallel()
-	reason, other := errors.New("the reason"), errors.New("other")
-	ended, cancel := context.WithCancelCause(context.Background())
-	cancel(reason)
-	late, cancelLate := context.WithDeadlineCause(context.Background(), time.Now().Add(-time.Second), reason)
-	defer cancelLate()
-	usage := Usagef("x")
-	for _, test := range []struct {
-		name      string
-		ctx       context.Context
-		err, want error
-	}{
-		{"no error", ended, nil, nil},
-		{"context goes on", context.Background(), other, other},
-		{"context has ended", ended, fmt.Errorf("x: %w", context.Canceled), reason},
-		{"a socket was first", late, os.ErrDeadlineExceeded, reason},
-		{"an error with a code", ended, usage, usage},
-	} {
-		if got := Cause(test.ctx, test.err); got != test.want { // the very error
-			t.Errorf("%s: got %v, want %v", test.name, got, test.want)
-		}
-	}
-	if got := Cause(ended, refused("amqp:not-found")); !errors.Is(got, iothub.ErrNotFound) {
-		t.Errorf("got %v, want the hub's refusal", got)
 	}
 }

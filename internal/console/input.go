@@ -7,9 +7,9 @@ import (
 	"os"
 )
 
-// Open opens a file for reading; "-" is the standard input. It and the reader
-// give up when ctx ends: a pipe or a terminal may otherwise never let them go on.
-// What is read after that is lost. The file stays open until the process ends.
+// Open opens a file for reading; "-" is the standard input. Opening and reading
+// fail when ctx ends, since a pipe or a terminal may block them for ever. What is
+// read after that is lost. The file stays open until the process ends.
 func (c *Console) Open(ctx context.Context, path string) (io.Reader, error) {
 	if path == "-" {
 		return &input{ctx: ctx, from: c.In}, nil
@@ -34,6 +34,7 @@ func (c *Console) Open(ctx context.Context, path string) (io.Reader, error) {
 	}
 }
 
+// input is a reader whose reads end with ctx.
 type input struct {
 	ctx  context.Context
 	from io.Reader
@@ -60,8 +61,8 @@ func (i *input) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill reads into a buffer of its own, in a goroutine that outlives a read that
-// was given up.
+// fill reads in a goroutine, into a buffer of its own: a read that blocks goes on
+// after ctx has ended.
 func (i *input) fill() error {
 	const size = 64 << 10
 	done := make(chan chunk, 1)

@@ -1,13 +1,17 @@
 package console
 
 import (
+	"encoding/base64"
 	"maps"
+	"time"
+	"unicode/utf8"
 
 	"iothub-c2d/internal/iothub"
 )
 
-// MessageFields are what both programs' JSON says of a message: of one that was
-// received, and of one that would be sent, which send-c2d --jsonl reads.
+// MessageFields are the fields of a message in the JSON of both programs: in what
+// simulated-device and send-c2d --dry-run print, and in what send-c2d --jsonl
+// reads.
 type MessageFields struct {
 	DeviceID        string            `json:"deviceId"`
 	MessageID       string            `json:"messageId"`
@@ -34,7 +38,7 @@ func NewMessageFields(deviceID string, m *iothub.Message) MessageFields {
 	}
 }
 
-// Printable returns f with nothing in it that acts on a terminal.
+// Printable returns f with all texts made safe for a terminal. See [Printable].
 func (f MessageFields) Printable() MessageFields {
 	for _, text := range []*string{
 		&f.MessageID, &f.CorrelationID, &f.UserID, &f.ContentType, &f.ContentEncoding, &f.Payload,
@@ -47,4 +51,20 @@ func (f MessageFields) Printable() MessageFields {
 	}
 	f.Properties = properties
 	return f
+}
+
+// Payload returns a body as text, and how: "utf8", or "base64" if it is none.
+func Payload(body []byte) (text, encoding string) {
+	if utf8.Valid(body) {
+		return string(body), "utf8"
+	}
+	return base64.StdEncoding.EncodeToString(body), "base64"
+}
+
+// Timestamp returns t in UTC to the millisecond, "" for the zero time.
+func Timestamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }

@@ -2,6 +2,7 @@ package console
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,5 +39,31 @@ func TestMessageFieldsPrintable(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, f.Printable()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestPayload(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string][2]string{
+		"":         {"", "utf8"},
+		"hello":    {"hello", "utf8"},
+		"\x00":     {"\x00", "utf8"},
+		"\xff\x00": {"/wA=", "base64"},
+	} {
+		text, encoding := Payload([]byte(body))
+		if diff := cmp.Diff(want, [2]string{text, encoding}); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", body, diff)
+		}
+	}
+}
+
+func TestTimestamp(t *testing.T) {
+	t.Parallel()
+	if got := Timestamp(time.Time{}); got != "" {
+		t.Errorf("got %q for no time", got)
+	}
+	at := time.Date(2026, 3, 1, 2, 3, 4, 567_890_000, time.FixedZone("", 3600))
+	if got, want := Timestamp(at), "2026-03-01T01:03:04.567Z"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

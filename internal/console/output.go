@@ -3,6 +3,19 @@ package console
 import (
 	"fmt"
 	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// Output is the form of the output.
+type Output string
+
+// The forms of output.
+const (
+	OutputText Output = "text"
+	OutputJSON Output = "json" // one object a line
 )
 
 // Print writes text to the output.
@@ -27,7 +40,7 @@ func (c *Console) PrintJSON(v any) error {
 	return c.Print(line + "\n")
 }
 
-// Note prints a line about what is going on, unless --quiet is given.
+// Note prints a line about the run on standard error, unless --quiet is given.
 func (c *Console) Note(format string, args ...any) {
 	if !c.Quiet {
 		c.Say(format, args...)
@@ -37,14 +50,125 @@ func (c *Console) Note(format string, args ...any) {
 // Say prints a line on standard error. It may quote anything: what acts on a
 // terminal is escaped, and what looks like a secret is taken out.
 func (c *Console) Say(format string, args ...any) {
-	_, _ = fmt.Fprintln(c.Stderr(), Printable(scrub(fmt.Sprintf(format, args...)))) // nowhere left to complain
+	_, _ = fmt.Fprintln(c.Stderr(), Printable(scrub(fmt.Sprintf(format, args...)))) // there is nowhere else to report it
 }
 
-// Stderr returns where lines for standard error go: past the progress, if it is
-// shown.
+// Stderr returns where to write lines for standard error: through the progress,
+// if there is one, so that the two do not mix.
 func (c *Console) Stderr() io.Writer {
 	if c.progress == nil {
 		return c.Err
 	}
 	return c.progress
+}
+
+// Logger returns where to log to: standard error with -v, else nowhere.
+func (c *Console) Logger() *slog.Logger {
+	if !c.Verbose {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(scrubber{c.Stderr()}, &slog.HandlerOptions{
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+}
+
+// OnTerminal reports whether the output goes to a terminal.
+func (c *Console) OnTerminal() bool { return isTerminal(c.Out) }
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
+}
+
+// progress is a line on the terminal that says how far a run has got. Other
+// lines are written through it: it takes its own line off first.
+type progress struct {
+	mu    sync.Mutex
+	w     io.Writer
+	shown bool
+}
+
+// The beginning of the line, and what clears to its end (ECMA-48).
+const clearLine = "\r\x1b[K"
+
+// Write takes the progress off the terminal and writes b in its place.
+func (p *progress) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.clear(); err != nil {
+		return 0, err
+	}
+	return p.w.Write(b)
+}
+
+func (p *progress) clear() error {
+	if !p.shown {
+		return nil
+	}
+	p.shown = false
+	_, err := io.WriteString(p.w, clearLine)
+	return err
+}
+
+func (p *progress) show(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shown = true
+	_, _ = io.WriteString(p.w, clearLine+text) // nobody needs it
+}
+
+// Progress is shown for runs longer than progressDelay, and is updated every
+// progressInterval.
+const (
+	progressDelay    = time.Second
+	progressInterval = 200 * time.Millisecond
+)
+
+// ShowProgress shows text on standard error from time to time. The function stop
+// ends that and takes the last line off. Nothing is shown with --quiet, if
+// standard error is not a terminal, or if standard output is one: then the output
+// itself shows how far the run has got.
+func (c *Console) ShowProgress(text func() string) (stop func()) {
+	if c.Quiet || c.progress == nil || !isTerminal(c.Err) || isTerminal(c.Out) {
+		return func() {}
+	}
+	return c.progress.start(text)
+}
+
+func (p *progress) start(text func() string) (stop func()) {
+	done := make(chan struct{})
+	var shower sync.WaitGroup
+	shower.Go(func() {
+		timer := time.NewTimer(progressDelay)
+		defer timer.Stop()
+		for {
+			select {
+			case <-timer.C:
+				p.show(Printable(text()))
+				timer.Reset(progressInterval)
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() {
+		close(done)
+		shower.Wait()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		_ = p.clear() // nobody needs it
+	}
 }

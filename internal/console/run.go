@@ -4,11 +4,14 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -18,27 +21,41 @@ import (
 // Console is one run of a program at a terminal, or in a script. Data goes to
 // Out, everything else to Err.
 type Console struct {
-	Name  string
-	In    io.Reader
-	Out   io.Writer
-	Err   io.Writer
-	Quiet bool // print data and errors only
+	Name string
+	In   io.Reader
+	Out  io.Writer
+	Err  io.Writer
 
-	progress *progress // on Err; nil if there never is any
+	// The flags that every command has. See AddFlags.
+	Output  Output // empty: text
+	Quiet   bool   // print data and errors only
+	Verbose bool
+	Timeout Duration // of the whole run; 0: none
+
+	progress *progress // on Err; nil: it is never shown
 }
 
-// interrupted is the cause of a context that a signal has ended.
-type interrupted struct{ signal syscall.Signal }
+// AddFlags registers the flags that every command has. What happens after the
+// timeout differs between commands.
+func (c *Console) AddFlags(cmd *cobra.Command, timeout string) {
+	f := cmd.Flags()
+	f.BoolVarP(&c.Quiet, "quiet", "q", false, "print data and errors only")
+	f.BoolVarP(&c.Verbose, "verbose", "v", false, "print more: about messages, and on standard error about the connection")
+	f.VarP(&c.Timeout, "timeout", "W", timeout)
+}
 
-func (i interrupted) Error() string { return "interrupted by " + i.signal.String() }
+// exitTimeout is how long a command may go on after a signal. It needs two
+// seconds at most to close its connections, but a read or a write may block for
+// ever.
+const exitTimeout = 5 * time.Second
 
 // Run executes the command that build returns with the process's arguments and
 // streams. It returns the exit code.
 //
 // The first SIGINT or SIGTERM ends the command's context, so that it can settle
-// what is in hand and print its totals; the second ends the process, and so does
-// lastGrace. A closed output is an error of writing like any other, rather than
-// the end of the process, for the same reason.
+// the messages that it holds and print its totals. The second signal ends the
+// process, and so does exitTimeout. A closed output is an error of writing like
+// any other, and not the end of the process, for the same reason.
 func Run(name string, build func(*Console) *cobra.Command) int {
 	c := &Console{Name: name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, progress: &progress{w: os.Stderr}}
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -46,38 +63,40 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore, which --exec would inherit
-	go func() {                                             // ends with the process: a signal may come until then
-		last := (<-signals).(syscall.Signal)
-		cancel(interrupted{last})
-		select {
-		case s := <-signals:
-			last = s.(syscall.Signal)
-		case <-time.After(lastGrace):
-		}
-		os.Exit(signalCode(last))
-	}()
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore: --exec would inherit that
+	go endOnSignal(signals, cancel)                         // it ends with the process
 	cmd := build(c)
 	cmd.SetIn(c.In)
 	cmd.SetOut(c.Out)
 	cmd.SetErr(c.Err)
-	cmd.Version = Version()
 	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd.Flags()) }
-	cmd.AddCommand(manual(c))
 	completeChoices(cmd)
 	cmd.SilenceErrors = true
 	cmd.SilenceUsage = true
 	cmd.SetFlagErrorFunc(flagError)
-	return c.conclude(ctx, cmd.ExecuteContext(ctx))
+	return c.finish(ctx, cmd.ExecuteContext(ctx))
 }
 
-// lastGrace is how long a command may go on after a signal. It takes two seconds
-// at most to take leave of a hub, but a read or a write may hang for ever.
-const lastGrace = 5 * time.Second
+// interrupted is the cause of a context that a signal has ended.
+type interrupted struct{ signal syscall.Signal }
 
-// conclude reports err and returns the exit code of the run.
-func (c *Console) conclude(ctx context.Context, err error) int {
+func (i interrupted) Error() string { return "interrupted by " + i.signal.String() }
+
+// endOnSignal ends the run on the first signal, and the process on the second.
+func endOnSignal(signals <-chan os.Signal, cancel context.CancelCauseFunc) {
+	last := (<-signals).(syscall.Signal)
+	cancel(interrupted{last})
+	select {
+	case s := <-signals:
+		last = s.(syscall.Signal)
+	case <-time.After(exitTimeout):
+	}
+	os.Exit(signalCode(last))
+}
+
+// finish reports err and returns the exit code of the run.
+func (c *Console) finish(ctx context.Context, err error) int {
 	var by interrupted
 	if errors.As(context.Cause(ctx), &by) {
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &by) {
@@ -88,7 +107,7 @@ func (c *Console) conclude(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return 0
-	case errors.Is(err, syscall.EPIPE): // who reads the output has had enough
+	case errors.Is(err, syscall.EPIPE): // the reader of the output has gone
 		return signalCode(syscall.SIGPIPE)
 	}
 	c.report(err)
@@ -96,3 +115,18 @@ func (c *Console) conclude(ctx context.Context, err error) int {
 }
 
 func signalCode(s syscall.Signal) int { return 128 + int(s) }
+
+// Version returns the version of the program, and what it was built from.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	text := cmp.Or(info.Main.Version, "unknown")
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			text += ", commit " + s.Value
+		}
+	}
+	return text + ", " + runtime.Version()
+}

@@ -1,14 +1,12 @@
 package console
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,57 +21,55 @@ const (
 	EnvDeviceID   = "IOTHUB_DEVICE_ID"
 )
 
-// Settings are the flags that both binaries have. A setting comes from its
-// flag, else from the environment, else from the .env file.
-type Settings struct {
+// HubFlags are the flags of a client that say which hub to use, and how to
+// connect to it.
+type HubFlags struct {
 	ConnectionString string
-	Local            string // address of a local hub; empty unless asked for
+	Local            string // address of a local hub; empty: --local is not given
 	EnvFile          string
-	Output           Output
-	Verbose          bool
-	Timeout          Duration
-	Transport        Transport
+	Transport        TransportFlags
 
-	env          map[string]string // of the .env file
-	localDefault string
+	localAddress string // of the local hub where nothing else is given
 }
 
-// Output is the form of the output.
-type Output string
-
-// The forms of output.
-const (
-	OutputText Output = "text"
-	OutputJSON Output = "json" // one object a line
-)
-
-// AddFlags registers the settings as flags of cmd, which is a client of a hub. A
-// local hub is looked for at localAddress if nothing else is said.
-func (s *Settings) AddFlags(c *Console, cmd *cobra.Command, localAddress string) {
+// Add registers the flags of cmd, and those that every command has. The local hub
+// is at localAddress unless a flag says otherwise.
+func (h *HubFlags) Add(c *Console, cmd *cobra.Command, localAddress string) {
 	f := cmd.Flags()
 	f.SortFlags = false
-	s.localDefault = localAddress
-	f.StringVarP(&s.ConnectionString, "connection-string", "c", "", "connection `STRING` of the hub (better: environment or .env)")
-	f.StringVar(&s.Local, "local", "", "use the local hub, at `HOST:PORT` if given")
+	h.localAddress = localAddress
+	f.StringVarP(&h.ConnectionString, "connection-string", "c", "", "connection `STRING` of the hub (better: environment or .env)")
+	f.StringVar(&h.Local, "local", "", "use the local hub, at `HOST:PORT` if given")
 	f.Lookup("local").NoOptDefVal = localAddress
-	f.StringVar(&s.EnvFile, "env-file", "", "read settings from `FILE` (default .env, if it is there)")
-	s.Output = OutputText
-	f.VarP(Choice(&s.Output, OutputText, OutputJSON), "output", "o", "form of the output: text or json")
-	s.AddRunFlags(c, cmd, "give up after this long, with exit code 124")
-	s.Transport.addFlags(f)
+	f.StringVar(&h.EnvFile, "env-file", "", "read settings from `FILE` (default .env, if it is there)")
+	c.Output = OutputText
+	f.VarP(Choice(&c.Output, OutputText, OutputJSON), "output", "o", "form of the output: text or json")
+	c.AddFlags(cmd, "give up after this long, with exit code 124")
+	h.Transport.add(f)
 }
 
-// AddRunFlags registers the settings that every command has. The time limit may
-// mean different things to them.
-func (s *Settings) AddRunFlags(c *Console, cmd *cobra.Command, timeout string) {
-	f := cmd.Flags()
-	f.BoolVarP(&c.Quiet, "quiet", "q", false, "print data and errors only")
-	f.BoolVarP(&s.Verbose, "verbose", "v", false, "print more: about messages, and on standard error about the connection")
-	f.VarP(&s.Timeout, "timeout", "W", timeout)
+// Settings returns the flags together with the environment and the .env file,
+// which it reads.
+func (h *HubFlags) Settings() (*Settings, error) {
+	if h.Local != "" && h.ConnectionString != "" {
+		return nil, Usagef("--local and --connection-string exclude each other")
+	}
+	env, err := readEnvFile(h.EnvFile)
+	if err != nil {
+		return nil, err
+	}
+	return &Settings{flags: *h, env: env}, nil
 }
 
-// Get returns the first of the named variables that is set, in the environment
-// or else in the .env file.
+// Settings say which hub to use, and how to connect to it. Each comes from its
+// flag, else from the environment, else from the .env file.
+type Settings struct {
+	flags HubFlags
+	env   map[string]string // of the .env file
+}
+
+// Get returns the first of the variables that is set, in the environment or else
+// in the .env file.
 func (s *Settings) Get(names ...string) string {
 	for _, look := range []func(string) string{os.Getenv, func(name string) string { return s.env[name] }} {
 		for _, name := range names {
@@ -85,50 +81,38 @@ func (s *Settings) Get(names ...string) string {
 	return ""
 }
 
-// LocalAddress returns the address of the local hub, and whether the user asked
-// for one.
-func (s *Settings) LocalAddress() (address string, asked bool) {
-	if s.Local == "" {
-		return s.localDefault, false
+// ConnectionString returns the connection string of the flag, else of the first
+// of the variables that is set. It is empty if the local hub is meant: because
+// --local says so, or because there is no connection string.
+func (s *Settings) ConnectionString(names ...string) string {
+	if s.flags.Local != "" {
+		return ""
 	}
-	if _, _, err := net.SplitHostPort(s.Local); err != nil {
-		_, port, _ := net.SplitHostPort(s.localDefault) // ours
-		return net.JoinHostPort(strings.Trim(s.Local, "[]"), port), true
-	}
-	return s.Local, true
+	return cmp.Or(s.flags.ConnectionString, s.Get(names...))
 }
 
-// CheckLocal returns a usage error if the connection string of a local hub names
-// no address of this machine.
-func (s *Settings) CheckLocal(cs sas.ConnectionString) error {
-	if cs.Validate() == nil {
+// LocalAddress returns the address of the local hub, and whether the user asked
+// for that hub. An address that is not of this machine is a usage error.
+func (s *Settings) LocalAddress() (address string, asked bool, err error) {
+	if s.flags.Local == "" {
+		return s.flags.localAddress, false, nil
+	}
+	address = s.flags.Local
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		_, port, _ := net.SplitHostPort(s.flags.localAddress) // our own constant
+		address = net.JoinHostPort(strings.Trim(address, "[]"), port)
+	}
+	if !sas.ValidHost(address) || !sas.IsLoopback(address) {
+		return "", true, Usage(fmt.Errorf("--local %q is no address of this machine", address), "it takes HOST:PORT, such as "+s.flags.localAddress)
+	}
+	return address, true, nil
+}
+
+// CheckDeviceID returns a usage error if no device can have the id. The error
+// does not quote it: people have put connection strings there.
+func CheckDeviceID(id string) error {
+	if sas.ValidDeviceID(id) {
 		return nil
 	}
-	return Usage(fmt.Errorf("--local %q is no address of this machine", cs.HostName), "it takes HOST:PORT, such as "+s.localDefault)
-}
-
-// WithTimeout returns ctx with the whole run's time limit.
-func (s *Settings) WithTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	if s.Timeout == 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeoutCause(ctx, time.Duration(s.Timeout), ErrTimeout)
-}
-
-// ErrTimeout is the cause of a context that --timeout has ended.
-var ErrTimeout = Fail(errors.New("time is up"), ExitTimeout, "")
-
-// Logger returns where to log to: standard error with -v, else nowhere.
-func (c *Console) Logger(s *Settings) *slog.Logger {
-	if !s.Verbose {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(slog.NewTextHandler(scrubber{c.Stderr()}, &slog.HandlerOptions{
-		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-			if len(groups) == 0 && a.Key == slog.TimeKey {
-				return slog.Attr{}
-			}
-			return a
-		},
-	}))
+	return Usage(errors.New("that is no device id"), "it has 1 to 128 letters, digits and -:.+%_#*?!(),=@$'")
 }

@@ -1,8 +1,6 @@
 package console
 
 import (
-	"bytes"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,16 +9,22 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// parse returns settings as a program with the arguments has them.
-func parse(t *testing.T, args ...string) *Settings {
+// parse returns the flags of a program with the arguments.
+func parse(t *testing.T, c *Console, args ...string) *HubFlags {
 	t.Helper()
-	var s Settings
+	var h HubFlags
 	cmd := &cobra.Command{Use: "tool"}
-	s.AddFlags(new(Console), cmd, "127.0.0.1:5672")
+	h.Add(c, cmd, "127.0.0.1:5672")
 	if err := cmd.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
-	return &s
+	return &h
+}
+
+// settings returns the settings of a program with the arguments.
+func settings(t *testing.T, args ...string) (*Settings, error) {
+	t.Helper()
+	return parse(t, new(Console), args...).Settings()
 }
 
 func writeFile(t *testing.T, text string) string {
@@ -53,8 +57,8 @@ func TestGetPrefersTheEnvironment(t *testing.T) {
 			t.Setenv(EnvService, test.main)
 			t.Setenv(EnvServiceAlt, test.alt)
 			t.Setenv(EnvDeviceID, "")
-			s := parse(t, "--env-file", writeFile(t, test.file))
-			if err := s.Load(); err != nil {
+			s, err := settings(t, "--env-file", writeFile(t, test.file))
+			if err != nil {
 				t.Fatal(err)
 			}
 			if got := s.Get(EnvService, EnvServiceAlt); got != test.want {
@@ -76,7 +80,7 @@ func TestLoadErrorsQuoteNothing(t *testing.T) {
 		"secret",
 		"=secret",
 	} {
-		err := parse(t, "--env-file", writeFile(t, text)).Load()
+		_, err := settings(t, "--env-file", writeFile(t, text))
 		if err == nil || codeOf(err) != ExitUsage {
 			t.Errorf("%q: got %v, want a usage error", text, err)
 			continue
@@ -89,10 +93,10 @@ func TestLoadErrorsQuoteNothing(t *testing.T) {
 
 func TestLoadWithoutFile(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if err := parse(t).Load(); err != nil {
+	if _, err := settings(t); err != nil {
 		t.Errorf("no .env: %v", err)
 	}
-	err := parse(t, "--env-file", "missing").Load()
+	_, err := settings(t, "--env-file", "missing")
 	if want := "read missing: no such file or directory"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -103,33 +107,8 @@ func TestContradictions(t *testing.T) {
 	for _, args := range [][]string{
 		{"--local", "-c", "x"}, {"--env-file", t.TempDir()},
 	} {
-		if err := parse(t, args...).Load(); err == nil || codeOf(err) != ExitUsage {
+		if _, err := settings(t, args...); err == nil || codeOf(err) != ExitUsage {
 			t.Errorf("%q: got %v, want a usage error", args, err)
-		}
-	}
-}
-
-func TestEmptyFlags(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		args []string
-		want string // empty: no error
-	}{
-		{nil, ""},
-		{[]string{"-c", "x", "--local"}, ""},
-		{[]string{"-c", ""}, "--connection-string is empty"},
-		{[]string{"--local="}, "--local is empty"},
-		{[]string{"--list", "a", "--list", ""}, "--list is empty"},
-	} {
-		var s Settings
-		cmd := &cobra.Command{Use: "tool"}
-		s.AddFlags(new(Console), cmd, "127.0.0.1:5672")
-		cmd.Flags().StringArray("list", nil, "")
-		if err := cmd.ParseFlags(test.args); err != nil {
-			t.Fatal(err)
-		}
-		if err := checkFlags(cmd.Flags()); test.want == "" && err != nil || test.want != "" && (err == nil || err.Error() != test.want) {
-			t.Errorf("%q: got %v, want %q", test.args, err, test.want)
 		}
 	}
 }
@@ -148,51 +127,47 @@ func TestLocalAddress(t *testing.T) {
 		{[]string{"--local=::1"}, "[::1]:5672", true},
 		{[]string{"--local=[::1]"}, "[::1]:5672", true},
 	} {
-		if got, asked := parse(t, test.args...).LocalAddress(); got != test.want || asked != test.asked {
-			t.Errorf("%q: got %q, %v, want %q, %v", test.args, got, asked, test.want, test.asked)
+		s, err := settings(t, test.args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, asked, err := s.LocalAddress(); got != test.want || asked != test.asked || err != nil {
+			t.Errorf("%q: got %q, %v, %v, want %q, %v", test.args, got, asked, err, test.want, test.asked)
 		}
 	}
 }
 
-func TestLogger(t *testing.T) {
+func TestLocalAddressOfAnotherMachine(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		args []string
-		want string
-	}{
-		{nil, ""},
-		{[]string{"-v"}, "level=INFO msg=hello error=\"SharedAccessKey=REDACTED\"\n"},
-	} {
-		var b bytes.Buffer
-		c := &Console{Err: &b}
-		c.Logger(parse(t, test.args...)).Info("hello", "error", errors.New("SharedAccessKey=abc"))
-		if got := b.String(); got != test.want {
-			t.Errorf("%q: got %q, want %q", test.args, got, test.want)
+	for _, address := range []string{"example.com", "example.com:5672", "10.1.1.1:5672", "127.0.0.1:", "127.0.0.1:x", "a b"} {
+		s, err := settings(t, "--local="+address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.LocalAddress(); err == nil || codeOf(err) != ExitUsage {
+			t.Errorf("%q: got %v, want a usage error", address, err)
 		}
 	}
 }
 
-func TestArgs(t *testing.T) {
-	t.Parallel()
-	cmd := &cobra.Command{Use: "tool", Run: func(*cobra.Command, []string) {}}
-	cmd.AddCommand(&cobra.Command{Use: "hub", Run: func(*cobra.Command, []string) {}})
+func TestConnectionString(t *testing.T) {
 	for _, test := range []struct {
-		n    int
-		args []string
-		hint string // empty: no error
+		args        []string
+		environment string
+		want        string
 	}{
-		{0, nil, ""},
-		{1, []string{"a"}, ""},
-		{0, []string{"hbu"}, "did you mean hub?"},
-		{0, []string{"zzzzzz"}, "--local=HOST:PORT"},
-		{1, []string{"a", "b"}, "in quotes"},
+		{nil, "", ""},
+		{nil, "e", "e"},
+		{[]string{"-c", "f"}, "e", "f"},
+		{[]string{"--local"}, "e", ""},
 	} {
-		err := Args(test.n)(cmd, test.args)
-		if (err == nil) != (test.hint == "") {
-			t.Errorf("%d, %q: got %v", test.n, test.args, err)
+		t.Setenv(EnvDevice, test.environment)
+		s, err := settings(t, test.args...)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if err != nil && (codeOf(err) != ExitUsage || !strings.Contains(hintFor(err), test.hint)) {
-			t.Errorf("%d, %q: got %v with hint %q, want %q", test.n, test.args, err, hintFor(err), test.hint)
+		if got := s.ConnectionString(EnvDevice); got != test.want {
+			t.Errorf("%q, %q: got %q, want %q", test.args, test.environment, got, test.want)
 		}
 	}
 }

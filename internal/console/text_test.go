@@ -3,14 +3,10 @@ package console
 import (
 	"bytes"
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
-	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestPrintable(t *testing.T) {
@@ -92,32 +88,6 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-func TestPayload(t *testing.T) {
-	t.Parallel()
-	for body, want := range map[string][2]string{
-		"":         {"", "utf8"},
-		"hello":    {"hello", "utf8"},
-		"\x00":     {"\x00", "utf8"},
-		"\xff\x00": {"/wA=", "base64"},
-	} {
-		text, encoding := Payload([]byte(body))
-		if diff := cmp.Diff(want, [2]string{text, encoding}); diff != "" {
-			t.Errorf("%q (-want +got):\n%s", body, diff)
-		}
-	}
-}
-
-func TestTimestamp(t *testing.T) {
-	t.Parallel()
-	if got := Timestamp(time.Time{}); got != "" {
-		t.Errorf("got %q for no time", got)
-	}
-	at := time.Date(2026, 3, 1, 2, 3, 4, 567_890_000, time.FixedZone("", 3600))
-	if got, want := Timestamp(at), "2026-03-01T01:03:04.567Z"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 func TestScrub(t *testing.T) {
 	t.Parallel()
 	key32 := strings.Repeat("Ab+/", 10) + "abc="
@@ -147,20 +117,5 @@ func TestScrubber(t *testing.T) {
 	}
 	if got, want := b.String(), "SharedAccessKey=REDACTED\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestOnTerminal(t *testing.T) {
-	t.Parallel()
-	if c := (&Console{Out: new(bytes.Buffer)}); c.OnTerminal() {
-		t.Error("a buffer is no terminal")
-	}
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer null.Close()
-	if c := (&Console{Out: null}); c.OnTerminal() {
-		t.Error("the null device is no terminal")
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"iothub-c2d/internal/sas"
 )
 
-// Transport are the flags about the way to the hub.
-type Transport struct {
+// TransportFlags are the flags that say how to connect to a hub.
+type TransportFlags struct {
 	Protocol    iothub.Protocol
 	CAFile      string
 	ProxyURL    string
@@ -28,8 +28,7 @@ type Transport struct {
 
 const traceStderr = "-"
 
-// addFlags registers the flags.
-func (t *Transport) addFlags(f *pflag.FlagSet) {
+func (t *TransportFlags) add(f *pflag.FlagSet) {
 	t.Protocol = iothub.AMQP
 	f.Var((*protocolValue)(&t.Protocol), "protocol", "amqp (port 5671) or amqp-ws (WebSocket, port 443)")
 	f.StringVar(&t.ProxyURL, "proxy", "", "go by the HTTP proxy at `URL` (amqp-ws also heeds HTTPS_PROXY and NO_PROXY)")
@@ -40,7 +39,8 @@ func (t *Transport) addFlags(f *pflag.FlagSet) {
 	f.Lookup("trace").NoOptDefVal = traceStderr
 }
 
-// protocolValue takes the names that other tools have for the protocols.
+// protocolValue is a flag value that also takes the names of the protocols in
+// other tools.
 type protocolValue iothub.Protocol
 
 // Set stores the protocol that s names.
@@ -56,7 +56,7 @@ func (p *protocolValue) Set(s string) error {
 	return nil
 }
 
-// Choices returns the names that this project has for them.
+// Choices returns the names of the protocols in this project.
 func (*protocolValue) Choices() []string {
 	return []string{string(iothub.AMQP), string(iothub.AMQPWS)}
 }
@@ -68,7 +68,7 @@ func (*protocolValue) Type() string { return "word" }
 
 // ClientOptions returns how to connect to the hub of a connection string.
 func (c *Console) ClientOptions(s *Settings, cs sas.ConnectionString) (*iothub.Options, error) {
-	t := &s.Transport
+	t := &s.flags.Transport
 	roots, err := t.roots()
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (c *Console) ClientOptions(s *Settings, cs sas.ConnectionString) (*iothub.O
 		TLS:         &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		NoReconnect: t.NoReconnect,
 		Trace:       trace,
-		Logger:      c.Logger(s),
+		Logger:      c.Logger(),
 	}
 	if !cs.Token.IsZero() && time.Now().Before(cs.Token.Expiry()) {
 		c.Note("The SharedAccessSignature is good until %s; only its maker can renew it.", Timestamp(cs.Token.Expiry()))
@@ -99,7 +99,7 @@ func (c *Console) ClientOptions(s *Settings, cs sas.ConnectionString) (*iothub.O
 }
 
 // roots returns the CAs to trust, nil for the system's.
-func (t *Transport) roots() (*x509.CertPool, error) {
+func (t *TransportFlags) roots() (*x509.CertPool, error) {
 	if t.CAFile == "" {
 		return nil, nil
 	}
@@ -115,7 +115,7 @@ func (t *Transport) roots() (*x509.CertPool, error) {
 }
 
 // proxy reads --proxy. Its errors do not quote it: it may hold a password.
-func (t *Transport) proxy() (*url.URL, error) {
+func (t *TransportFlags) proxy() (*url.URL, error) {
 	if t.ProxyURL == "" {
 		return nil, nil
 	}
@@ -127,7 +127,7 @@ func (t *Transport) proxy() (*url.URL, error) {
 }
 
 // openTrace returns where to trace to, nil for nowhere.
-func (t *Transport) openTrace(stderr io.Writer) (io.Writer, error) {
+func (t *TransportFlags) openTrace(stderr io.Writer) (io.Writer, error) {
 	switch t.TraceTo {
 	case "":
 		return nil, nil

@@ -95,10 +95,10 @@ func (c ConnectionString) check() error {
 		return err
 	}
 	// Without TLS a token can be read on the way, so it must not leave the machine.
-	if c.UseDevelopmentEmulator && !isLoopback(c.HostName) {
+	if c.UseDevelopmentEmulator && !IsLoopback(c.HostName) {
 		return errors.New("UseDevelopmentEmulator=true needs a loopback HostName, such as localhost")
 	}
-	if c.UseDevelopmentEmulator && c.GatewayHostName != "" && !isLoopback(c.GatewayHostName) {
+	if c.UseDevelopmentEmulator && c.GatewayHostName != "" && !IsLoopback(c.GatewayHostName) {
 		return errors.New("UseDevelopmentEmulator=true needs a loopback GatewayHostName, such as localhost")
 	}
 	return nil
@@ -113,10 +113,10 @@ func (c ConnectionString) checkNames() error {
 			return fmt.Errorf("GatewayHostName %w", err)
 		}
 	}
-	if c.DeviceID != "" && !idSyntax.MatchString(c.DeviceID) {
+	if c.DeviceID != "" && !ValidDeviceID(c.DeviceID) {
 		return errors.New("DeviceId " + badID)
 	}
-	if c.ModuleID != "" && !idSyntax.MatchString(c.ModuleID) {
+	if c.ModuleID != "" && !ValidDeviceID(c.ModuleID) {
 		return errors.New("ModuleId " + badID)
 	}
 	if c.KeyName != "" && !policySyntax.MatchString(c.KeyName) {
@@ -124,6 +124,9 @@ func (c ConnectionString) checkNames() error {
 	}
 	return nil
 }
+
+// ValidDeviceID reports whether a device, or a module, can have the id.
+func ValidDeviceID(id string) bool { return idSyntax.MatchString(id) }
 
 const badID = "is not 1 to 128 letters, digits and -:.+%_#*?!(),=@$'"
 

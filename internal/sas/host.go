@@ -13,6 +13,10 @@ import (
 var hostSyntax = regexp.MustCompile(
 	`^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)(:[0-9]{1,5})?$`)
 
+// ValidHost reports whether s is a host name or an IP address, with a port or
+// without.
+func ValidHost(s string) bool { return checkHost(s) == nil }
+
 // checkHost returns an error that starts with a verb, such as "is missing".
 func checkHost(hostPort string) error {
 	if hostPort == "" {
@@ -51,9 +55,10 @@ func splitHostPort(s string) (host, port string) {
 	return s, ""
 }
 
-// isLoopback counts names under localhost as loopback (RFC 6761 section 6.3);
-// whether a resolver agrees is for whoever dials to check.
-func isLoopback(hostPort string) bool {
+// IsLoopback reports whether a host is this machine. It counts names under
+// localhost as loopback (RFC 6761 section 6.3); whether the resolver agrees is for
+// the code that dials to check.
+func IsLoopback(hostPort string) bool {
 	host, _ := splitHostPort(strings.ToLower(hostPort))
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true

@@ -54,6 +54,9 @@ func TestHostName(t *testing.T) {
 			if got := errText(err); got != tt.wantErr {
 				t.Fatalf("error %q\n want %q", got, tt.wantErr)
 			}
+			if got, want := sas.ValidHost(tt.hostName), tt.wantErr == ""; got != want {
+				t.Errorf("ValidHost = %v, want %v", got, want)
+			}
 			host, port := c.Endpoint()
 			if host != tt.host || port != tt.port || c.Host() != tt.host {
 				t.Errorf("Host = %q, Endpoint = %q, %q; want %q, %q", c.Host(), host, port, tt.host, tt.port)
@@ -131,6 +134,9 @@ func TestEmulatorNeedsLoopback(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.host, func(t *testing.T) {
 			t.Parallel()
+			if got := sas.IsLoopback(tt.host); got != tt.want {
+				t.Errorf("IsLoopback = %v, want %v", got, tt.want)
+			}
 			for _, where := range []struct{ name, text string }{
 				{"HostName", "HostName=" + tt.host},
 				{"GatewayHostName", "HostName=localhost;GatewayHostName=" + tt.host},

@@ -2,7 +2,9 @@ package console
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,4 +49,38 @@ func TestNoProgress(t *testing.T) {
 			t.Errorf("output = %q", out.String())
 		}
 	})
+}
+
+func TestLogger(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{nil, ""},
+		{[]string{"-v"}, "level=INFO msg=hello error=\"SharedAccessKey=REDACTED\"\n"},
+	} {
+		var b bytes.Buffer
+		c := &Console{Err: &b}
+		parse(t, c, test.args...)
+		c.Logger().Info("hello", "error", errors.New("SharedAccessKey=abc"))
+		if got := b.String(); got != test.want {
+			t.Errorf("%q: got %q, want %q", test.args, got, test.want)
+		}
+	}
+}
+
+func TestOnTerminal(t *testing.T) {
+	t.Parallel()
+	if c := (&Console{Out: new(bytes.Buffer)}); c.OnTerminal() {
+		t.Error("a buffer is no terminal")
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if c := (&Console{Out: null}); c.OnTerminal() {
+		t.Error("the null device is no terminal")
+	}
 }

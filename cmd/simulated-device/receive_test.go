@@ -61,11 +61,11 @@ func TestHubThatDoesNotAnswer(t *testing.T) {
 		if err := faults.Set(silent); err != nil {
 			t.Fatal(err)
 		}
-		r := &receiver{console: &console.Console{Out: new(bytes.Buffer), Err: new(bytes.Buffer)}}
-		r.settle.otherwise = complete
-		if err := r.print.prepare(r.console, &r.settings); err != nil {
+		printer, err := newPrinter(&console.Console{Out: new(bytes.Buffer), Err: new(bytes.Buffer)}, printFlags{})
+		if err != nil {
 			t.Fatal(err)
 		}
+		r := &receiver{settle: &settler{otherwise: complete}, print: printer}
 		if err := r.handle(t.Context(), d); err != nil || r.print.lost != 1 {
 			t.Errorf("error = %v with %d locks lost, want none with 1", err, r.print.lost)
 		}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/localhub/fault"
+	"iothub-c2d/internal/sas"
+)
+
+// hubFlags are the flags of the hub subcommand.
+type hubFlags struct {
+	listen   []string
+	devices  deviceListFlags
+	hostName string
+	caOut    string
+	data     string
+	gateway  localhub.Gateway
+	limits   limitFlags
+}
+
+// deviceListFlags name the devices of a hub.
+type deviceListFlags struct {
+	ids         []string
+	thumbprints []string
+}
+
+// limitFlags change the figures of a hub. The defaults are IoT Hub's own, except
+// that feedback is sent at once.
+type limitFlags struct {
+	lock, ttl, feedback  console.Duration
+	deliveries, maxQueue int
+	faithful             bool
+	faults               string
+	given                func(name string) bool // whether a flag is on the command line
+}
+
+func (h *hubFlags) add(c *console.Console, cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringArrayVar(&h.listen, "listen", []string{defaults.Address}, "`ADDR` to listen at (repeat; port 0: any)")
+	h.devices.add(f)
+	f.StringVar(&h.hostName, "host", "localhost", "`NAME` of the hub in its certificate and tokens")
+	f.StringVar(&h.caOut, "ca-out", "", "write the CA certificate, which clients need for TLS, to `FILE` (PEM)")
+	f.StringVar(&h.data, "data", "", "keep messages and feedback in `DIR` over a restart")
+	h.gateway = localhub.GatewayV2
+	f.Var(console.Choice(&h.gateway, localhub.GatewayV1, localhub.GatewayV2), "gateway", "generation of IoT Hub's front end to imitate: v1 or v2")
+	h.limits.add(f)
+	c.AddFlags(cmd, "stop after this long")
+}
+
+func (d *deviceListFlags) add(f *pflag.FlagSet) {
+	f.StringArrayVar(&d.ids, "device", []string{defaults.DeviceID}, "register the device `ID[=KEY]` (repeat)")
+	f.StringArrayVar(&d.thumbprints, "thumbprint", nil, "let the device log in with the certificate that has this hash, `ID=SHA1|SHA256` (repeat)")
+}
+
+func (l *limitFlags) add(f *pflag.FlagSet) {
+	l.given = f.Changed
+	l.lock, l.ttl = console.Duration(time.Minute), console.Duration(time.Hour)
+	f.Var(&l.lock, "lock-timeout", "how long a device may hold a message")
+	f.Var(&l.ttl, "default-ttl", "life of a message that names no expiry")
+	f.IntVar(&l.deliveries, "max-delivery-count", 10, "abandon a message `N` times, and it is dead-lettered")
+	f.IntVar(&l.maxQueue, "max-queue", 50, "messages (`N`) that may wait for one device")
+	f.Var(&l.feedback, "feedback-interval", "collect feedback this long (default: send it at once)")
+	f.BoolVar(&l.faithful, "faithful", false, "all as on Azure: feedback every 15s, or for 64 messages")
+	f.StringVar(&l.faults, "fault", "", "do `FAULTS` on purpose, such as drop-after=20,refuse-auth:first=1")
+}
+
+// options returns the hub that the flags describe.
+func (h *hubFlags) options() (*localhub.Options, error) {
+	o := &localhub.Options{HostName: h.hostName, Data: h.data, Gateway: h.gateway}
+	if err := h.limits.apply(o); err != nil {
+		return nil, err
+	}
+	if !sas.ValidHost(h.hostName) {
+		return nil, console.Usagef("--host %q is not a host name", h.hostName)
+	}
+	var err error
+	o.Devices, err = h.devices.parse()
+	return o, err
+}
+
+// faithfulFeedback is the time between IoT Hub's feedback batches. Source:
+// Microsoft docs, iot-hub-devguide-messages-c2d.
+const faithfulFeedback = 15 * time.Second
+
+func (l *limitFlags) apply(o *localhub.Options) error {
+	switch {
+	case l.lock == 0 || l.ttl == 0:
+		return console.Usagef("--lock-timeout and --default-ttl cannot be 0")
+	case l.deliveries < 1 || l.maxQueue < 1:
+		return console.Usagef("--max-delivery-count and --max-queue take a positive number")
+	}
+	o.LockTimeout, o.DefaultTTL = time.Duration(l.lock), time.Duration(l.ttl)
+	o.MaxDeliveryCount, o.MaxQueue = l.deliveries, l.maxQueue
+	o.FeedbackInterval = time.Duration(l.feedback)
+	if l.faithful && !l.given("feedback-interval") {
+		o.FeedbackInterval = faithfulFeedback
+	}
+	faults, err := fault.Parse(l.faults)
+	if err != nil {
+		return console.Usage(fmt.Errorf("--fault: %w", err), "the README lists the faults")
+	}
+	if len(faults.List) > 0 {
+		o.Faults, err = fault.NewInjector(faults)
+	}
+	return err
+}
+
+// parse returns the devices with their keys and thumbprints.
+func (d *deviceListFlags) parse() (devices []localhub.Device, err error) {
+	for _, text := range d.ids {
+		device, err := parseDevice(text)
+		if err != nil {
+			return nil, err
+		}
+		devices = append(devices, device)
+	}
+	for _, text := range d.thumbprints {
+		end := max(strings.LastIndex(text, "="), 0) // an id may hold = as well, a hash does not
+		i := slices.IndexFunc(devices, func(d localhub.Device) bool { return d.ID == text[:end] })
+		if i < 0 {
+			return nil, console.Usage(errors.New("--thumbprint names no device of this hub"), "write it as ID=HASH, and register the device with --device ID")
+		}
+		devices[i].Thumbprints = append(devices[i].Thumbprints, text[end+1:])
+	}
+	return devices, nil
+}
+
+// parseDevice reads ID[=KEY]. An id may hold = as well: the first = with nothing
+// but base64 behind it starts the key.
+func parseDevice(text string) (localhub.Device, error) {
+	d := localhub.Device{ID: text, Key: defaults.Key()}
+	found := !strings.Contains(text, "=")
+	for i := 0; i < len(text) && !found; i++ {
+		if text[i] != '=' {
+			continue
+		}
+		if key, err := sas.ParseKey(text[i+1:]); err == nil {
+			d, found = localhub.Device{ID: text[:i], Key: key}, true
+		}
+	}
+	if !found {
+		return localhub.Device{}, console.Usage(errors.New("--device: what follows = is not a key"),
+			"the key is base64, as in a connection string; an id that has a = itself needs one")
+	}
+	if err := console.CheckDeviceID(d.ID); err != nil {
+		return localhub.Device{}, fmt.Errorf("--device: %w", err)
+	}
+	return d, nil
+}
