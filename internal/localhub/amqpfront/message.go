@@ -1,6 +1,8 @@
 package amqpfront
 
 import (
+	"encoding/base64"
+	"fmt"
 	"slices"
 	"time"
 
@@ -15,14 +17,44 @@ func brokerMessage(m *amqpwire.Message) *broker.Message {
 	m.Header, m.DeliveryAnnotations = nil, nil
 	m.Annotations = slices.DeleteFunc(m.Annotations, isStamp)
 	return &broker.Message{
-		ID:          messageID(m),
-		UserID:      m.Properties.UserID,
-		ContentType: string(m.Properties.ContentType),
-		Ack:         ackOf(m),
-		Expiry:      expiry(m),
-		Body:        bodyOf(m),
-		Origin:      m,
+		ID:              messageID(m),
+		CorrelationID:   idString(m.Properties.CorrelationID),
+		To:              m.Properties.To,
+		UserID:          m.Properties.UserID,
+		ContentType:     string(m.Properties.ContentType),
+		ContentEncoding: string(m.Properties.ContentEncoding),
+		Ack:             ackOf(m),
+		Expiry:          expiry(m),
+		Properties:      propertiesAsText(m.ApplicationProperties),
+		Body:            bodyOf(m),
+		Origin:          m,
 	}
+}
+
+func propertiesAsText(m amqpwire.Map) (list []broker.Property) {
+	for _, p := range m {
+		if name, ok := p.Key.(string); ok && name != ackProperty {
+			list = append(list, broker.Property{Name: name, Value: asText(p.Value)})
+		}
+	}
+	return list
+}
+
+// asText returns a property's value for protocols that have nothing but text.
+func asText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case []byte:
+		return base64.StdEncoding.EncodeToString(v)
+	case amqpwire.Timestamp:
+		return v.Time().Format(time.RFC3339Nano)
+	case amqpwire.Char:
+		return string(rune(v))
+	}
+	return fmt.Sprint(v)
 }
 
 // bodyOf returns the content of the data sections, which most messages have one

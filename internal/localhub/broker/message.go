@@ -5,16 +5,23 @@ import "time"
 // Message is a message to a device, or of feedback to the back ends, as every
 // door understands it. It does not change once it is in a queue.
 type Message struct {
-	ID          string // as feedback spells it; it may be missing
-	UserID      []byte
-	ContentType string
-	Ack         Ack
-	Expiry      time.Time // zero: the queue's own time to live counts
-	Body        []byte
+	ID              string // as feedback spells it; it may be missing
+	CorrelationID   string
+	To              string
+	UserID          []byte
+	ContentType     string
+	ContentEncoding string
+	Ack             Ack
+	Expiry          time.Time  // zero: the queue's own time to live counts
+	Properties      []Property // the sender's, in its order, without iothub-ack
+	Body            []byte
 	// Origin is what the door that took the message keeps of it. Nobody else looks
 	// inside.
 	Origin any
 }
+
+// Property is a property that the sender has added, as text.
+type Property struct{ Name, Value string }
 
 // Ack says of which outcomes the sender of a message wants to hear: its
 // iothub-ack.
