@@ -9,6 +9,8 @@
 //	                         put its settings into .env; $HUB is its address
 //	start NAME TEXT CMD...   start CMD in the background and wait until TEXT
 //	                         appears in its output
+//	unread NAME TEXT CMD...  likewise, with the standard output to a pipe that is full
+//	                         and that nobody reads
 //	await NAME TEXT          wait until TEXT appears in the output of NAME
 //	signal NAME INT|TERM|KILL|STOP|CONT
 //	ends NAME [CODE]         wait until NAME ends, with exit code CODE (default 0), and
@@ -63,6 +65,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"hub":      cmdHub,
 			"start":    cmdStart,
+			"unread":   cmdUnread,
 			"await":    cmdAwait,
 			"signal":   cmdSignal,
 			"ends":     cmdEnds,
