@@ -212,8 +212,10 @@ func cmdHub(ts *testscript.TestScript, neg bool, args []string) {
 	address = strings.TrimSuffix(address, ".")
 	ts.Setenv("HUB", address)
 	cs := defaults.DeviceString(address, defaults.DeviceID, sas.Key{})
-	cs.Token = sas.NewToken(defaults.Key(), cs.Resource(), "", time.Now().Add(time.Hour))
-	ts.Setenv("SAS", cs.Reveal())
+	for name, life := range map[string]time.Duration{"SAS": time.Hour, "EXPIREDSAS": -time.Hour} {
+		cs.Token = sas.NewToken(defaults.Key(), cs.Resource(), "", time.Now().Add(life))
+		ts.Setenv(name, cs.Reveal())
+	}
 }
 
 func cmdExit(ts *testscript.TestScript, neg bool, args []string) {

@@ -27,7 +27,7 @@
 // $LOCAL is a loopback address that no other script uses, with no port. $SILENT
 // is one where a server accepts connections and says nothing. $KEY is the
 // local hub's key, $WRONGKEY another, $SAS a device string with a token in place
-// of the key, after the hub command.
+// of the key, after the hub command, $EXPIREDSAS the same with a token that is over.
 
 package cmd_test
 
