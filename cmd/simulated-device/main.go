@@ -54,7 +54,7 @@ func run(ctx context.Context, c *console.Console, f *deviceFlags) error {
 		return err
 	}
 	defer hub.stop(ctx)
-	device, err := f.connect(ctx, c, settings, cs, r.settle.prefetch())
+	device, err := f.connect(ctx, c, settings, cs, r)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
