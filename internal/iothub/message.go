@@ -28,6 +28,7 @@ const ackProperty = "iothub-ack"
 
 // Message is a cloud-to-device message. Empty fields are not sent.
 type Message struct {
+	ModuleID        string // of the module of the device that it is for; empty: the device itself
 	ID              string // 128 characters at most; feedback refers to it
 	CorrelationID   string
 	UserID          string
@@ -39,11 +40,11 @@ type Message struct {
 	Ack             Ack       // empty: none
 }
 
-// encode returns m as it goes to the device.
+// encode returns m as it goes to the device, or to its module.
 func (m *Message) encode(deviceID string) *amqp.Message {
 	out := amqp.NewMessage(m.Body)
 	out.Properties = &amqp.MessageProperties{
-		To:              new("/devices/" + sas.Escape(deviceID) + "/messages/devicebound"),
+		To:              new(receiveAddress(sas.ConnectionString{DeviceID: deviceID, ModuleID: m.ModuleID})),
 		ContentType:     optional(m.ContentType),
 		ContentEncoding: optional(m.ContentEncoding),
 	}
