@@ -2,7 +2,6 @@ package localhub
 
 import (
 	"encoding/json"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,59 +22,6 @@ func originalIDs(t testing.TB, m *amqpwire.Message) (ids []string) {
 		ids = append(ids, r.OriginalMessageID)
 	}
 	return ids
-}
-
-// TestFeedbackOfEachMode ends messages in every way, in every mode.
-func TestFeedbackOfEachMode(t *testing.T) {
-	t.Parallel()
-	endings := map[status]func(w *world, token lockToken){
-		statusSuccess:  func(w *world, token lockToken) { _ = w.queueOf("dev1").settle(token, complete) },
-		statusRejected: func(w *world, token lockToken) { _ = w.queueOf("dev1").settle(token, reject) },
-		statusPurged:   func(w *world, _ lockToken) { w.hub.Purge("dev1") },
-		statusExpired:  func(*world, lockToken) { time.Sleep(time.Hour) },
-		statusDeliveryCountExceeded: func(w *world, token lockToken) {
-			for range 10 {
-				_ = w.queueOf("dev1").settle(token, abandon)
-				_, token, _ = w.queueOf("dev1").take()
-			}
-		},
-	}
-	for mode, wanted := range map[string]func(status) bool{
-		"none":     func(status) bool { return false },
-		"":         func(status) bool { return false },
-		"positive": func(s status) bool { return s == statusSuccess },
-		"negative": func(s status) bool { return s != statusSuccess },
-		"full":     func(status) bool { return true },
-	} {
-		for s, end := range endings {
-			t.Run(mode+" "+string(s), func(t *testing.T) {
-				inWorld(t, Options{}, func(t *testing.T, w *world) {
-					m := c2d("m1")
-					if mode != "" {
-						m.ApplicationProperties = amqpwire.Map{{Key: "iothub-ack", Value: mode}}
-					}
-					w.put(m)
-					_, token, _ := w.queueOf("dev1").take()
-					end(w, token)
-					synctest.Wait()
-					e, _, ok := w.hub.feedback.queue.take()
-					if ok != wanted(s) {
-						t.Fatalf("feedback: %v, want %v", ok, wanted(s))
-					}
-					if !ok {
-						return
-					}
-					var records []feedbackRecord
-					if err := json.Unmarshal(e.message.Data[0], &records); err != nil {
-						t.Fatal(err)
-					}
-					if len(records) != 1 || records[0].StatusCode != s || records[0].Description != string(s) || records[0].OriginalMessageID != "m1" {
-						t.Errorf("records %+v, want one, %s of m1", records, s)
-					}
-				})
-			})
-		}
-	}
 }
 
 // TestFeedbackOnTheWire checks a feedback message to the byte. Fake time begins
@@ -166,77 +112,6 @@ func TestFeedbackQueueRules(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		if n := w.hub.feedback.queue.pending(); n != 0 {
 			t.Errorf("%d feedback messages after an hour, want 0", n)
-		}
-	})
-}
-
-func TestFeedbackAtOnce(t *testing.T) {
-	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		for i := range 5 {
-			w.hub.feedback.report(feedbackRecord{OriginalMessageID: fmt.Sprint(i)})
-			if got := w.hub.feedback.queue.pending(); got != i+1 {
-				t.Errorf("%d feedback messages, want %d", got, i+1)
-			}
-		}
-	})
-}
-
-// TestFeedbackBatches checks the rule: 64 records, or 15 s since the last
-// message, whichever is first.
-func TestFeedbackBatches(t *testing.T) {
-	inWorld(t, Options{FeedbackInterval: 15 * time.Second}, func(t *testing.T, w *world) {
-		f := w.hub.feedback
-		start := time.Now()
-		n := 0
-		report := func(count int) {
-			for range count {
-				n++
-				f.report(feedbackRecord{OriginalMessageID: fmt.Sprint(n)})
-			}
-		}
-		wantBatch := func(at time.Duration, from, to int) {
-			t.Helper()
-			if d := at - time.Since(start) - time.Nanosecond; d > 0 {
-				time.Sleep(d)
-				synctest.Wait()
-				if e, _, ok := f.queue.take(); ok {
-					t.Fatalf("feedback %s before %v", e.message.Data[0], at)
-				}
-				time.Sleep(time.Nanosecond)
-			}
-			synctest.Wait()
-			e, token, ok := f.queue.take()
-			if !ok {
-				t.Fatalf("no feedback after %v", at)
-			}
-			_ = f.queue.settle(token, complete)
-			var want []string
-			for i := from; i <= to; i++ {
-				want = append(want, fmt.Sprint(i))
-			}
-			if diff := cmp.Diff(want, originalIDs(t, e.message)); diff != "" {
-				t.Fatalf("records (-want +got):\n%s", diff)
-			}
-		}
-		report(3)
-		wantBatch(15*time.Second, 1, 3) // since the hub was started
-		report(1)
-		wantBatch(30*time.Second, 4, 4)
-		report(63)
-		time.Sleep(5 * time.Second)
-		report(2)
-		wantBatch(35*time.Second, 5, 68) // full; one is left
-		wantBatch(50*time.Second, 69, 69)
-		time.Sleep(15 * time.Second)
-		report(1)
-		wantBatch(65*time.Second, 70, 70) // at once: it has been quiet
-		report(130)
-		wantBatch(65*time.Second, 71, 134)
-		wantBatch(65*time.Second, 135, 198)
-		wantBatch(80*time.Second, 199, 200)
-		time.Sleep(time.Hour)
-		if f.queue.pending() != 0 {
-			t.Error("feedback of nothing")
 		}
 	})
 }
