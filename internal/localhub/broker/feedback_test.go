@@ -77,10 +77,13 @@ func TestFeedbackMessage(t *testing.T) {
 	})
 }
 
+// TestFeedbackAtOnce has a reader that takes feedback as it comes: it does not
+// wait for more.
 func TestFeedbackAtOnce(t *testing.T) {
 	inHub(t, Options{}, func(t *testing.T, h hub) {
 		for i := range 5 {
 			h.feedback.report(Record{OriginalMessageID: fmt.Sprint(i)})
+			h.Feedback().Take()
 			if got := h.Feedback().Len(); got != i+1 {
 				t.Errorf("%d feedback messages, want %d", got, i+1)
 			}
