@@ -4,9 +4,10 @@ import "slices"
 
 // putRecords puts feedback records into messages at the end of the queue, and off
 // the journal's list. Like IoT Hub it joins what nobody has read yet: the last
-// message takes more of them until it is delivered or full.
-func (q *Queue) putRecords(records []Record, message func([]Record) *Message) error {
-	return q.update(func(s *step) error {
+// message takes more of them until it is delivered or full. The oldest messages
+// are dropped that are too many then.
+func (q *Queue) putRecords(records []Record, message func([]Record) *Message) (dropped int, err error) {
+	err = q.update(func(s *step) error {
 		for _, r := range records {
 			s.change(RemoveRecord{r.Key})
 		}
@@ -18,9 +19,16 @@ func (q *Queue) putRecords(records []Record, message func([]Record) *Message) er
 		for batch := range slices.Chunk(records, feedbackBatch) {
 			q.add(s, message(batch), openRecords(batch))
 		}
+		dropped = min(q.size(), max(0, q.size()+int(s.added)-maxFeedback))
+		q.endOldest(s, dropped, statusDropped)
 		return nil
 	})
+	return dropped, err
 }
+
+// maxFeedback is how many feedback messages may wait, each of 10 KB or so. IoT Hub
+// publishes no limit.
+const maxFeedback = 10_000
 
 // openRecords returns a copy of the records of a message that takes more, nil if
 // it is full.

@@ -1,9 +1,12 @@
 package broker
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,5 +159,53 @@ func TestExpiryReportsAtOnce(t *testing.T) {
 			t.Errorf("%d commits, want 2: one of the queue, one of the feedback", n)
 		}
 		(&reporter{h, 0}).wantMessages(50)
+	})
+}
+
+// TestTooMuchFeedback fills the feedback queue, which nobody reads: the oldest
+// messages are dropped, also one that is held, and the log says so once.
+func TestTooMuchFeedback(t *testing.T) {
+	m := newMemory()
+	var log bytes.Buffer
+	inHub(t, Options{Journal: m, Logger: slog.New(slog.NewTextHandler(&log, nil))}, func(t *testing.T, h hub) {
+		const surplus = 3
+		records := make([]Record, feedbackBatch*(maxFeedback-1))
+		for i := range records {
+			records[i].Key = fmt.Sprint(i)
+		}
+		h.feedback.report(records...)
+		held, _ := h.Feedback().Take()
+		r := &reporter{h, 0}
+		r.report(feedbackBatch)
+		if log.Len() > 0 || h.Feedback().Len() != maxFeedback {
+			t.Errorf("%d messages, log %q, want %d and nothing", h.Feedback().Len(), log.String(), maxFeedback)
+		}
+		warnings := func() int { return strings.Count(log.String(), "feedback messages are dropped") }
+		r.report(surplus*feedbackBatch - 1)
+		r.report(1)
+		if h.Feedback().Len() != maxFeedback || len(m.entries[FeedbackQueue]) != maxFeedback {
+			t.Errorf("%d messages, %d kept, want %d", h.Feedback().Len(), len(m.entries[FeedbackQueue]), maxFeedback)
+		}
+		if err := h.Feedback().Settle(held.Token, Complete); !errors.Is(err, ErrLockLost) {
+			t.Errorf("settle: %v, want %v", err, ErrLockLost)
+		}
+		d, _ := h.Feedback().Take()
+		if d.Sequence != 1+surplus || warnings() != 1 || strings.Count(log.String(), "\n") != 1 {
+			t.Errorf("next is %d, log %q, want %d and one line", d.Sequence, log.String(), 1+surplus)
+		}
+		_ = h.Feedback().Settle(d.Token, Complete)
+		r.report(2 * feedbackBatch) // somebody reads, but too slowly
+		if warnings() != 1 {
+			t.Errorf("log %q, want no second warning yet", log.String())
+		}
+		for range maxFeedback/2 + 2 {
+			d, _ := h.Feedback().Take()
+			_ = h.Feedback().Settle(d.Token, Complete)
+		}
+		r.report(1)
+		h.feedback.report(records...)
+		if warnings() != 2 || h.Feedback().Len() != maxFeedback {
+			t.Errorf("%d messages, log %q, want %d and a second warning", h.Feedback().Len(), log.String(), maxFeedback)
+		}
 	})
 }

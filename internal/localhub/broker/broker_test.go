@@ -1,113 +1,12 @@
 package broker
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"log/slog"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 )
-
-// hub is a broker in a test.
-type hub struct {
-	*Broker
-	t *testing.T
-}
-
-// inHub runs a test on a broker in fake time, with the device dev1.
-func inHub(t *testing.T, o Options, f func(t *testing.T, h hub)) {
-	t.Helper()
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		h := start(t, o)
-		defer h.Close()
-		f(t, h)
-	})
-}
-
-func start(t *testing.T, o Options) hub {
-	t.Helper()
-	if o.Devices == nil {
-		o.Devices = []string{"dev1"}
-	}
-	b, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return hub{b, t}
-}
-
-func (h hub) box(id ID) *Mailbox {
-	h.t.Helper()
-	m, refused := h.Mailbox(id)
-	if refused != nil {
-		h.t.Fatal(refused)
-	}
-	return m
-}
-
-func (h hub) dev1() *Mailbox { h.t.Helper(); return h.box(ID{Device: "dev1"}) }
-
-// send sends dev1 a message that wants all feedback.
-func (h hub) send(id string) {
-	h.t.Helper()
-	if refused := h.Send(ID{Device: "dev1"}, &Message{ID: id, Ack: AckFull}); refused != nil {
-		h.t.Fatal(refused)
-	}
-}
-
-// settle settles the next message of dev1, and returns its id.
-func (h hub) settle(how Settlement) string {
-	h.t.Helper()
-	d, ok := h.dev1().Take()
-	if !ok {
-		h.t.Fatal("no message is ready")
-	}
-	if err := h.dev1().Settle(d.Token, how); err != nil {
-		h.t.Fatal(err)
-	}
-	return d.Message.ID
-}
-
-// readBatch takes a feedback message, and returns "id status" of its records; nil
-// if there is none.
-func (h hub) readBatch() (lines []string) {
-	h.t.Helper()
-	d, ok := h.Feedback().Take()
-	if !ok {
-		return nil
-	}
-	if err := h.Feedback().Settle(d.Token, Complete); err != nil {
-		h.t.Fatal(err)
-	}
-	return recordsIn(h.t, d.Message)
-}
-
-func recordsIn(t *testing.T, m *Message) (lines []string) {
-	t.Helper()
-	var records []Record
-	if err := json.Unmarshal(m.Body, &records); err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range records {
-		lines = append(lines, r.OriginalMessageID+" "+string(r.StatusCode))
-	}
-	return lines
-}
-
-func (h hub) wantBatch(want ...string) {
-	h.t.Helper()
-	synctest.Wait()
-	if got := h.readBatch(); !slices.Equal(got, want) {
-		h.t.Fatalf("feedback %q, want %q", got, want)
-	}
-}
 
 func TestMailboxes(t *testing.T) {
 	inHub(t, Options{HostName: "myhub.azure-devices.net"}, func(t *testing.T, h hub) {
@@ -215,65 +114,6 @@ func TestPending(t *testing.T) {
 	})
 }
 
-// TestEvents checks what the observer and the log hear of one message.
-func TestEvents(t *testing.T) {
-	var mu sync.Mutex
-	var told []string
-	observer := func(e Event) {
-		mu.Lock()
-		defer mu.Unlock()
-		told = append(told, fmt.Sprint(e.Kind, " ", e.Device, " ", e.MessageID, " ", e.Sequence, " ", e.Detail))
-	}
-	var log bytes.Buffer
-	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	inHub(t, Options{Observer: observer, Logger: logger}, func(t *testing.T, h hub) {
-		box := h.box(ID{"dev1", "mod"})
-		if err := box.Put(named("a")); err != nil {
-			t.Fatal(err)
-		}
-		d, _ := box.Take()
-		_ = box.Settle(d.Token, Abandon)
-		d, _ = box.Take()
-		box.Release([]LockToken{d.Token})
-		box.Take()
-		time.Sleep(time.Minute)
-		d, _ = box.Take()
-		_ = box.Settle(d.Token, Complete)
-		want := []string{
-			"delivered dev1/mod a 1 ", "returned dev1/mod a 1 abandoned",
-			"delivered dev1/mod a 1 ", "returned dev1/mod a 1 released",
-			"delivered dev1/mod a 1 ", "returned dev1/mod a 1 lock lost",
-			"delivered dev1/mod a 1 ", "finished dev1/mod a 1 Success",
-		}
-		if !slices.Equal(told, want) {
-			t.Errorf("told %q\nwant %q", told, want)
-		}
-		if want := `level=DEBUG msg="message finished" device=dev1/mod id=a status=Success`; !strings.Contains(log.String(), want) {
-			t.Errorf("log %q, want %q in it", log.String(), want)
-		}
-	})
-}
-
-type displaced struct{ times int }
-
-func (d *displaced) Displace() { d.times++ }
-
-func TestClaim(t *testing.T) {
-	inHub(t, Options{}, func(t *testing.T, h hub) {
-		var first, second, third displaced
-		box := h.dev1()
-		box.Claim(&first)
-		box.Claim(&second)
-		box.Leave(&first) // too late: it is not its claim any more
-		box.Claim(&third)
-		box.Leave(&third)
-		box.Claim(&first)
-		if first.times != 1 || second.times != 1 || third.times != 0 {
-			t.Errorf("displaced %d, %d and %d times, want 1, 1, 0", first.times, second.times, third.times)
-		}
-	})
-}
-
 // TestRefusals checks the words for errors.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
@@ -300,43 +140,4 @@ func TestIDs(t *testing.T) {
 			t.Errorf("%+v is %s and %s, and back %+v", test.id, test.id, test.id.Path(), parsePath(test.path))
 		}
 	}
-}
-
-// TestIdleMailboxesAreSmall counts what 10,000 devices cost that have had a
-// message each, and hold none: no goroutine, no timer, some bytes.
-func TestIdleMailboxesAreSmall(t *testing.T) {
-	const n = 10_000
-	var o Options
-	for i := range n {
-		o.Devices = append(o.Devices, fmt.Sprint("device", i))
-	}
-	h := start(t, o)
-	defer h.Close()
-	goroutines := runtime.NumGoroutine()
-	heap := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := heap()
-	for _, d := range o.Devices {
-		box := h.box(ID{Device: d})
-		if err := box.Put(named("m")); err != nil {
-			t.Fatal(err)
-		}
-		d, _ := box.Take()
-		if err := box.Settle(d.Token, Complete); err != nil {
-			t.Fatal(err)
-		}
-		if q := box.Queue; q.timer != nil || q.ready != nil || q.locked != nil {
-			t.Fatalf("an empty queue holds %v, %v, %v", q.timer, q.ready, q.locked)
-		}
-	}
-	each := int64(heap()-before) / n
-	t.Logf("%d bytes each", each)
-	if more := runtime.NumGoroutine() - goroutines; more > 0 || each > 1024 {
-		t.Errorf("%d goroutines and %d bytes for each mailbox, want none and at most 1024", more, each)
-	}
-	runtime.KeepAlive(h)
 }

@@ -49,6 +49,7 @@ type feedback struct {
 	timer    *time.Timer   // to flush; nil before it is first needed
 	retry    time.Time     // not to send before, since it has failed
 	backoff  time.Duration // zero: it has not
+	dropping bool          // what is too much is dropped
 	closed   bool
 }
 
@@ -108,7 +109,8 @@ func (f *feedback) wake(after time.Duration) {
 // send puts the first n pending records on the queue. If that fails they stay
 // pending. Called with mu held.
 func (f *feedback) send(n int) {
-	if err := f.queue.putRecords(f.pending[:n], f.message); err != nil {
+	dropped, err := f.queue.putRecords(f.pending[:n], f.message)
+	if err != nil {
 		f.backoff = min(max(2*f.backoff, minRetry), maxRetry)
 		f.retry = time.Now().Add(f.backoff)
 		return
@@ -116,6 +118,18 @@ func (f *feedback) send(n int) {
 	f.backoff = 0
 	f.pending = slices.Clone(f.pending[n:]) // the rest is small, what was sent may not be
 	f.lastSent = time.Now()
+	f.warn(dropped)
+}
+
+// warn logs that messages are dropped: once, until half of them have been read.
+func (f *feedback) warn(dropped int) {
+	switch {
+	case dropped > 0 && !f.dropping:
+		f.log.Warn("the oldest feedback messages are dropped: nobody reads them", "limit", maxFeedback)
+		f.dropping = true
+	case f.dropping && f.queue.Len() < maxFeedback/2:
+		f.dropping = false
+	}
 }
 
 func (f *feedback) message(records []Record) *Message {
@@ -143,7 +157,7 @@ func (f *feedback) returned(*entry, string)       {}
 
 func (f *feedback) finished(list []ending) {
 	for _, x := range list {
-		if x.status != StatusSuccess {
+		if x.status != StatusSuccess && x.status != statusDropped {
 			f.log.Warn("feedback message not read", "status", string(x.status), "sequence", x.entry.Sequence)
 		}
 	}

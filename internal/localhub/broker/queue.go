@@ -192,12 +192,7 @@ func (q *Queue) ShortenLock(token LockToken, d time.Duration) {
 func (q *Queue) Purge() (n int, err error) {
 	err = q.update(func(s *step) error {
 		n = q.size()
-		for _, e := range q.all() {
-			x := q.ending(e, StatusPurged)
-			s.change(x.changes(q.name)...)
-			s.then(func() { s.ended = append(s.ended, x) })
-		}
-		s.then(func() { q.ready, q.locked = nil, nil })
+		q.endOldest(s, n, StatusPurged)
 		return nil
 	})
 	if err != nil {
