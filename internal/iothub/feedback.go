@@ -53,16 +53,12 @@ type FeedbackReceiver struct {
 // ReceiveFeedback starts to receive delivery feedback. All back ends of a hub
 // share one queue of it: what one completes, no other sees.
 func (s *Service) ReceiveFeedback(ctx context.Context) (*FeedbackReceiver, error) {
-	f := &FeedbackReceiver{newAttachment(s.client, attachFeedback)}
+	f := &FeedbackReceiver{newAttachment(s.client, receiverOf(feedbackAddress, feedbackCredit))}
 	attached := func(context.Context, *amqp.Receiver) error { return nil }
 	if err := f.receiver.do(ctx, attached); err != nil {
 		return nil, err
 	}
 	return f, nil
-}
-
-func attachFeedback(ctx context.Context, session *amqp.Session) (*amqp.Receiver, error) {
-	return attachReceiver(ctx, session, feedbackAddress, feedbackCredit)
 }
 
 // Receive waits for the next feedback message. One that cannot be read is left

@@ -6,8 +6,10 @@ import "encoding/binary"
 const (
 	codeOpen     = 0x10
 	codeBegin    = 0x11
+	codeAttach   = 0x12
 	codeFlow     = 0x13
 	codeTransfer = 0x14
+	codeEnd      = 0x17
 )
 
 // frameStart is how many bytes of a frame tell its performative: the header and

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 
 	"iothub-c2d/internal/amqpwire"
 )
@@ -19,6 +20,7 @@ import (
 // to whoever writes.
 type Tap struct {
 	net.Conn
+	broken   atomic.Bool
 	out      outScanner
 	sessions sessions
 
@@ -34,17 +36,44 @@ func New(stream net.Conn, trace io.Writer) *Tap {
 	if trace != nil {
 		stream = newTracedConn(stream, trace)
 	}
-	t := &Tap{
-		Conn:     stream,
-		in:       bufio.NewReaderSize(stream, 64<<10),
-		sessions: newSessions(),
-	}
+	t := &Tap{Conn: stream, sessions: newSessions()}
+	t.in = bufio.NewReaderSize(streamReader{t}, maxWhole)
 	t.out.frame = t.sessions.outgoing
 	return t
 }
 
 // Container returns the hub's container id, once it has opened the connection.
 func (t *Tap) Container() string { return t.sessions.container() }
+
+// SettlesFirst reports whether the hub has attached a link, from which we
+// receive, in rcv-settle-mode first. It knows the last such link of each
+// session.
+func (t *Tap) SettlesFirst(link string) bool { return t.sessions.settlesFirst(link) }
+
+// Broken reports whether reading from or writing to the stream has failed. If it
+// has not, go-amqp has ended the connection for a reason of its own.
+func (t *Tap) Broken() bool { return t.broken.Load() }
+
+// streamReader reads from the stream and takes note of failures.
+type streamReader struct{ tap *Tap }
+
+func (r streamReader) Read(p []byte) (int, error) {
+	n, err := r.tap.Conn.Read(p)
+	if err != nil {
+		r.tap.broken.Store(true)
+	}
+	return n, err
+}
+
+// Write passes p on and looks at the frames in it.
+func (t *Tap) Write(p []byte) (int, error) {
+	t.out.scan(p)
+	n, err := t.Conn.Write(p)
+	if err != nil {
+		t.broken.Store(true)
+	}
+	return n, err
+}
 
 // Read passes on what the hub sends, frame by frame. Only the frames that may
 // have to be rewritten are read whole first.
@@ -83,7 +112,7 @@ func (t *Tap) next() error {
 		return err
 	}
 	switch performativeOf(start) {
-	case codeOpen, codeBegin, codeFlow:
+	case codeOpen, codeBegin, codeAttach, codeFlow, codeEnd:
 		return t.readWhole(size)
 	}
 	// A size below the header's is go-amqp's to refuse.
@@ -95,7 +124,7 @@ func (t *Tap) next() error {
 // dozen.
 const maxWhole = 64 << 10
 
-// readWhole reads a frame of a few performatives whole and rewrites it where
+// readWhole reads a frame of a few performatives whole, and rewrites it where
 // that is needed.
 func (t *Tap) readWhole(size int) error {
 	if size > maxWhole {
@@ -117,12 +146,6 @@ func (t *Tap) readWhole(size int) error {
 		return fmt.Errorf("rewrite a frame: %w", err)
 	}
 	return nil
-}
-
-// Write passes p on and looks at the frames in it.
-func (t *Tap) Write(p []byte) (int, error) {
-	t.out.scan(p)
-	return t.Conn.Write(p)
 }
 
 // ErrNotAMQP says that the server is no AMQP 1.0 server.

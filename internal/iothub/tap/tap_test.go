@@ -104,6 +104,41 @@ func TestTapCompletesFlows(t *testing.T) {
 	}
 }
 
+// TestSettlesFirst wants the mode of a link to be what the hub has answered, once
+// it has attached the link.
+func TestSettlesFirst(t *testing.T) {
+	t.Parallel()
+	attach := func(name string, role bool, source *amqpwire.Source, mode *uint8) amqpwire.Frame {
+		return amqpwire.Frame{Channel: 1, Body: &amqpwire.Attach{Name: name, Role: role, Source: source, RcvSettleMode: mode}}
+	}
+	there := &amqpwire.Source{Address: "a"}
+	for _, tt := range []struct {
+		name   string
+		answer amqpwire.Frame
+		want   bool
+	}{
+		{"first", attach("link", amqpwire.RoleSender, there, new(amqpwire.ReceiverFirst)), true},
+		{"none", attach("link", amqpwire.RoleSender, there, nil), true},
+		{"second", attach("link", amqpwire.RoleSender, there, new(amqpwire.ReceiverSecond)), false},
+		{"refused", attach("link", amqpwire.RoleSender, nil, nil), false},
+		{"another link", attach("other", amqpwire.RoleSender, there, nil), false},
+		{"a link to send on", attach("link", amqpwire.RoleReceiver, there, nil), false},
+	} {
+		out := script{{Channel: 4, Body: &amqpwire.Begin{}}}.bytes(t)
+		in := script{{Channel: 1, Body: &amqpwire.Begin{RemoteChannel: new(uint16(4))}}, tt.answer}.bytes(t)
+		tap := New(&fakeConn{Reader: bytes.NewReader(in)}, nil)
+		if _, err := tap.Write(out); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(tap); err != nil || !bytes.Equal(got, in) {
+			t.Errorf("%s: read %x, %v, want %x", tt.name, got, err, in)
+		}
+		if got := tap.SettlesFirst("link"); got != tt.want {
+			t.Errorf("%s: SettlesFirst = %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}
+
 // readInPieces reads at most size bytes at once.
 type readInPieces struct {
 	r    io.Reader
