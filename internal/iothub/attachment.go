@@ -56,7 +56,8 @@ func (a *attachment[L]) get(ctx context.Context, knownFailures int64) (link L, c
 		return none, conn, err
 	}
 	if err = a.attachTo(open, conn); err != nil {
-		err = conn.finalIfNew(err)
+		err = conn.classify(err)
+		a.client.library.count(err)
 		a.attempts.failed(ctx, err)
 		return none, conn, err
 	}

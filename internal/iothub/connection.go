@@ -44,7 +44,7 @@ func connect(ctx context.Context, cs sas.ConnectionString, o Options) (*connecti
 	o.Logger.Info("connected", "hub", route.Address(), "transport", route, "tls", dial.TLSVersion(stream), "container", c.tap.Container())
 	if err := c.authenticate(ctx, cs, o); err != nil {
 		_ = c.close(context.WithoutCancel(ctx)) // what went wrong before is what matters
-		return nil, c.finalIfNew(err)
+		return nil, c.classify(err)
 	}
 	c.began = time.Now()
 	return c, nil
@@ -79,12 +79,16 @@ func (c *connection) authenticate(ctx context.Context, cs sas.ConnectionString, 
 	return err
 }
 
-// finalIfNew marks err as final if the hub refuses what it has only just
-// authenticated: the next connection, with a token as new as this one's, would
-// be refused as well. Later, the token may have expired.
-func (c *connection) finalIfNew(err error) error {
-	if errors.Is(err, ErrUnauthorized) && time.Since(c.began) < stableAfter {
+// classify marks what err alone does not tell.
+func (c *connection) classify(err error) error {
+	switch {
+	case errors.Is(err, ErrUnauthorized) && time.Since(c.began) < stableAfter:
+		// The hub refuses what it has only just authenticated. The next connection,
+		// with a token as new as this one's, would be refused as well. Later, the
+		// token may have expired.
 		return finalError{err}
+	case c.endedByLibrary(err):
+		return libraryError{err}
 	}
 	return err
 }

@@ -19,7 +19,10 @@ type fakeHub struct {
 	t      testing.TB
 	served sync.WaitGroup
 
-	// attach changes the answer to an attach.
+	// open changes the answer to open.
+	open func(answer *amqpwire.Open)
+	// attach changes the answer to an attach. Without a terminus, the hub detaches
+	// the link without giving a reason.
 	attach func(answer *amqpwire.Attach)
 	// transfer answers a message that was sent. Default: accepted.
 	transfer func(c *fakeHubConn, channel uint16, deliveryID uint32)
@@ -29,25 +32,29 @@ type fakeHub struct {
 	messages []amqpwire.Message
 
 	mu      sync.Mutex
-	dials   int
+	conns   []net.Conn              // all so far
 	settled []*amqpwire.Disposition // what receivers have sent
 }
 
 // dial connects to the hub.
 func (h *fakeHub) dial(context.Context) (net.Conn, error) {
-	h.mu.Lock()
-	h.dials++
-	h.mu.Unlock()
 	near, far := faultnet.Pipe(socket)
+	h.mu.Lock()
+	h.conns = append(h.conns, far)
+	h.mu.Unlock()
 	c := &fakeHubConn{hub: h, net: far, links: make(map[uint32]*fakeLink)}
 	h.served.Go(c.serve)
 	return near, nil
 }
 
-func (h *fakeHub) dialled() int {
+// cut breaks all connections, and returns how many there have been.
+func (h *fakeHub) cut() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.dials
+	for _, c := range h.conns {
+		c.Close()
+	}
+	return len(h.conns)
 }
 
 // settlements returns the dispositions of receivers, other than on $cbs.
@@ -67,10 +74,10 @@ func (h *fakeHub) service(o iothub.Options) *iothub.Service {
 	return s
 }
 
-func (h *fakeHub) device(o iothub.Options) *iothub.Device {
+func (h *fakeHub) device(id string, o iothub.Options) *iothub.Device {
 	h.t.Helper()
 	o.Dial = h.dial
-	d, err := iothub.DialDevice(h.t.Context(), deviceString(h.t, inMemory, "dev1"), &o)
+	d, err := iothub.DialDevice(h.t.Context(), deviceString(h.t, inMemory, id), &o)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -89,7 +96,9 @@ type fakeHubConn struct {
 type fakeLink struct {
 	channel   uint16
 	attach    *amqpwire.Attach
-	delivered int // of the hub's messages
+	delivered int    // of the hub's messages
+	delivery  uint32 // that the client is sending
+	payload   []byte // of that
 }
 
 // serve answers until the client closes the connection.
@@ -128,7 +137,11 @@ func (c *fakeHubConn) send(channel uint16, body amqpwire.Performative, payload .
 func (c *fakeHubConn) answer(f amqpwire.Frame) {
 	switch body := f.Body.(type) {
 	case *amqpwire.Open:
-		c.send(0, &amqpwire.Open{ContainerID: "fake"})
+		answer := &amqpwire.Open{ContainerID: "fake"}
+		if c.hub.open != nil {
+			c.hub.open(answer)
+		}
+		c.send(0, answer)
 	case *amqpwire.Begin:
 		c.send(f.Channel, &amqpwire.Begin{RemoteChannel: &f.Channel, IncomingWindow: 5000, OutgoingWindow: 5000})
 	case *amqpwire.Attach:
@@ -163,7 +176,10 @@ func (c *fakeHubConn) attach(channel uint16, asked *amqpwire.Attach) {
 		c.hub.attach(answer)
 	}
 	c.send(channel, answer)
-	if asked.Role == amqpwire.RoleSender {
+	switch {
+	case answer.Source == nil && answer.Target == nil:
+		c.send(channel, &amqpwire.Detach{Handle: asked.Handle, Closed: true})
+	case asked.Role == amqpwire.RoleSender:
 		c.send(channel, &amqpwire.Flow{
 			NextIncomingID: new(uint32), IncomingWindow: 5000, OutgoingWindow: 5000,
 			Handle: &asked.Handle, DeliveryCount: new(uint32), LinkCredit: new(uint32(1000)),
@@ -177,15 +193,24 @@ func isCBS(a *amqpwire.Attach) bool {
 
 // receive answers a message, or a request to $cbs.
 func (c *fakeHubConn) receive(l *fakeLink, t *amqpwire.Transfer, payload []byte) {
-	if !isCBS(l.attach) {
-		if c.hub.transfer != nil {
-			c.hub.transfer(c, l.channel, *t.DeliveryID)
-			return
-		}
-		c.accept(l.channel, *t.DeliveryID)
-		return
+	if t.DeliveryID != nil {
+		l.delivery, l.payload = *t.DeliveryID, nil
 	}
-	c.accept(l.channel, *t.DeliveryID)
+	l.payload = append(l.payload, payload...)
+	switch {
+	case t.More:
+	case isCBS(l.attach):
+		c.outcome(l.channel, l.delivery, &amqpwire.Accepted{})
+		c.authenticate(l.payload)
+	case c.hub.transfer != nil:
+		c.hub.transfer(c, l.channel, l.delivery)
+	default:
+		c.outcome(l.channel, l.delivery, &amqpwire.Accepted{})
+	}
+}
+
+// authenticate answers put-token: everybody is let in.
+func (c *fakeHubConn) authenticate(payload []byte) {
 	request, err := amqpwire.DecodeMessage(payload)
 	if err != nil {
 		c.hub.t.Errorf("put-token: %v", err)
@@ -199,10 +224,6 @@ func (c *fakeHubConn) receive(l *fakeLink, t *amqpwire.Transfer, payload []byte)
 			})
 		}
 	}
-}
-
-func (c *fakeHubConn) accept(channel uint16, deliveryID uint32) {
-	c.outcome(channel, deliveryID, &amqpwire.Accepted{})
 }
 
 // outcome tells the outcome of a message that was sent.

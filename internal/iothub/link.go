@@ -31,7 +31,7 @@ func receiveAddress(cs sas.ConnectionString) string {
 func attachSender(ctx context.Context, _ *connection, session *amqp.Session) (*amqp.Sender, error) {
 	sender, err := session.NewSender(ctx, sendAddress, nil)
 	if err != nil {
-		return nil, fmt.Errorf("attach %s: %w", sendAddress, refine(err))
+		return nil, fmt.Errorf("attach %s: %w", sendAddress, untyped(refine(err)))
 	}
 	return sender, nil
 }
@@ -58,7 +58,7 @@ func receiverOf(address string, credit int) attach[*amqp.Receiver] {
 			receiver, err = session.NewReceiver(ctx, address, options)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("attach %s: %w", address, refine(err))
+			return nil, fmt.Errorf("attach %s: %w", address, untyped(refine(err)))
 		}
 		if conn.tap.SettlesFirst(options.Name) {
 			conn.logger.Info("the hub confirms no settlement: lost locks will not be told", "link", address)

@@ -35,7 +35,7 @@ func TestSettleModeOfTheHub(t *testing.T) {
 				defer hub.served.Wait()
 				log := newLogbook()
 				options := iothub.Options{Logger: slog.New(log), NoReconnect: true}
-				d := hub.device(options)
+				d := hub.device("dev1", options)
 				m, err := d.Receive(t.Context())
 				if err != nil {
 					t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 type Tap struct {
 	net.Conn
 	broken   atomic.Bool
+	closed   atomic.Bool // by go-amqp
 	out      outScanner
 	sessions sessions
 
@@ -50,18 +51,29 @@ func (t *Tap) Container() string { return t.sessions.container() }
 // session.
 func (t *Tap) SettlesFirst(link string) bool { return t.sessions.settlesFirst(link) }
 
-// Broken reports whether reading from or writing to the stream has failed. If it
-// has not, go-amqp has ended the connection for a reason of its own.
+// Broken reports whether reading from or writing to the stream failed before
+// go-amqp closed it. If it did not, go-amqp had a reason of its own.
 func (t *Tap) Broken() bool { return t.broken.Load() }
 
-// streamReader reads from the stream and takes note of failures.
+// Close closes the stream.
+func (t *Tap) Close() error {
+	t.closed.Store(true)
+	return t.Conn.Close()
+}
+
+// note takes note of the failure of the stream.
+func (t *Tap) note(err error) {
+	if err != nil && !t.closed.Load() {
+		t.broken.Store(true)
+	}
+}
+
+// streamReader reads from the stream.
 type streamReader struct{ tap *Tap }
 
 func (r streamReader) Read(p []byte) (int, error) {
 	n, err := r.tap.Conn.Read(p)
-	if err != nil {
-		r.tap.broken.Store(true)
-	}
+	r.tap.note(err)
 	return n, err
 }
 
@@ -69,9 +81,7 @@ func (r streamReader) Read(p []byte) (int, error) {
 func (t *Tap) Write(p []byte) (int, error) {
 	t.out.scan(p)
 	n, err := t.Conn.Write(p)
-	if err != nil {
-		t.broken.Store(true)
-	}
+	t.note(err)
 	return n, err
 }
 
