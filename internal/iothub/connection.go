@@ -54,7 +54,8 @@ func connect(ctx context.Context, cs sas.ConnectionString, o Options) (*connecti
 func (c *connection) open(ctx context.Context, cs sas.ConnectionString) (err error) {
 	host, _ := cs.Endpoint()
 	c.amqp, err = amqp.NewConn(ctx, c.tap, &amqp.ConnOptions{
-		HostName: host,
+		HostName:     host,
+		MaxFrameSize: tap.MaxFrameSize,
 		// No SASL layer: the token goes over $cbs, as in the Node and C# SDKs.
 		SASLType: nil,
 	})

@@ -28,6 +28,8 @@ type fakeHub struct {
 	transfer func(c *fakeHubConn, channel uint16, deliveryID uint32)
 	// settle answers a settlement. Default: what was asked for.
 	settle func(c *fakeHubConn, channel uint16, asked *amqpwire.Disposition)
+	// deliver sends to a receiver that has credit. Default: messages.
+	deliver func(c *fakeHubConn, l *fakeLink)
 	// messages are delivered to every receiver, as far as its credit reaches.
 	messages []amqpwire.Message
 
@@ -234,6 +236,10 @@ func (c *fakeHubConn) outcome(channel uint16, deliveryID uint32, state amqpwire.
 // deliver sends what the hub has for a receiver.
 func (c *fakeHubConn) deliver(l *fakeLink, credit int) {
 	if isCBS(l.attach) || l.attach.Role == amqpwire.RoleSender {
+		return
+	}
+	if c.hub.deliver != nil {
+		c.hub.deliver(c, l)
 		return
 	}
 	for ; credit > 0 && l.delivered < len(c.hub.messages); credit-- {

@@ -3,6 +3,7 @@ package tap
 import (
 	"bytes"
 	"io"
+	"math"
 	"net"
 	"slices"
 	"testing"
@@ -109,7 +110,7 @@ func TestTapCompletesFlows(t *testing.T) {
 func TestSettlesFirst(t *testing.T) {
 	t.Parallel()
 	attach := func(name string, role bool, source *amqpwire.Source, mode *uint8) amqpwire.Frame {
-		return amqpwire.Frame{Channel: 1, Body: &amqpwire.Attach{Name: name, Role: role, Source: source, RcvSettleMode: mode}}
+		return amqpwire.Frame{Channel: 1, Body: &amqpwire.Attach{Name: name, Role: role, Source: source, RcvSettleMode: mode, MaxMessageSize: new(uint64(1))}}
 	}
 	there := &amqpwire.Source{Address: "a"}
 	for _, tt := range []struct {
@@ -148,10 +149,11 @@ type readInPieces struct {
 func (r readInPieces) Read(p []byte) (int, error) { return r.r.Read(p[:min(len(p), r.size)]) }
 
 // FuzzTap feeds a tap with arbitrary bytes from the hub and arbitrary cuts: it
-// must never panic, and must not change what is no flow.
+// must never panic, and must not change frames but those that it is there for.
 func FuzzTap(f *testing.F) {
 	f.Add(theirs(false).bytes(f), ours().bytes(f), 7)
 	f.Add(theirs(true).bytes(f), []byte("AMQP\x03\x01\x00\x00"), 1)
+	f.Add(script{dispositionOf(amqpwire.RoleReceiver, 0, new(uint32(math.MaxUint32)), true, nil)}.bytes(f), ours().bytes(f), 9)
 	f.Add([]byte("HTTP/1.1 200 OK\r\n"), []byte{}, 3)
 	f.Add([]byte("AMQP\x00\x01\x00\x00\xff\xff\xff\xff\x02\x00\x00\x00\x00\x53\x13\x45"), []byte{0}, 2)
 	f.Fuzz(func(t *testing.T, in, out []byte, size int) {
@@ -167,7 +169,8 @@ func FuzzTap(f *testing.F) {
 			t.Error("our bytes were changed")
 		}
 		got, _ := io.ReadAll(readInPieces{tap, size})
-		if !bytes.Contains(in, []byte{0x53, codeFlow}) && !bytes.HasPrefix(in, got) {
+		rewritten := func(code byte) bool { return bytes.Contains(in, []byte{0x53, code}) }
+		if !rewritten(codeFlow) && !rewritten(codeAttach) && !rewritten(codeDisposition) && !bytes.HasPrefix(in, got) {
 			t.Errorf("read %x of %x", got, in)
 		}
 	})
