@@ -67,7 +67,8 @@ type Delivery struct {
 
 // Complete tells the hub that the message has been processed. It fails with
 // [ErrLockLost] if the hub delivers the message again nevertheless: because the
-// lock had run out, or because the connection broke and with it the answer.
+// lock had run out, or because the connection broke and with it the answer. It
+// fails with [ErrNotSettled] if the hub refuses for any other reason.
 func (d *Delivery) Complete(ctx context.Context) error {
 	return d.held.settle(ctx, "complete message", (*amqp.Receiver).AcceptMessage)
 }

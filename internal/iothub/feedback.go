@@ -114,7 +114,7 @@ type FeedbackBatch struct {
 	held    held
 }
 
-// Complete removes the batch from the hub.
+// Complete removes the batch from the hub. It fails as [Delivery.Complete] does.
 func (b *FeedbackBatch) Complete(ctx context.Context) error {
 	return b.held.settle(ctx, "complete feedback", (*amqp.Receiver).AcceptMessage)
 }

@@ -86,7 +86,7 @@ func (s *sessions) incoming(f amqpwire.Frame) (instead []amqpwire.Performative, 
 			return []amqpwire.Performative{body}, true
 		}
 	case *amqpwire.Disposition:
-		return s.of(f.Channel).deliveries.told(body)
+		return s.of(f.Channel).deliveries.told(body), true
 	case *amqpwire.End:
 		delete(s.ours, s.channels[f.Channel])
 		delete(s.channels, f.Channel)
