@@ -66,6 +66,9 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		d = *o
 	}
+	if d.Trace != nil {
+		d.Trace = maskingWriter{d.Trace}
+	}
 	if d.Prefetch <= 0 {
 		d.Prefetch = 10
 	}

@@ -135,7 +135,7 @@ func TestStaleErrors(t *testing.T) {
 		t.Error("a stale error dropped the link")
 	}
 	for _, r := range []remedy{retry, relink, reconnect, stop} {
-		if a.replace(ctx, r, oldLink, old) {
+		if a.replace(ctx, r, failure[*amqp.Receiver]{link: oldLink, conn: old}) {
 			t.Errorf("a stale error replaced something by %v", r)
 		}
 	}
@@ -169,9 +169,9 @@ func TestWhoHasTheMessage(t *testing.T) {
 	}
 }
 
-// TestFinalIfNew wants the hub's refusal of what it has only just authenticated
+// TestClassify wants the hub's refusal of what it has only just authenticated
 // to be final, and only that.
-func TestFinalIfNew(t *testing.T) {
+func TestClassify(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	young, old := &connection{began: now}, &connection{began: now.Add(-2 * stableAfter)}
@@ -187,11 +187,11 @@ func TestFinalIfNew(t *testing.T) {
 		{"unauthorized, later", old, unauthorized, reconnect},
 		{"anything else", young, forced, relink},
 	} {
-		if got := remedyFor(tt.conn.finalIfNew(tt.err)); got != tt.want {
+		if got := remedyFor(tt.conn.classify(tt.err)); got != tt.want {
 			t.Errorf("%s: remedy = %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	if err := young.finalIfNew(nil); err != nil {
-		t.Errorf("finalIfNew(nil) = %v", err)
+	if err := young.classify(nil); err != nil {
+		t.Errorf("classify(nil) = %v", err)
 	}
 }

@@ -70,7 +70,7 @@ func (s *Service) transfer(ctx context.Context, sender *amqp.Sender, message *am
 	}
 	receipt, err := sender.SendWithReceipt(ctx, message, nil)
 	if err == nil || ctx.Err() == nil {
-		return receipt, err
+		return receipt, untyped(err)
 	}
 	var local *amqp.Error
 	waiting := errors.As(err, &local) && local.Condition == amqp.ErrCondTransferLimitExceeded && !linkLost(err)
