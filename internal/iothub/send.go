@@ -20,13 +20,15 @@ var ErrIndeterminate = errors.New("the hub may have the message nevertheless")
 const sendTimeout = time.Minute
 
 // attempt sends a message once, and waits for the hub's answer.
-func (s *Service) attempt(ctx context.Context, sender *amqp.Sender, message *amqp.Message) error {
+func (s *Service) attempt(ctx context.Context, sender *amqp.Sender, message *amqp.Message, w *wait) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
+	w.on(forCredit)
 	receipt, err := s.transfer(ctx, sender, message)
 	if err != nil {
 		return err
 	}
+	w.on(forAnswer)
 	state, err := receipt.Wait(ctx)
 	if err != nil {
 		return err
