@@ -77,6 +77,9 @@ func (q *Queue) Subscribe(wake func()) (cancel func()) {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		delete(q.wakes, &wake)
+		if len(q.wakes) == 0 {
+			q.wakes = nil
+		}
 	}
 }
 
@@ -202,7 +205,7 @@ func (q *Queue) Purge() (n int, err error) {
 }
 
 // close stops the clock of the queue: nothing expires any more, nothing is
-// delivered.
+// delivered, and what could not be kept is left to the next start.
 func (q *Queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -108,7 +108,7 @@ func (q *Queue) keep(s *step) error {
 
 func (q *Queue) commit(s *step) error {
 	u := &q.unkept
-	if len(s.changes) == 0 && (u.empty() || s.now.Before(u.retry)) {
+	if len(s.changes) == 0 && (u.empty() || q.closed || s.now.Before(u.retry)) {
 		return nil
 	}
 	changes := slices.Concat(u.first, u.changes(q.name), s.changes)
