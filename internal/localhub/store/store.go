@@ -14,7 +14,7 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 )
 
-// Codec turns messages into bytes and back.
+// Codec turns messages into bytes and back. Many goroutines may call it at once.
 type Codec interface {
 	Encode(*broker.Message) ([]byte, error)
 	Decode([]byte) (*broker.Message, error)
