@@ -37,7 +37,7 @@ func TestHealthyPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for range 200 {
+	for range 120 {
 		err := db.Update(func(tx *bbolt.Tx) error {
 			b, err := tx.CreateBucketIfNotExists([]byte{'b', byte(random.IntN(3))})
 			if err == nil && random.IntN(2) == 0 {
