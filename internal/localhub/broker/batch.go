@@ -5,25 +5,23 @@ import "slices"
 // putRecords puts feedback records into messages at the end of the queue, and off
 // the journal's list. Like IoT Hub it joins what nobody has read yet: the last
 // message takes more of them until it is delivered or full. The oldest messages
-// are dropped that are too many then.
-func (q *Queue) putRecords(records []Record, message func([]Record) *Message) (dropped int, err error) {
-	err = q.update(func(s *step) error {
-		for _, r := range records {
-			s.change(RemoveRecord{r.Key})
-		}
-		if e := q.open(); e != nil {
-			n := min(len(records), feedbackBatch-len(e.records))
-			q.extend(s, e, message, records[:n])
-			records = records[n:]
-		}
-		for batch := range slices.Chunk(records, feedbackBatch) {
-			q.add(s, message(batch), openRecords(batch))
-		}
-		dropped = min(q.size(), max(0, q.size()+int(s.added)-maxFeedback))
-		q.endOldest(s, dropped, statusDropped)
-		return nil
-	})
-	return dropped, err
+// are dropped that are too many then. It is for steps that no other operation
+// shares. Called with mu held.
+func (q *Queue) putRecords(s *step, records []Record, message func([]Record) *Message) (dropped int) {
+	for _, r := range records {
+		s.change(RemoveRecord{r.Key})
+	}
+	if e := q.open(); e != nil {
+		n := min(len(records), feedbackBatch-len(e.records))
+		q.extend(s, e, message, records[:n])
+		records = records[n:]
+	}
+	for batch := range slices.Chunk(records, feedbackBatch) {
+		q.add(s, message(batch), openRecords(batch))
+	}
+	dropped = min(q.size(), max(0, q.size()+int(s.added)-maxFeedback))
+	q.endOldest(s, dropped, statusDropped)
+	return dropped
 }
 
 // maxFeedback is how many feedback messages may wait, each of 10 KB or so. IoT Hub
@@ -58,9 +56,11 @@ func (q *Queue) extend(s *step, e *entry, message func([]Record) *Message, more 
 	records := slices.Concat(e.records, more)
 	longer := e.Entry
 	longer.Message, longer.Enqueued, longer.Expires = message(records), s.now, s.now.Add(q.rules.ttl)
+	s.hold(e)
 	s.change(PutEntry{q.name, longer})
 	s.then(func() {
 		e.Message, e.Enqueued, e.Expires = longer.Message, longer.Enqueued, longer.Expires
 		e.records = openRecords(records)
+		q.due(e.Expires) // the clock has passed it by
 	})
 }

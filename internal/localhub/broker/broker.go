@@ -165,11 +165,22 @@ func (b *Broker) admitModule(id ID) *Refusal {
 
 // Send enqueues m for a device or module.
 func (b *Broker) Send(to ID, m *Message) *Refusal {
+	return wait(func(done func(*Refusal)) { b.SendThen(to, m, done) })
+}
+
+// SendThen is [Broker.Send] for callers that must not wait, as [Queue.PutThen] is.
+func (b *Broker) SendThen(to ID, m *Message, done func(*Refusal)) {
 	box, refused := b.Mailbox(to)
 	if refused != nil {
-		return refused
+		done(refused)
+		return
 	}
-	switch err := box.Put(m); {
+	box.PutThen(m, func(err error) { done(b.refused(to, err)) })
+}
+
+// refused words an error of [Queue.Put].
+func (b *Broker) refused(to ID, err error) *Refusal {
+	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrQueueFull):
@@ -208,8 +219,9 @@ func (b *Broker) Pending(device string) []string {
 // Feedback returns the queue of feedback messages.
 func (b *Broker) Feedback() *Queue { return b.feedback.queue }
 
-// Close stops all clocks: nothing is delivered any more, and nothing expires. The
-// journal is its owner's to close, afterwards.
+// Close stops all clocks: nothing is delivered any more, and nothing expires. It
+// waits for what has been asked before. The journal is its owner's to close,
+// afterwards.
 func (b *Broker) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -17,13 +17,17 @@ func (q *Queue) ShortenLock(token LockToken, d time.Duration) {
 
 // The methods below are called with mu held.
 
-// expire carries out the locks and lifetimes that have run out.
+// expire carries out the locks and lifetimes that have run out, but for messages
+// that are held.
 func (q *Queue) expire(s *step) {
 	if q.closed || q.deadline.IsZero() || s.now.Before(q.deadline) {
 		return
 	}
 	q.deadline = time.Time{}
 	for token, e := range q.locked {
+		if e.held {
+			continue
+		}
 		if s.now.Before(e.lockedUntil) {
 			q.due(e.lockedUntil)
 			continue
@@ -31,7 +35,10 @@ func (q *Queue) expire(s *step) {
 		q.unlock(s, token, "lock lost", q.rules.countLostLocks)
 	}
 	q.ready = slices.DeleteFunc(q.ready, func(e *entry) bool {
-		if !e.expired(s.now) {
+		switch {
+		case e.held:
+			return false
+		case !e.expired(s.now):
 			q.due(e.Expires)
 			return false
 		}
@@ -50,25 +57,37 @@ func (q *Queue) due(t time.Time) {
 // schedule sets the timer to the next deadline. A deadline that has become
 // pointless costs one idle tick. A queue with nothing in it has no timer.
 func (q *Queue) schedule(now time.Time) {
+	if q.closed {
+		return
+	}
+	if !q.underWay {
+		switch u := &q.unkept; {
+		case !u.empty() && !u.retry.IsZero():
+			q.due(u.retry)
+		case u.empty() && q.size()+len(q.line) == 0:
+			q.rest()
+		}
+	}
 	switch {
-	case q.closed:
-		return
-	case q.size() == 0 && q.unkept.empty():
-		q.rest()
-		return
-	case !q.unkept.empty():
-		q.due(q.unkept.retry)
-	}
-	if q.timer == nil {
+	case q.deadline.IsZero():
+		q.stopTimer()
+	case q.timer == nil:
 		q.timer = time.AfterFunc(q.deadline.Sub(now), func() { q.do(func(*step) {}) })
-		return
+	default:
+		q.timer.Reset(q.deadline.Sub(now))
 	}
-	q.timer.Reset(q.deadline.Sub(now))
 }
 
 // rest lets go of what an empty queue does not need: most are empty.
 func (q *Queue) rest() {
 	q.ready, q.locked, q.deadline = nil, nil, time.Time{}
+	if len(q.line) == 0 {
+		q.line = nil
+	}
+	q.stopTimer()
+}
+
+func (q *Queue) stopTimer() {
 	if q.timer != nil {
 		q.timer.Stop()
 		q.timer = nil

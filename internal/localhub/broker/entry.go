@@ -11,6 +11,8 @@ import (
 var (
 	ErrQueueFull = errors.New("queue is full")
 	ErrLockLost  = errors.New("message lock lost")
+
+	errHeld = errors.New("the message is held") // by a step
 )
 
 // LockToken names one delivery of a message. IoT Hub's is a GUID.
@@ -43,6 +45,15 @@ type entry struct {
 	Entry
 	lockedUntil time.Time // while it is delivered
 	records     []Record  // in a feedback message that takes more of them, else nil
+	held        bool      // by a step: nothing may happen to it
+}
+
+// deadline is when something happens to the message by itself.
+func (e *entry) deadline() time.Time {
+	if e.lockedUntil.IsZero() {
+		return e.Expires
+	}
+	return e.lockedUntil
 }
 
 func bySequence(a, b *entry) int { return cmp.Compare(a.Sequence, b.Sequence) }

@@ -62,21 +62,52 @@ func newFeedback(o *Options, hubName string) *feedback {
 // report adds the records of messages that ended, and sends what is due.
 func (f *feedback) report(records ...Record) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.pending = append(f.pending, records...)
-	f.flush()
+	f.mu.Unlock()
+	f.send()
 }
 
-// flush sends what is due, and sets the timer for the rest. Called with mu held.
-func (f *feedback) flush() {
-	for len(f.pending) > 0 && !f.closed {
-		n, wait := f.due()
-		if n == 0 {
-			f.wake(wait)
-			return
-		}
-		f.send(n)
+// send puts the records on the queue that are due when it comes to that.
+func (f *feedback) send() {
+	var records []Record
+	var dropped int
+	f.queue.submit(operation{
+		alone: true,
+		do: func(s *step) error {
+			if records = f.take(); len(records) > 0 {
+				dropped = f.queue.putRecords(s, records, f.message)
+			}
+			return nil
+		},
+		done: func(err error) {
+			switch {
+			case err != nil:
+				f.putBack(records)
+			case len(records) > 0:
+				f.sent(dropped)
+			}
+		},
+	})
+}
+
+// take returns the pending records that are due, and sets the timer for the rest.
+func (f *feedback) take() (records []Record) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil
 	}
+	n, wait := f.due()
+	if n > 0 {
+		records = f.pending[:n]
+		f.pending = slices.Clone(f.pending[n:]) // the rest is small, what is sent may not be
+		f.lastSent = time.Now()
+		wait = f.interval
+	}
+	if len(f.pending) > 0 {
+		f.wake(wait)
+	}
+	return records
 }
 
 // due returns how many of the pending records are to be sent now, and how long
@@ -99,35 +130,33 @@ func (f *feedback) wake(after time.Duration) {
 		f.timer.Reset(after)
 		return
 	}
-	f.timer = time.AfterFunc(after, func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.flush()
-	})
+	f.timer = time.AfterFunc(after, f.send)
 }
 
-// send puts the first n pending records on the queue. If that fails they stay
-// pending. Called with mu held.
-func (f *feedback) send(n int) {
-	dropped, err := f.queue.putRecords(f.pending[:n], f.message)
-	if err != nil {
-		f.backoff = min(max(2*f.backoff, minRetry), maxRetry)
-		f.retry = time.Now().Add(f.backoff)
-		return
+// putBack makes records pending again that could not be sent.
+func (f *feedback) putBack(records []Record) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pending = slices.Concat(records, f.pending)
+	f.backoff = min(max(2*f.backoff, minRetry), maxRetry)
+	f.retry = time.Now().Add(f.backoff)
+	if !f.closed {
+		f.wake(f.backoff)
 	}
-	f.backoff = 0
-	f.pending = slices.Clone(f.pending[n:]) // the rest is small, what was sent may not be
-	f.lastSent = time.Now()
-	f.warn(dropped)
 }
 
-// warn logs that messages are dropped: once, until half of them have been read.
-func (f *feedback) warn(dropped int) {
+// sent takes note that records have been sent. It logs that messages are dropped:
+// once, until half of them have been read.
+func (f *feedback) sent(dropped int) {
+	waiting := f.queue.Len()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.backoff = 0
 	switch {
 	case dropped > 0 && !f.dropping:
 		f.log.Warn("the oldest feedback messages are dropped: nobody reads them", "limit", maxFeedback)
 		f.dropping = true
-	case f.dropping && f.queue.Len() < maxFeedback/2:
+	case f.dropping && waiting < maxFeedback/2:
 		f.dropping = false
 	}
 }
@@ -142,11 +171,11 @@ func (f *feedback) message(records []Record) *Message {
 
 func (f *feedback) close() {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.closed = true
 	if f.timer != nil {
 		f.timer.Stop()
 	}
+	f.mu.Unlock()
 	f.queue.close()
 }
 

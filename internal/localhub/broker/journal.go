@@ -6,9 +6,11 @@ type Journal interface {
 	// Load returns what is kept.
 	Load() (*State, error)
 	// Commit makes the changes, in their order: all of them, or none if it fails.
-	// They are safe, whatever happens to the process, when it returns. Many
-	// goroutines may call it at once.
-	Commit(changes []Change) error
+	// It waits for nothing, but calls done, once, when they are safe, whatever happens
+	// to the process, or when it has failed. Changes whose Commit was called first are
+	// made first. done is called from a goroutine of the journal's, or before Commit
+	// returns, and waits for nothing either. Many goroutines may call Commit at once.
+	Commit(changes []Change, done func(error))
 }
 
 // State is what a [Journal] has kept.
@@ -69,5 +71,5 @@ func (PutGeneration) change() {}
 // noJournal keeps nothing.
 type noJournal struct{}
 
-func (noJournal) Load() (*State, error) { return new(State), nil }
-func (noJournal) Commit([]Change) error { return nil }
+func (noJournal) Load() (*State, error)               { return new(State), nil }
+func (noJournal) Commit(_ []Change, done func(error)) { done(nil) }

@@ -34,7 +34,9 @@ func newMemory() *memory {
 	}
 }
 
-func (m *memory) Commit(changes []Change) error {
+func (m *memory) Commit(changes []Change, done func(error)) { done(m.commit(changes)) }
+
+func (m *memory) commit(changes []Change) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.fail != nil && m.fail(changes) {

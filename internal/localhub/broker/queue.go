@@ -19,7 +19,7 @@ type rules struct {
 // first out, each message locked while it is delivered, a returned one back at
 // its old place. Its methods may be called from any goroutine.
 //
-// What a method answers is in the journal before it returns.
+// What a method answers is in the journal before.
 type Queue struct {
 	name    string // in the journal
 	rules   *rules
@@ -31,7 +31,10 @@ type Queue struct {
 	sequence uint64
 	ready    []*entry // by sequence number
 	locked   map[LockToken]*entry
+	line     []operation // that wait for a step
+	underWay bool        // a step is
 	unkept   unkept
+	missed   bool        // a receiver has been sent away for a message that is held
 	deadline time.Time   // of the next thing that happens by itself
 	timer    *time.Timer // fires at deadline; nil if there is none
 	wakes    map[*func()]struct{}
@@ -86,13 +89,23 @@ func (q *Queue) Subscribe(wake func()) (cancel func()) {
 // Put enqueues m. It fails with [ErrQueueFull], or with the journal's error; m is
 // not in the queue then.
 func (q *Queue) Put(m *Message) error {
-	return q.update(func(s *step) error {
-		if q.rules.pending > 0 && q.size() >= q.rules.pending {
-			return ErrQueueFull
-		}
-		q.add(s, m, nil)
-		return nil
-	})
+	return wait(func(done func(error)) { q.PutThen(m, done) })
+}
+
+// PutThen is [Queue.Put] for callers that must not wait: done hears of the outcome,
+// perhaps before PutThen returns, perhaps from another goroutine. It must not wait,
+// nor must it call anything that does.
+func (q *Queue) PutThen(m *Message, done func(error)) {
+	q.submit(operation{do: func(s *step) error { return q.put(s, m) }, done: done})
+}
+
+// put is Put in a step.
+func (q *Queue) put(s *step, m *Message) error {
+	if q.rules.pending > 0 && q.size()+s.growth >= q.rules.pending {
+		return ErrQueueFull
+	}
+	q.add(s, m, nil)
+	return nil
 }
 
 // add puts m at the end of the queue once it is kept.
@@ -105,7 +118,10 @@ func (q *Queue) add(s *step, m *Message, records []Record) {
 	if e.Expires.IsZero() {
 		e.Expires = s.now.Add(q.rules.ttl)
 	}
-	s.change(PutEntry{q.name, e.Entry}, PutSequence{q.name, e.Sequence})
+	if !e.expired(s.now) { // else it leaves before the next one comes
+		s.growth++
+	}
+	s.change(PutEntry{q.name, e.Entry})
 	s.then(func() {
 		q.sequence = e.Sequence
 		q.ready = append(q.ready, e)
@@ -121,6 +137,10 @@ func (q *Queue) Take() (d Delivery, ok bool) {
 			return
 		}
 		first := q.ready[0]
+		if first.held {
+			q.missed = true
+			return
+		}
 		q.ready[0] = nil // for the garbage collector
 		q.ready = q.ready[1:]
 		first.lockedUntil = s.now.Add(q.rules.lock)
@@ -150,12 +170,14 @@ func (q *Queue) Purge() (n int, err error) {
 }
 
 // close stops the clock of the queue: nothing expires any more, nothing is
-// delivered, and what could not be kept is left to the next start.
+// delivered, and what could not be kept is left to the next start. It waits for
+// what has been asked before.
 func (q *Queue) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
-	if q.timer != nil {
-		q.timer.Stop()
-	}
+	_ = q.update(func(*step) error { // no changes, no error
+		q.closed = true
+		if q.timer != nil {
+			q.timer.Stop()
+		}
+		return nil
+	})
 }

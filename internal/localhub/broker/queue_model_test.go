@@ -14,7 +14,9 @@ import (
 
 var seedFlag = flag.Uint64("seed", 0, "seed of the random tests (0: a new one)")
 
-// TestQueueAgainstModel does the same at random to a queue and to the model.
+// TestQueueAgainstModel does the same at random to a queue and to the model, also
+// with a slow journal: many things are asked then before the first is answered, and
+// must end as if each had waited for the one before.
 func TestQueueAgainstModel(t *testing.T) {
 	for _, limits := range []rules{
 		{pending: 50, lock: time.Minute, ttl: time.Hour, deliveries: 10},
@@ -23,29 +25,38 @@ func TestQueueAgainstModel(t *testing.T) {
 		{pending: 20, lock: 5 * time.Minute, ttl: time.Minute, deliveries: 2, countLostLocks: true},
 	} {
 		t.Run(fmt.Sprintf("%+v", limits), func(t *testing.T) {
-			inBubble(t, limits, func(t *testing.T, q *testQueue) {
-				seed := cmp.Or(*seedFlag, rand.Uint64())
-				t.Logf("seed %#x; -seed repeats it", seed)
-				c := &comparison{
-					testQueue: q,
-					model:     &model{limits: limits, ended: make(map[string]Status)},
-					rand:      rand.New(rand.NewPCG(seed, 0)),
-				}
-				for range 25_000 {
-					c.step()
-				}
-				t.Logf("%d messages, %d refused, %v", c.count, c.refused, c.endings)
-			})
+			inBubble(t, limits, func(t *testing.T, q *testQueue) { compare(t, q, new(late)) })
+		})
+		t.Run(fmt.Sprintf("%+v, slow journal", limits), func(t *testing.T) {
+			onLateJournal(t, limits, func(t *testing.T, q *lateQueue) { compare(t, q.testQueue, q.journal) })
 		})
 	}
 }
 
+func compare(t *testing.T, q *testQueue, journal *late) {
+	seed := cmp.Or(*seedFlag, rand.Uint64())
+	t.Logf("seed %#x; -seed repeats it", seed)
+	c := &comparison{
+		testQueue: q,
+		journal:   journal,
+		model:     &model{limits: *q.rules, ended: make(map[string]Status)},
+		rand:      rand.New(rand.NewPCG(seed, 0)),
+	}
+	for range 25_000 {
+		c.step()
+	}
+	c.answer()
+	t.Logf("%d messages, %d refused, %v", c.count, c.refused, c.endings)
+}
+
 type comparison struct {
 	*testQueue
+	journal *late // it has the queue's commits, or never any
 	model   *model
 	rand    *rand.Rand
 	tokens  []LockToken // also of deliveries that are over
 	count   int
+	asked   int // and not answered yet
 	refused int
 	endings map[Status]int
 }
@@ -55,20 +66,47 @@ func (c *comparison) step() {
 	switch n := c.rand.IntN(1000); {
 	case n < 300:
 		c.putOne()
-	case n < 560:
-		c.takeOne()
-	case n < 800 && len(c.tokens) > 0:
+	case n < 540 && len(c.tokens) > 0:
 		c.settleOne()
+	case n < 740:
+		c.answer()
+		c.takeOne()
 	case n == 999:
-		want := c.model.purge()
-		if got, err := c.Purge(); got != want || err != nil {
-			c.t.Fatalf("%d purged, error %v, want %d", got, err, want)
-		}
+		c.purge()
+		c.answer()
 	default:
+		c.answer()
 		c.sleep()
 	}
-	c.wantPending(len(c.model.alive()))
-	c.compareEndings()
+	alive := len(c.model.alive())
+	if c.asked == 0 {
+		c.wantPending(alive)
+		c.journal.answerAll() // of what has just ended by itself
+		c.compareEndings()
+	}
+}
+
+// answer has the journal answer all that has been asked.
+func (c *comparison) answer() {
+	c.t.Helper()
+	c.journal.answerAll()
+	if c.asked != 0 {
+		c.t.Fatalf("%d things were asked and not answered", c.asked)
+	}
+}
+
+// asks counts what is asked, until its outcome is known, which is compared.
+func (c *comparison) asks(what string, want error) (answered func(got error)) {
+	c.asked++
+	return func(got error) {
+		c.asked--
+		if !errors.Is(got, want) {
+			c.t.Fatalf("%s: %v, want %v", what, got, want)
+		}
+		if got != nil {
+			c.refused++
+		}
+	}
 }
 
 func (c *comparison) putOne() {
@@ -80,13 +118,7 @@ func (c *comparison) putOne() {
 		expires = time.Now().Add(time.Duration(c.rand.IntN(300)) * time.Second)
 		modelExpires = expires
 	}
-	got, want := c.put(named(name), expires), c.model.put(name, modelExpires)
-	if !errors.Is(got, want) {
-		c.t.Fatalf("put: %v, want %v", got, want)
-	}
-	if got != nil {
-		c.refused++
-	}
+	c.PutThen(&Message{ID: name, Expiry: expires}, c.asks("put", c.model.put(name, modelExpires)))
 }
 
 func (c *comparison) takeOne() {
@@ -112,9 +144,23 @@ func (c *comparison) takeOne() {
 func (c *comparison) settleOne() {
 	token := c.tokens[c.rand.IntN(len(c.tokens))]
 	s := Settlement(c.rand.IntN(4))
-	got, want := c.Settle(token, s), c.model.settle(token, s)
-	if !errors.Is(got, want) {
-		c.t.Fatalf("settlement %d: %v, want %v", s, got, want)
+	c.SettleThen(token, s, c.asks(fmt.Sprint("settlement ", s), c.model.settle(token, s)))
+}
+
+func (c *comparison) purge() {
+	want := c.model.purge()
+	purged := make(chan int)
+	go func() {
+		n, err := c.Purge()
+		if err != nil {
+			c.t.Error(err)
+		}
+		purged <- n
+	}()
+	synctest.Wait() // until it is in line
+	c.journal.answerAll()
+	if got := <-purged; got != want {
+		c.t.Fatalf("%d purged, want %d", got, want)
 	}
 }
 

@@ -17,12 +17,24 @@ func TestNoLostWake(t *testing.T) {
 	for round := range 20 {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, stress)
+			synctest.Test(t, func(t *testing.T) { stress(t, noJournal{}) })
+		})
+		t.Run(fmt.Sprint(round, ", kept"), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { stress(t, &elsewhere{late{memory: newMemory()}}) })
 		})
 	}
 }
 
-func stress(t *testing.T) {
+// elsewhere is a journal that answers from another goroutine.
+type elsewhere struct{ late }
+
+func (e *elsewhere) Commit(changes []Change, done func(error)) {
+	e.late.Commit(changes, done)
+	go e.answer(1)
+}
+
+func stress(t *testing.T, journal Journal) {
 	const senders, each, receivers = 4, 100, 4
 	var ended atomic.Int64
 	done := make(chan struct{})
@@ -35,6 +47,7 @@ func stress(t *testing.T) {
 			close(done)
 		}
 	})
+	q.journal = journal
 	var all sync.WaitGroup
 	for range receivers {
 		all.Go(func() { receiveWhenWoken(q, done) })

@@ -22,41 +22,49 @@ const (
 // error says that the settlement could not be kept: the receiver may try again
 // until the lock runs out.
 func (q *Queue) Settle(token LockToken, how Settlement) error {
-	var late error
-	err := q.update(func(s *step) error {
-		e := q.locked[token]
-		if e == nil {
-			return ErrLockLost
-		}
+	return wait(func(done func(error)) { q.SettleThen(token, how, done) })
+}
+
+// SettleThen is [Queue.Settle] for callers that must not wait, as [Queue.PutThen]
+// is.
+func (q *Queue) SettleThen(token LockToken, how Settlement, done func(error)) {
+	q.submit(operation{do: func(s *step) error { return q.settle(s, token, how) }, done: done})
+}
+
+// settle is Settle in a step.
+func (q *Queue) settle(s *step, token LockToken, how Settlement) error {
+	e := q.locked[token]
+	switch {
+	case e == nil:
+		return ErrLockLost
+	case e.held:
+		return errHeld
+	case how == Complete && e.expired(s.now):
 		// A message that expired in its receiver's hands can only be dead-lettered.
-		if how == Complete && e.expired(s.now) {
-			late, how = ErrLockLost, Release
-		}
-		switch how {
-		case Complete:
-			q.end(s, token, StatusSuccess)
-		case Reject:
-			q.end(s, token, StatusRejected)
-		case Abandon:
-			q.abandon(s, token)
-		case Release:
-			q.unlock(s, token, "released", false)
-		}
-		return nil
-	})
-	if err == nil {
-		err = late
+		q.unlock(s, token, "released", false)
+		return ErrLockLost
 	}
-	return err
+	switch how {
+	case Complete:
+		q.end(s, token, StatusSuccess)
+	case Reject:
+		q.end(s, token, StatusRejected)
+	case Abandon:
+		q.abandon(s, token)
+	case Release:
+		q.unlock(s, token, "released", false)
+	}
+	return nil
 }
 
 // Release gives deliveries back as if they had not been: all at once, else a
 // receiver that waits could take a younger one before an older one is back.
-// Those whose lock has run out are back already.
+// Those whose lock has run out are back already, and what is being settled stays
+// so.
 func (q *Queue) Release(tokens []LockToken) {
 	q.do(func(s *step) {
 		for _, t := range tokens {
-			if q.locked[t] != nil {
+			if e := q.locked[t]; e != nil && !e.held {
 				q.unlock(s, t, "released", false)
 			}
 		}
@@ -86,6 +94,8 @@ func (q *Queue) ending(e *entry, status Status) ending {
 // end ends a delivered message once that is kept.
 func (q *Queue) end(s *step, token LockToken, status Status) {
 	x := q.ending(q.locked[token], status)
+	s.hold(x.entry)
+	s.growth--
 	s.change(x.changes(q.name)...)
 	s.then(func() {
 		delete(q.locked, token)
@@ -94,7 +104,7 @@ func (q *Queue) end(s *step, token LockToken, status Status) {
 }
 
 // endOldest ends the n oldest messages, those in receivers' hands too, once that is
-// kept.
+// kept. It is for steps that no other operation shares: none of them is held.
 func (q *Queue) endOldest(s *step, n int, status Status) {
 	if n == 0 {
 		return
@@ -102,6 +112,7 @@ func (q *Queue) endOldest(s *step, n int, status Status) {
 	var ended []ending
 	for _, e := range q.all()[:n] {
 		x := q.ending(e, status)
+		s.hold(e)
 		s.change(x.changes(q.name)...)
 		ended = append(ended, x)
 	}
@@ -123,6 +134,7 @@ func (q *Queue) abandon(s *step, token LockToken) {
 		q.end(s, token, status)
 		return
 	}
+	s.hold(e)
 	s.change(PutEntry{q.name, counted})
 	s.then(func() {
 		delete(q.locked, token)

@@ -1,21 +1,48 @@
 package broker
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"time"
 )
 
-// step is one update of a queue: all that happens at one moment. Its changes go
-// into the journal as one, and only then is it true in memory.
+// What is asked of a queue and may have to be kept waits in line. A step takes from
+// the line what it can, and its changes go into the journal as one. Until the
+// journal has answered, memory is what it was, and the messages concerned are held:
+// nobody takes, settles or expires them. What is asked meanwhile waits for the next
+// step, for there is one at a time.
+//
+// So each operation ends as if it had been carried out and kept alone, one after
+// the other, but a slow disk has many of them in one commit. Without a journal a
+// step is over at once.
+
+// operation is something that is asked of a queue, and waits for its turn.
+type operation struct {
+	do    func(*step) error
+	alone bool        // it shares its step with no other
+	done  func(error) // hears of the outcome, with no lock held
+
+	err   error // of do
+	keeps bool  // do has something to keep
+}
+
+// step is one update of a queue: all that happens at one moment.
 type step struct {
-	now     time.Time
-	changes []Change
-	after   []func()   // makes the changes in memory, when they are kept
-	ended   []ending   // to be reported when the queue's lock is free again,
-	back    []comeback // as are these
-	arrived bool       // a message has become ready
-	added   uint64     // messages so far
+	now        time.Time
+	operations []operation
+	changes    []Change // for the journal
+	after      []func() // make the changes in memory, when they are kept
+	held       []*entry
+	unkept     unkept // from earlier, kept with the changes
+	added      uint64 // messages
+	growth     int    // of the queue, in messages
+	over       bool   // its operations can be answered
+
+	// What has happened in memory, and is to be told when the queue's lock is free.
+	ended   []ending
+	back    []comeback
+	arrived bool // a message has become ready
 }
 
 type comeback struct {
@@ -26,26 +53,85 @@ type comeback struct {
 func (s *step) change(changes ...Change) { s.changes = append(s.changes, changes...) }
 func (s *step) then(f func())            { s.after = append(s.after, f) }
 
-// do is update for what changes nothing in the journal by itself.
-func (q *Queue) do(f func(*step)) {
-	_ = q.update(func(s *step) error { // no changes, no error
-		f(s)
-		return nil
-	})
+// hold keeps everybody from a message until the step is over.
+func (s *step) hold(e *entry) {
+	e.held = true
+	s.held = append(s.held, e)
 }
 
-// update runs f on a queue in which everything that is due has happened, keeps
-// the changes, then reports the messages that came back and that ended, in the
-// order of the queue, and wakes receivers if one became ready. It returns the error of f, which then has changed nothing, or
-// why the changes of f were not made.
-func (q *Queue) update(f func(*step) error) error {
+// do runs f on a queue in which everything that is due has happened. It is for
+// what is not kept: it waits for nothing.
+func (q *Queue) do(f func(*step)) {
 	q.mu.Lock()
-	s := &step{now: time.Now()}
-	q.expire(s)
-	err := f(s)
-	if failed := q.keep(s); err == nil {
-		err = failed
+	s := q.begin(time.Now())
+	f(s)
+	pressing := q.pressing(s.now)
+	q.tell(s)
+	if pressing {
+		q.mu.Lock()
+		q.proceed()
 	}
+}
+
+// update carries out f in a step of its own, and waits until that is kept. It
+// returns the error of f, or why the changes of f were not made.
+func (q *Queue) update(f func(*step) error) error {
+	return wait(func(done func(error)) { q.submit(operation{do: f, alone: true, done: done}) })
+}
+
+// wait turns a call that answers later into one that returns the answer.
+func wait[T any](call func(done func(T))) T {
+	answer := make(chan T, 1)
+	call(func(t T) { answer <- t })
+	return <-answer
+}
+
+// submit puts an operation in line. Its outcome may be known before submit returns.
+func (q *Queue) submit(o operation) {
+	q.mu.Lock()
+	q.line = append(q.line, o)
+	q.proceed()
+}
+
+// proceed makes steps until nothing waits, or one has to wait for the journal. It
+// is called with mu held, and unlocks it.
+func (q *Queue) proceed() {
+	for now := time.Now(); q.pressing(now); now = time.Now() {
+		s := q.begin(now)
+		q.gather(s)
+		if len(s.changes) > 0 {
+			q.underWay = true
+			q.tell(s) // what has happened anyway
+			q.journal.Commit(s.changes, func(err error) { q.finish(s, err) })
+			return
+		}
+		q.carryOut(s)
+		q.tell(s)
+		q.mu.Lock()
+	}
+	q.mu.Unlock()
+}
+
+// finish ends a step that the journal has answered.
+func (q *Queue) finish(s *step, err error) {
+	q.mu.Lock()
+	s.now = time.Now()
+	if err == nil {
+		q.carryOut(s)
+	} else {
+		q.takeBack(s, err)
+	}
+	q.tell(s)
+	q.mu.Lock()
+	q.underWay = false // only now, so that steps are told in their order
+	q.schedule(time.Now())
+	q.proceed()
+}
+
+// tell unlocks the queue, and tells what has happened in the step so far: of the
+// messages that came back and that ended, in the order of the queue. It wakes
+// receivers if one became ready, and answers the operations of a step that is over.
+func (q *Queue) tell(s *step) {
 	q.schedule(s.now)
 	var wakes []*func()
 	if s.arrived {
@@ -61,65 +147,96 @@ func (q *Queue) update(f func(*step) error) error {
 		slices.SortFunc(s.ended, func(a, b ending) int { return bySequence(a.entry, b.entry) })
 		q.owner.finished(s.ended)
 	}
+	s.back, s.ended, s.arrived = nil, nil, false
 	for _, wake := range wakes {
 		(*wake)()
 	}
-	return err
+	if s.over {
+		for _, o := range s.operations {
+			o.done(o.err)
+		}
+	}
 }
 
-// unkept is what has happened by itself, in memory, and is not in the journal
-// yet. Nobody waits for an answer, so it is tried again until it is.
-type unkept struct {
-	first    []Change // go with the first change that is ever kept of the queue
-	ended    []ending // not reported as long as they are not kept
-	counted  []*entry // whose delivery count has gone up
-	retry    time.Time
-	interval time.Duration
+// The methods below are called with mu held.
+
+// pressing reports whether it is time for a step.
+func (q *Queue) pressing(now time.Time) bool {
+	return !q.underWay && (len(q.line) > 0 || q.unkept.due(now) && !q.closed)
 }
 
-// How long the queue waits before it tries again: twice as long each time.
-const (
-	minRetry = time.Second
-	maxRetry = time.Minute
-)
-
-func (u *unkept) empty() bool { return len(u.ended)+len(u.counted) == 0 }
-
-func (u *unkept) changes(queue string) (changes []Change) {
-	for _, e := range u.counted {
-		changes = append(changes, PutEntry{queue, e.Entry})
-	}
-	for _, x := range u.ended {
-		changes = append(changes, x.changes(queue)...)
-	}
-	return changes
+// begin starts a step in which everything has happened that is due.
+func (q *Queue) begin(now time.Time) *step {
+	s := &step{now: now}
+	q.expire(s)
+	return s
 }
 
-// keep commits the changes of the step with those that are left from earlier. It
-// fails if the step had some, and they could not be kept. Called with mu held.
-func (q *Queue) keep(s *step) error {
-	if err := q.commit(s); err != nil && len(s.changes) > 0 {
-		return err
+// gather carries out what waits in line, up to what has to wait for the next step,
+// and completes the changes with what is left from earlier.
+func (q *Queue) gather(s *step) {
+	for i := range q.line {
+		o := &q.line[i]
+		if o.alone && i > 0 {
+			break
+		}
+		before := len(s.after)
+		o.err = o.do(s)
+		if errors.Is(o.err, errHeld) {
+			break
+		}
+		o.keeps = len(s.after) > before
+		s.operations = q.line[:i+1]
+		if o.alone {
+			break
+		}
 	}
+	q.line = q.line[len(s.operations):]
+	if s.added > 0 {
+		s.change(PutSequence{q.name, q.sequence + s.added})
+	}
+	if len(s.changes) == 0 && (q.closed || !q.unkept.due(s.now)) {
+		return
+	}
+	s.unkept, q.unkept = q.unkept, unkept{}
+	if _, none := q.journal.(noJournal); none {
+		s.changes = nil
+		return
+	}
+	s.changes = slices.Concat(s.unkept.first, s.unkept.changes(q.name), s.changes)
+}
+
+// carryOut makes in memory what is kept.
+func (q *Queue) carryOut(s *step) {
 	for _, f := range s.after {
 		f()
 	}
-	return nil
+	s.ended = append(s.ended, s.unkept.ended...)
+	q.letGo(s)
 }
 
-func (q *Queue) commit(s *step) error {
-	u := &q.unkept
-	if len(s.changes) == 0 && (u.empty() || q.closed || s.now.Before(u.retry)) {
-		return nil
+// takeBack leaves everything as it was before a step that could not be kept.
+func (q *Queue) takeBack(s *step, err error) {
+	q.log.Error("not kept on disk", "error", err)
+	for i := range s.operations {
+		if o := &s.operations[i]; o.keeps {
+			o.err = err
+		}
 	}
-	changes := slices.Concat(u.first, u.changes(q.name), s.changes)
-	if err := q.journal.Commit(changes); err != nil {
-		q.log.Error("not kept on disk", "error", err)
-		u.interval = min(max(2*u.interval, minRetry), maxRetry)
-		u.retry = s.now.Add(u.interval)
-		return err
+	q.unkept = s.unkept.failed(s.now, q.unkept)
+	for _, e := range s.held {
+		q.due(e.deadline()) // the clock has passed it by
 	}
-	s.ended = append(s.ended, u.ended...)
-	*u = unkept{}
-	return nil
+	q.letGo(s)
+}
+
+// letGo ends a step.
+func (q *Queue) letGo(s *step) {
+	for _, e := range s.held {
+		e.held = false
+	}
+	s.over = true
+	if q.missed {
+		q.missed, s.arrived = false, true
+	}
 }

@@ -93,7 +93,7 @@ func TestFailedCommitIsNotMade(t *testing.T) {
 			commit(t, s, putOne(2, "two")...)
 			disk.commit, disk.open = fault.commit, fault.open
 			for range 3 {
-				err := s.Commit(append(putOne(3, "three"), broker.RemoveEntry{Queue: "q", Sequence: 1}, putOne(2, "changed")[0]))
+				err := try(s, append(putOne(3, "three"), broker.RemoveEntry{Queue: "q", Sequence: 1}, putOne(2, "changed")[0]))
 				if !errors.Is(err, errIO) || !strings.Contains(err.Error(), "write "+s.path) {
 					t.Fatalf("commit: %v, want %v", err, errIO)
 				}
@@ -114,7 +114,7 @@ func TestFileIsOpenedAnewAtOnce(t *testing.T) {
 	commit(t, s, putOne(1, "one")...)
 	before := disk.opened
 	disk.commit = unmade
-	if err := s.Commit(putOne(2, "two")); !errors.Is(err, errIO) {
+	if err := try(s, putOne(2, "two")); !errors.Is(err, errIO) {
 		t.Fatal(err)
 	}
 	if n := disk.opened - before; n != 2 {
@@ -141,7 +141,7 @@ func TestRealWriteError(t *testing.T) {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Commit(putOne(2, "two")); !errors.Is(err, os.ErrClosed) || strings.Count(err.Error(), s.path) != 1 {
+	if err := try(s, putOne(2, "two")); !errors.Is(err, os.ErrClosed) || strings.Count(err.Error(), s.path) != 1 {
 		t.Errorf("commit: %v, want %v", err, os.ErrClosed)
 	}
 	commit(t, s, putOne(3, "three")...)
@@ -157,19 +157,19 @@ func TestForeignChange(t *testing.T) {
 	s, disk := onBadDisk(t, dir)
 	commit(t, s, putOne(1, "one")...)
 	disk.commit, disk.open = unmade, true
-	if err := s.Commit(putOne(2, "two")); !errors.Is(err, errIO) {
+	if err := try(s, putOne(2, "two")); !errors.Is(err, errIO) {
 		t.Fatal(err)
 	}
 	other := open(t, dir)
 	disk.commit, disk.open = healthy, false
-	if err := s.Commit(putOne(2, "two")); err == nil || !strings.Contains(err.Error(), "another hub is using it") {
+	if err := try(s, putOne(2, "two")); err == nil || !strings.Contains(err.Error(), "another hub is using it") {
 		t.Errorf("commit = %v", err)
 	}
 	commit(t, other, broker.RemoveEntry{Queue: "q", Sequence: 1})
 	commit(t, other, putOne(2, "other")...)
 	closeStore(t, other)
 	for range 2 {
-		if err := s.Commit(putOne(2, "two")); !errors.Is(err, errForeign) {
+		if err := try(s, putOne(2, "two")); !errors.Is(err, errForeign) {
 			t.Errorf("commit = %v, want %v", err, errForeign)
 		}
 	}
@@ -188,7 +188,7 @@ func TestCrashInCommit(t *testing.T) {
 	s, _ := onBadDisk(t, t.TempDir())
 	s.update = func(*bbolt.DB, func(*bbolt.Tx) error) error { panic("page 7 is gone") }
 	for range 2 {
-		if err := s.Commit(putOne(1, "one")); err == nil || !strings.HasSuffix(err.Error(), "the file is damaged: page 7 is gone") {
+		if err := try(s, putOne(1, "one")); err == nil || !strings.HasSuffix(err.Error(), "the file is damaged: page 7 is gone") {
 			t.Errorf("commit = %v", err)
 		}
 	}

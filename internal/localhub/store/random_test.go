@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -26,41 +27,40 @@ func newRandom(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// TestRandomFailures commits at random on a disk that fails at random, and now and
-// then looks at the file as the next hub would find it after a kill.
+// TestRandomFailures makes commits at random, some at once, on a disk that fails at
+// random, and looks at the file as the next hub would find it after a kill.
 func TestRandomFailures(t *testing.T) {
 	t.Parallel()
 	random := newRandom(t)
 	dir := t.TempDir()
 	s, disk := onBadDisk(t, dir)
-	want := make(map[uint64]string)  // by sequence number
-	var possible []map[uint64]string // of which one may be on the disk too
+	want := make(bodies)
+	var possible []bodies // of which one may be on the disk too
 	for i := range 400 {
 		disk.open = random.IntN(6) == 0
 		disk.commit = []commitFault{healthy, healthy, healthy, unmade, made}[random.IntN(5)]
-		next := maps.Clone(want)
-		var changes []broker.Change
+		var list [][]broker.Change
 		for range 1 + random.IntN(4) {
-			n := uint64(random.IntN(12))
-			if random.IntN(3) == 0 {
-				delete(next, n)
-				changes = append(changes, broker.RemoveEntry{Queue: "q", Sequence: n})
-				continue
-			}
-			next[n] = fmt.Sprint(i)
-			changes = append(changes, broker.PutEntry{Queue: "q", Entry: entry(n, next[n])})
+			list = append(list, randomChanges(random, fmt.Sprint(i)))
 		}
-		if err := s.Commit(changes); err == nil {
-			want = next
-		} else if possible = append(possible, next); !errors.Is(err, errIO) {
-			t.Fatal(err)
+		for n, err := range tryAll(s, list) {
+			switch {
+			case err == nil:
+				want = want.after(list[n])
+			case !errors.Is(err, errIO):
+				t.Fatal(err)
+			default: // it was written with those before it, or without
+				for first := range n + 1 {
+					possible = append(possible, want.after(list[first:n+1]...))
+				}
+			}
 		}
 		if s.db != nil {
 			possible = nil // what failed has been taken back
 		}
 		found := afterKill(t, dir)
-		if !slices.ContainsFunc(append(possible, want), func(m map[uint64]string) bool { return maps.Equal(m, found) }) {
-			t.Fatalf("commit %d: on disk %v, want %v or of %v", i, found, want, possible)
+		if !slices.ContainsFunc(append(possible, want), func(b bodies) bool { return maps.Equal(b, found) }) {
+			t.Fatalf("round %d: on disk %v, want %v or of %v", i, found, want, possible)
 		}
 	}
 	disk.open, disk.commit = false, healthy
@@ -71,8 +71,52 @@ func TestRandomFailures(t *testing.T) {
 	}
 }
 
+// bodies are the messages of the queue, by sequence number.
+type bodies map[uint64]string
+
+// after returns the bodies after changes.
+func (b bodies) after(list ...[]broker.Change) bodies {
+	next := maps.Clone(b)
+	for _, c := range slices.Concat(list...) {
+		switch c := c.(type) {
+		case broker.PutEntry:
+			next[c.Entry.Sequence] = string(c.Entry.Message.Body)
+		case broker.RemoveEntry:
+			delete(next, c.Sequence)
+		}
+	}
+	return next
+}
+
+func randomChanges(random *rand.Rand, body string) (changes []broker.Change) {
+	for range 1 + random.IntN(4) {
+		n := uint64(random.IntN(12))
+		if random.IntN(3) == 0 {
+			changes = append(changes, broker.RemoveEntry{Queue: "q", Sequence: n})
+		} else {
+			changes = append(changes, broker.PutEntry{Queue: "q", Entry: entry(n, body)})
+		}
+	}
+	return changes
+}
+
+// tryAll makes commits at once, and returns what is answered to each.
+func tryAll(s *Store, list [][]broker.Change) []error {
+	errs := make([]error, len(list))
+	var all sync.WaitGroup
+	for i, changes := range list {
+		all.Add(1)
+		s.Commit(changes, func(err error) {
+			errs[i] = err
+			all.Done()
+		})
+	}
+	all.Wait()
+	return errs
+}
+
 // afterKill reads a copy of the file.
-func afterKill(t *testing.T, dir string) map[uint64]string {
+func afterKill(t *testing.T, dir string) bodies {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, "hub.db"))
 	if err != nil {
@@ -83,7 +127,7 @@ func afterKill(t *testing.T, dir string) map[uint64]string {
 		t.Fatal(err)
 	}
 	defer closeStore(t, s)
-	found := make(map[uint64]string)
+	found := make(bodies)
 	for _, e := range load(t, s).Queues["q"].Entries {
 		found[e.Sequence] = string(e.Message.Body)
 	}

@@ -72,10 +72,11 @@ func (k keeper) settle(how broker.Settlement) string {
 	return d.Message.ID
 }
 
-// readFeedback takes all feedback, as "id status" in no order, and the generation
-// of its device.
+// readFeedback takes all feedback that is on its way, as "id status" in no order,
+// and the generation of its device.
 func (k keeper) readFeedback() (records []string, generation string) {
 	k.t.Helper()
+	synctest.Wait()
 	for {
 		d, ok := k.Feedback().Take()
 		if !ok {
@@ -161,6 +162,10 @@ func testRestart(t *testing.T, dir string) {
 func TestRestartAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) { testRestartAgain(t, dir) })
+}
+
+func testRestartAgain(t *testing.T, dir string) {
 	for range 3 {
 		k := keep(t, dir)
 		k.put("m", time.Hour)
@@ -177,6 +182,10 @@ func TestRestartAgain(t *testing.T) {
 func TestUnreportedRecordIsKept(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) { testUnreportedRecord(t, dir) })
+}
+
+func testUnreportedRecord(t *testing.T, dir string) {
 	first := keep(t, dir)
 	first.put("m", time.Hour)
 	first.close()
@@ -216,6 +225,7 @@ func TestSettlementOnBadDisk(t *testing.T) {
 				k.put("b", time.Hour)
 				k.settle(broker.Complete)
 				held := k.take()
+				synctest.Wait() // for the feedback
 				disk.commit = fault
 				for range 3 {
 					if err := k.box().Settle(held.Token, broker.Complete); err == nil {

@@ -20,13 +20,15 @@ type Codec interface {
 	Decode([]byte) (*broker.Message, error)
 }
 
-// Store is a [broker.Journal] in a file. Every commit is one transaction, and on
-// disk when it returns: the hub may be killed at any moment.
+// Store is a [broker.Journal] in a file. A commit is on disk when it is answered:
+// the hub may be killed at any moment.
 type Store struct {
 	path    string
 	codec   Codec
 	options bbolt.Options
 	update  func(*bbolt.DB, func(*bbolt.Tx) error) error // bbolt's own, but for tests
+
+	commits commits
 
 	mu     sync.Mutex
 	db     *bbolt.DB // nil: to be opened anew
@@ -129,41 +131,9 @@ func (s *Store) ready() error {
 
 var errClosed = errors.New("the store is closed")
 
-// Commit makes the changes in one transaction. If it fails they are not made,
-// not even if the disk has them: then they are taken back before anything else
-// is written. Only if the disk fails until the process ends can they be there at
-// the next start, in doubt: nothing that was accepted is missing even then.
-func (s *Store) Commit(changes []broker.Change) error {
-	ops, err := s.ops(changes)
-	if err != nil {
-		return s.failed("encode for", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err = s.ready(); err == nil {
-		err = s.commit(ops)
-	}
-	if err != nil {
-		return s.failed("write", err)
-	}
-	return nil
-}
-
-func (s *Store) commit(ops []op) error {
-	var undo []op
-	err := s.transact(func(tx *bbolt.Tx) (err error) {
-		undo, err = apply(tx, ops)
-		return err
-	})
-	if err != nil {
-		s.doubt.undo = undo
-		_ = s.ready() // if it fails, the next commit tries again
-	}
-	return err
-}
-
-// Close closes the file.
+// Close closes the file when all commits have been made.
 func (s *Store) Close() error {
+	s.commits.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

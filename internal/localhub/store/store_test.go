@@ -36,9 +36,16 @@ func open(t testing.TB, dir string) *Store {
 	return s
 }
 
+// try commits, and waits for the answer.
+func try(s *Store, changes []broker.Change) error {
+	answer := make(chan error, 1)
+	s.Commit(changes, func(err error) { answer <- err })
+	return <-answer
+}
+
 func commit(t testing.TB, s *Store, changes ...broker.Change) {
 	t.Helper()
-	if err := s.Commit(changes); err != nil {
+	if err := try(s, changes); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -107,7 +114,7 @@ func TestStateIsKept(t *testing.T) {
 		s = open(t, dir)
 	}
 	closeStore(t, s)
-	if err := s.Commit(nil); !errors.Is(err, errClosed) {
+	if err := try(s, nil); !errors.Is(err, errClosed) {
 		t.Errorf("commit after close: %v", err)
 	}
 }
@@ -123,11 +130,11 @@ func TestChangesThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	s, disk := onBadDisk(t, t.TempDir())
 	before := disk.opened
-	if err := s.Commit([]broker.Change{strange{}}); err == nil || !strings.Contains(err.Error(), "unknown change store.strange") {
+	if err := try(s, []broker.Change{strange{}}); err == nil || !strings.Contains(err.Error(), "unknown change store.strange") {
 		t.Errorf("commit = %v", err)
 	}
 	s.codec = badCodec{}
-	if err := s.Commit(putOne(1, "one")); !errors.Is(err, errIO) {
+	if err := try(s, putOne(1, "one")); !errors.Is(err, errIO) {
 		t.Errorf("commit = %v, want %v", err, errIO)
 	}
 	if disk.opened != before {

@@ -1,0 +1,137 @@
+package broker
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// lateHub is a broker on a slow journal.
+type lateHub struct {
+	hub
+	journal *late
+}
+
+func inLateHub(t *testing.T, f func(t *testing.T, h lateHub)) {
+	t.Helper()
+	journal := &late{memory: newMemory()}
+	inHub(t, Options{Journal: journal}, func(t *testing.T, h hub) {
+		f(t, lateHub{h, journal})
+		journal.answerAll()
+	})
+}
+
+// complete sends messages that want feedback, and has dev1 complete them. The
+// journal has answered all but the completions.
+func (h lateHub) complete(ids ...string) {
+	h.t.Helper()
+	for _, id := range ids {
+		h.SendThen(ID{Device: "dev1"}, &Message{ID: id, Ack: AckFull}, func(r *Refusal) {
+			if r != nil {
+				h.t.Error(r)
+			}
+		})
+	}
+	h.journal.answerAll()
+	for range ids {
+		d, ok := h.dev1().Take()
+		if !ok {
+			h.t.Fatal("no message is ready")
+		}
+		h.dev1().SettleThen(d.Token, Complete, func(err error) {
+			if err != nil {
+				h.t.Error(err)
+			}
+		})
+	}
+}
+
+// wantFeedback takes a feedback message, and does not settle it.
+func (h lateHub) wantFeedback(want ...string) {
+	h.t.Helper()
+	d, ok := h.Feedback().Take()
+	if !ok {
+		if want != nil {
+			h.t.Fatalf("no feedback, want %q", want)
+		}
+		return
+	}
+	if got := recordsIn(h.t, d.Message); !slices.Equal(got, want) {
+		h.t.Fatalf("feedback %q, want %q", got, want)
+	}
+}
+
+// TestFeedbackAfterTheFact checks that nobody hears that a message has ended before
+// that is kept, nor of a record before the feedback message with it is kept. Until
+// a message has more records it is not delivered, and then its receiver is woken.
+func TestFeedbackAfterTheFact(t *testing.T) {
+	inLateHub(t, func(t *testing.T, h lateHub) {
+		woken := 0
+		defer h.Feedback().Subscribe(func() { woken++ })()
+		h.complete("a", "b")
+		h.wantFeedback()
+		h.journal.answer(1) // the completion of a
+		h.wantFeedback()
+		h.journal.answer(1) // its record in a message
+		if woken != 1 || h.Feedback().Len() != 1 {
+			t.Fatalf("woken %d times for %d messages, want 1, 1", woken, h.Feedback().Len())
+		}
+		h.journal.answer(1) // the completion of b
+		h.wantFeedback()    // since it is getting longer
+		h.journal.answer(1)
+		if woken != 2 {
+			t.Fatalf("woken %d times, want 2", woken)
+		}
+		h.wantFeedback("a Success", "b Success")
+	})
+}
+
+// TestFailedExtension has the journal refuse a record for a message that a receiver
+// has asked for meanwhile: it gets the message as it was, and the record later.
+func TestFailedExtension(t *testing.T) {
+	inLateHub(t, func(t *testing.T, h lateHub) {
+		woken := 0
+		defer h.Feedback().Subscribe(func() { woken++ })()
+		h.complete("a", "b")
+		h.journal.answer(3)
+		h.wantFeedback()
+		h.journal.setFail(always)
+		h.journal.answer(1)
+		h.journal.setFail(nil)
+		if woken != 2 {
+			t.Fatalf("woken %d times, want 2", woken)
+		}
+		h.wantFeedback("a Success")
+		time.Sleep(minRetry)
+		synctest.Wait()
+		h.wantFeedback()
+		h.journal.answer(1)
+		h.wantFeedback("b Success")
+	})
+}
+
+// TestBrokerCloseWaits checks that what has been asked before the end is carried
+// out, and that its feedback is kept one way or the other.
+func TestBrokerCloseWaits(t *testing.T) {
+	inLateHub(t, func(t *testing.T, h lateHub) {
+		h.complete("a", "b", "c")
+		h.journal.answer(1)
+		closed := make(chan struct{})
+		go func() {
+			h.Close()
+			close(closed)
+		}()
+		for synctest.Wait(); h.journal.answer(1) > 0; synctest.Wait() {
+			select {
+			case <-closed:
+				t.Fatal("closed while a commit is under way")
+			default:
+			}
+		}
+		<-closed
+		next := start(t, Options{Journal: h.journal.memory})
+		defer next.Close()
+		next.wantBatch("a Success", "b Success", "c Success")
+	})
+}
