@@ -36,7 +36,7 @@ func (*bench) Empty() bool                                                { retu
 func (*bench) Release([][]byte)                                           {}
 func (*bench) Close()                                                     {}
 
-func (*bench) Settle([]byte, amqpwire.DeliveryState, bool) amqpwire.DeliveryState {
+func (*bench) Settle(Settlement) amqpwire.DeliveryState {
 	return &amqpwire.Accepted{}
 }
 

@@ -38,6 +38,7 @@ type Conn struct {
 	links     int
 	partial   int // bytes of messages of which more is to come
 	unsettled int // deliveries to the client
+	debt      debt
 
 	alarm   *time.Timer // see At
 	onAlarm func()

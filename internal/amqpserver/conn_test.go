@@ -56,11 +56,11 @@ func onOwner(c *Conn, f func()) {
 // call is a source that calls f when it is asked for a message.
 type call struct{ f func() }
 
-func (c call) Next() (Outgoing, bool)                                           { c.f(); return Outgoing{}, true }
-func (call) Empty() bool                                                        { return true }
-func (call) Settle([]byte, amqpwire.DeliveryState, bool) amqpwire.DeliveryState { return nil }
-func (call) Release([][]byte)                                                   {}
-func (call) Close()                                                             {}
+func (c call) Next() (Outgoing, bool)                 { c.f(); return Outgoing{}, true }
+func (call) Empty() bool                              { return true }
+func (call) Settle(Settlement) amqpwire.DeliveryState { return nil }
+func (call) Release([][]byte)                         {}
+func (call) Close()                                   {}
 
 // TestFrameHook checks what the hook sees, and what it can do about it.
 func TestFrameHook(t *testing.T) {

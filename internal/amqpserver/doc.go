@@ -6,5 +6,6 @@
 // encodes and sends them, and heartbeats in between. The owner, which is the
 // goroutine that called [Serve], does everything else: all state below a
 // connection is its own and has no lock, and it calls every method of Handler,
-// Sink and Source. Others reach it through Wake and Interrupt alone.
+// Sink and Source. Others reach it through Wake and Interrupt, and with outcomes
+// that come later, alone.
 package amqpserver

@@ -56,9 +56,9 @@ func (m *mailbox) Next() (amqpserver.Outgoing, bool) {
 
 func (m *mailbox) Empty() bool { return len(m.ready) == 0 }
 
-func (m *mailbox) Settle(tag []byte, outcome amqpwire.DeliveryState, _ bool) amqpwire.DeliveryState {
-	fmt.Println("settled:", amqpwire.TextOf(outcome))
-	delete(m.held, string(tag)) // whatever the outcome
+func (m *mailbox) Settle(s amqpserver.Settlement) amqpwire.DeliveryState {
+	fmt.Println("settled:", amqpwire.TextOf(s.Outcome))
+	delete(m.held, string(s.Tag)) // whatever the outcome
 	return &amqpwire.Accepted{}
 }
 

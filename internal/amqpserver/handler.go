@@ -25,8 +25,8 @@ type Sink interface {
 	// MaxMessageSize returns the largest encoded message that the link takes, in
 	// bytes. A larger one costs the client the link.
 	MaxMessageSize() int
-	// Accept returns the outcome of a message, which is settled with it at once. It
-	// is nil if there is none: the client goes on waiting.
+	// Accept returns the outcome of a message, which is settled with it at once, or
+	// [Later]. It is nil if there is none: the client goes on waiting.
 	Accept(m Incoming) amqpwire.DeliveryState
 }
 
@@ -35,6 +35,10 @@ type Incoming struct {
 	Format  uint32 // the message-format of its transfer
 	Settled bool   // the client waits for no outcome
 	Payload []byte // the encoded message; the sink's to keep
+
+	receiver *receiver
+	id       uint32
+	size     int // of the payload, bytes
 }
 
 // Source gives the messages of a link. It may also have this method:
@@ -47,14 +51,15 @@ type Source interface {
 	Next() (m Outgoing, ok bool)
 	// Empty reports whether there is no message now.
 	Empty() bool
-	// Settle carries out the receiver's outcome of the delivery with this tag and
-	// returns the answer to it, which goes to a receiver that waits for one
-	// (rcv-settle-mode second). If it is nil, there is no answer and the delivery
-	// stays open. On a link whose messages are settled when they are sent, the
-	// outcome is accepted, after the last frame.
-	Settle(tag []byte, outcome amqpwire.DeliveryState, waits bool) (answer amqpwire.DeliveryState)
-	// Release gives deliveries back as if they had not been. It is called at most
-	// once, when the link ends in good order, and then before Close.
+	// Settle carries out the receiver's outcome of a delivery and returns the answer
+	// to it, which goes to a receiver that waits for one (rcv-settle-mode second), or
+	// [Later]. If it is nil, there is no answer and the delivery stays open. On a link
+	// whose messages are settled when they are sent, the outcome is accepted, after
+	// the last frame.
+	Settle(s Settlement) (answer amqpwire.DeliveryState)
+	// Release gives deliveries back as if they had not been, but for those whose
+	// answer is still to come. It is called at most once, when the link ends in good
+	// order, and then before Close.
 	Release(tags [][]byte)
 	// Close says that the link is over. Deliveries that were neither settled nor
 	// released may still be in the receiver's hands.

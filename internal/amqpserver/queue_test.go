@@ -16,9 +16,9 @@ type queue struct {
 	// How it behaves. Set before the first link.
 	maxSize int
 	credit  uint32
-	tag     string                                                                    // of every delivery; empty: each has its own
-	accept  func(m Incoming) amqpwire.DeliveryState                                   // nil: every message is accepted
-	settle  func(tag string, s amqpwire.DeliveryState, w bool) amqpwire.DeliveryState // nil: likewise
+	tag     string                                    // of every delivery; empty: each has its own
+	accept  func(m Incoming) amqpwire.DeliveryState   // nil: every message is accepted
+	settle  func(s Settlement) amqpwire.DeliveryState // nil: likewise
 
 	mu       sync.Mutex
 	sequence int
@@ -133,14 +133,15 @@ func (s source) Empty() bool {
 	return len(s.ready) == 0
 }
 
-func (s source) Settle(tag []byte, outcome amqpwire.DeliveryState, waits bool) amqpwire.DeliveryState {
+func (s source) Settle(said Settlement) amqpwire.DeliveryState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.note("%s %s", s.held[string(tag)].payload, amqpwire.TextOf(outcome))
+	tag := string(said.Tag)
+	s.note("%s %s", s.held[tag].payload, amqpwire.TextOf(said.Outcome))
 	if s.settle != nil {
-		return s.settle(string(tag), outcome, waits)
+		return s.settle(said)
 	}
-	delete(s.held, string(tag))
+	delete(s.held, tag)
 	return &amqpwire.Accepted{}
 }
 

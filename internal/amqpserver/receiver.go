@@ -130,10 +130,14 @@ func (e *receiver) count() {
 	}
 }
 
-// accept passes a whole message on, and settles it with its outcome.
+// accept passes a whole message on, and settles it with its outcome if that is
+// known.
 func (e *receiver) accept(id uint32, m Incoming) {
+	m.receiver, m.id, m.size = e, id, len(m.Payload)
 	state := e.sink.Accept(m)
-	if state != nil && !m.Settled {
-		e.send(&amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: id, Settled: true, State: state})
+	if state == Later {
+		e.session.conn.debt.add(m.size)
+		return
 	}
+	e.settle(result{state: state, id: id, waits: !m.Settled})
 }

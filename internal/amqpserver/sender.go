@@ -15,8 +15,14 @@ type sender struct {
 	deliveryCount uint32
 	credit        uint32
 	drain         bool
-	unsettled     map[uint32][]byte // the deliveries' tags by id
-	sending       sending           // the message that goes out now
+	unsettled     map[uint32]delivery // by id
+	sending       sending             // the message that goes out now
+}
+
+// delivery is a message in the client's hands.
+type delivery struct {
+	tag      []byte
+	disposed bool // the client has said what it thinks; the answer comes later
 }
 
 // sending is what is left of a message.
@@ -33,7 +39,7 @@ func (l *Link) serve(a, r *amqpwire.Attach) *amqpwire.Error {
 	if refused != nil {
 		return refused
 	}
-	e := &sender{Link: l, source: source, unsettled: make(map[uint32][]byte)}
+	e := &sender{Link: l, source: source, unsettled: make(map[uint32]delivery)}
 	e.settled = a.SndSettleMode != nil && *a.SndSettleMode == amqpwire.SenderSettled
 	l.sender = e
 	if s, ok := source.(interface{ MaxMessageSize() int }); ok {
@@ -116,7 +122,7 @@ func (e *sender) fetch() bool {
 	e.sending = sending{&t.Transfer, m.Tag, m.Payload}
 	if !e.settled {
 		s.unsettled[t.id] = e
-		e.unsettled[t.id] = m.Tag
+		e.unsettled[t.id] = delivery{tag: m.Tag}
 		s.conn.unsettled++
 	}
 	s.nextDeliveryID++
@@ -149,13 +155,27 @@ func (e *sender) sendPart() {
 	tag := m.tag
 	e.sending = sending{}
 	if e.settled {
-		e.source.Settle(tag, &amqpwire.Accepted{}, false)
+		e.settle(Settlement{Tag: tag, Outcome: &amqpwire.Accepted{}})
 	}
+}
+
+// settle passes on what is said of a delivery, and returns the answer.
+func (e *sender) settle(s Settlement) amqpwire.DeliveryState {
+	s.sender = e
+	answer := e.source.Settle(s)
+	if answer == Later {
+		e.session.conn.debt.add(0)
+	}
+	return answer
 }
 
 // dispose carries out what the client says of one delivery.
 func (e *sender) dispose(id uint32, d *amqpwire.Disposition) {
-	if !isOutcome(d.State) {
+	about := e.unsettled[id]
+	switch {
+	case about.disposed:
+		return
+	case !isOutcome(d.State):
 		if d.Settled {
 			// The message is out of the client's hands, but only the source can bring it
 			// back.
@@ -163,13 +183,13 @@ func (e *sender) dispose(id uint32, d *amqpwire.Disposition) {
 		}
 		return
 	}
-	answer := e.source.Settle(e.unsettled[id], d.State, !d.Settled)
-	if answer == nil {
-		return
-	}
-	e.forget(id)
-	if !d.Settled {
-		e.send(&amqpwire.Disposition{Role: amqpwire.RoleSender, First: id, Settled: true, State: answer})
+	switch answer := e.settle(Settlement{Tag: about.tag, Outcome: d.State, Waits: !d.Settled, id: id}); answer {
+	case nil:
+	case Later:
+		about.disposed = true
+		e.unsettled[id] = about
+	default:
+		e.answer(result{state: answer, id: id, waits: !d.Settled})
 	}
 }
 
@@ -191,7 +211,9 @@ func (e *sender) forget(id uint32) {
 func (e *sender) finish(clean bool) {
 	var held [][]byte
 	for _, id := range slices.Sorted(maps.Keys(e.unsettled)) {
-		held = append(held, e.unsettled[id])
+		if d := e.unsettled[id]; !d.disposed {
+			held = append(held, d.tag)
+		}
 		e.forget(id)
 	}
 	if e.sending.transfer != nil && e.settled {

@@ -70,12 +70,17 @@ func (c *Conn) serve(ctx context.Context) error {
 // closeGrace is how long a client may take to say goodbye when ctx ends.
 const closeGrace = 2 * time.Second
 
-// run is the owner's loop. It ends when the connection does.
+// run is the owner's loop. It ends when the connection does, and hears nothing more
+// of the client while it owes it too much, or is to end.
 func (c *Conn) run(ctx context.Context) error {
 	for {
 		var err error
+		in := c.in
+		if c.debt.tooMuch() || ctx.Err() != nil {
+			in = nil
+		}
 		select {
-		case f := <-c.in:
+		case f := <-in:
 			if closed, ok := f.Body.(*amqpwire.Close); ok && !c.silent.Load() {
 				return c.closed(closed)
 			}
@@ -87,7 +92,8 @@ func (c *Conn) run(ctx context.Context) error {
 		case <-c.broken:
 			err = c.failure
 		}
-		if ctx.Err() != nil {
+		c.settle()
+		if ctx.Err() != nil && c.debt.results == 0 {
 			c.goAway()
 			return nil
 		}

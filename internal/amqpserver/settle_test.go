@@ -24,9 +24,9 @@ func TestOutcomes(t *testing.T) {
 			t.Run(fmt.Sprint(amqpwire.TextOf(state), second), func(t *testing.T) {
 				inWorld(t, Options{}, func(t *testing.T, w *world) {
 					q := w.queue("q")
-					q.settle = func(tag string, _ amqpwire.DeliveryState, waits bool) amqpwire.DeliveryState {
-						if tag != "tag-1" || waits != second {
-							t.Errorf("settled %s, waits %v, want tag-1, %v", tag, waits, second)
+					q.settle = func(s Settlement) amqpwire.DeliveryState {
+						if string(s.Tag) != "tag-1" || s.Waits != second {
+							t.Errorf("settled %s, waits %v, want tag-1, %v", s.Tag, s.Waits, second)
 						}
 						return &amqpwire.Rejected{Error: Errorf("lost:lock", "")}
 					}
@@ -94,7 +94,7 @@ func TestUnansweredSettlement(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		q := w.queue("q")
 		answers := []amqpwire.DeliveryState{nil, nil, &amqpwire.Accepted{}}
-		q.settle = func(string, amqpwire.DeliveryState, bool) (answer amqpwire.DeliveryState) {
+		q.settle = func(Settlement) (answer amqpwire.DeliveryState) {
 			answer, answers = answers[0], answers[1:]
 			return answer
 		}

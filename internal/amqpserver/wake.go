@@ -10,6 +10,9 @@ type wakes struct {
 	all   bool
 	links []*Link // each of them once
 	spare []*Link // takes the place of links, to save memory
+
+	settled      []result // that the owner has not seen
+	settledSpare []result
 }
 
 func newWakes() wakes { return wakes{signal: make(chan struct{}, 1)} }
@@ -50,6 +53,27 @@ func (w *wakes) take() (links []*Link, all bool) {
 	clear(w.spare)
 	w.links, w.spare, w.all = w.spare[:0], links, false
 	return links, all
+}
+
+// settle passes a result to the owner.
+func (w *wakes) settle(r result) {
+	w.mu.Lock()
+	w.settled = append(w.settled, r)
+	first := len(w.settled) == 1
+	w.mu.Unlock()
+	if first {
+		w.nudge()
+	}
+}
+
+// results returns the results that have come. They are valid until the next call.
+func (w *wakes) results() []result {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	came := w.settled
+	clear(w.settledSpare)
+	w.settled, w.settledSpare = w.settledSpare[:0], came
+	return came
 }
 
 // Wake makes the owner ask all sources for messages. It may be called from any

@@ -166,7 +166,7 @@ func TestEndWithin(t *testing.T) {
 				c := w.listening(2)
 				wantMessages(c, 0, "m1", "m2")
 				l := w.link("q")
-				q.settle = func(string, amqpwire.DeliveryState, bool) amqpwire.DeliveryState {
+				q.settle = func(Settlement) amqpwire.DeliveryState {
 					q.mu.Unlock()
 					defer q.mu.Lock()
 					end(l)

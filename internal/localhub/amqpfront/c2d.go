@@ -2,6 +2,7 @@ package amqpfront
 
 import (
 	"fmt"
+	"log/slog"
 	"regexp"
 	"time"
 
@@ -26,12 +27,20 @@ func (c *c2dSink) TooLarge() *amqpwire.Error { return tooLarge(c.MaxMessageSize(
 
 // Accept puts a message into its device's queue.
 func (c *c2dSink) Accept(in amqpserver.Incoming) amqpwire.DeliveryState {
-	m, to, refused := readMessage(in.Payload)
-	if refused == nil {
-		refused = worded(c.client.front.options.Broker.Send(to, brokerMessage(m)))
-	}
-	c.tell(to, m, refused)
 	log := c.client.conn.Log()
+	m, to, refused := readMessage(in.Payload)
+	if refused != nil {
+		return c.outcome(log, to, m, refused)
+	}
+	c.client.front.options.Broker.SendThen(to, brokerMessage(m), func(r *broker.Refusal) {
+		in.Settle(c.outcome(log, to, m, worded(r)))
+	})
+	return amqpserver.Later
+}
+
+// outcome tells what became of a message, and returns what its sender is to hear.
+func (c *c2dSink) outcome(log *slog.Logger, to broker.ID, m *amqpwire.Message, refused *amqpwire.Error) amqpwire.DeliveryState {
+	c.tell(to, m, refused)
 	if refused != nil {
 		log.Info("message refused", "condition", string(refused.Condition), "reason", explain(refused))
 		return &amqpwire.Rejected{Error: refused}

@@ -26,6 +26,7 @@ type LockSource interface {
 type queue interface {
 	Take() (broker.Delivery, bool)
 	Settle(broker.LockToken, broker.Settlement) error
+	SettleThen(token broker.LockToken, how broker.Settlement, done func(error))
 	Release([]broker.LockToken)
 	ShortenLock(broker.LockToken, time.Duration)
 	Empty() bool
@@ -67,12 +68,17 @@ func (s *queueSource) Empty() bool { return s.queue.Empty() }
 
 // Settle carries out an outcome. The answer is the result of that: accepted also
 // for an abandon or a reject that was carried out.
-func (s *queueSource) Settle(tag []byte, outcome amqpwire.DeliveryState, _ bool) amqpwire.DeliveryState {
-	if err := s.queue.Settle(broker.LockToken(tag), settlementOf(outcome)); err != nil {
-		s.link.Conn().Log().Info("settlement refused", "link", s.link.Name(), "reason", err.Error())
-		return &amqpwire.Rejected{Error: worded(broker.AsRefusal(err))}
-	}
-	return &amqpwire.Accepted{}
+func (s *queueSource) Settle(said amqpserver.Settlement) amqpwire.DeliveryState {
+	log, name := s.link.Conn().Log(), s.link.Name()
+	s.queue.SettleThen(broker.LockToken(said.Tag), settlementOf(said.Outcome), func(err error) {
+		if err == nil {
+			said.Answer(&amqpwire.Accepted{})
+			return
+		}
+		log.Info("settlement refused", "link", name, "reason", err.Error())
+		said.Answer(&amqpwire.Rejected{Error: worded(broker.AsRefusal(err))})
+	})
+	return amqpserver.Later
 }
 
 // settlementOf translates an outcome. A modified message is abandoned or, if

@@ -84,7 +84,7 @@ func (r *replies) Next() (amqpserver.Outgoing, bool) {
 }
 
 // Settle confirms whatever the client says: the hub keeps no reply.
-func (*replies) Settle([]byte, amqpwire.DeliveryState, bool) amqpwire.DeliveryState {
+func (*replies) Settle(amqpserver.Settlement) amqpwire.DeliveryState {
 	return &amqpwire.Accepted{}
 }
 

@@ -83,6 +83,6 @@ func (methods) Empty() bool                       { return true }
 func (methods) Next() (amqpserver.Outgoing, bool) { return amqpserver.Outgoing{}, false }
 func (methods) Release([][]byte)                  {}
 func (methods) Close()                            {}
-func (methods) Settle([]byte, amqpwire.DeliveryState, bool) amqpwire.DeliveryState {
+func (methods) Settle(amqpserver.Settlement) amqpwire.DeliveryState {
 	return &amqpwire.Accepted{}
 }

@@ -33,12 +33,15 @@ func (s *sink) TooLarge() *amqpwire.Error {
 
 // Accept refuses the message on purpose, or passes it on. The answer may be lost.
 func (s *sink) Accept(m amqpserver.Incoming) (outcome amqpwire.DeliveryState) {
-	if value, strikes := s.conn.strikes(RefuseSend); strikes {
+	value, refuses := s.conn.strikes(RefuseSend)
+	_, withholds := s.conn.strikes(WithholdDisposition)
+	m.Settled = m.Settled || withholds // also of an outcome that comes later
+	if refuses {
 		outcome = &amqpwire.Rejected{Error: onPurpose(value, amqpserver.CondInternalError)}
 	} else {
 		outcome = s.Sink.Accept(m)
 	}
-	if _, strikes := s.conn.strikes(WithholdDisposition); strikes {
+	if withholds && outcome != amqpserver.Later {
 		return nil
 	}
 	return outcome
@@ -69,20 +72,24 @@ func (s *source) Next() (amqpserver.Outgoing, bool) {
 
 // Settle does not hear the device's word, or does not answer it, if a fault says
 // so.
-func (s *source) Settle(tag []byte, outcome amqpwire.DeliveryState, waits bool) amqpwire.DeliveryState {
-	if s.withheld[string(tag)] {
+func (s *source) Settle(said amqpserver.Settlement) amqpwire.DeliveryState {
+	tag := string(said.Tag)
+	if s.withheld[tag] {
 		return nil // the client asks again: there still is no word
 	}
 	if _, strikes := s.conn.strikes(LoseDisposition); strikes {
 		return nil
 	}
-	answer := s.LockSource.Settle(tag, outcome, waits)
-	if !waits {
+	if !said.Waits {
+		return s.LockSource.Settle(said)
+	}
+	if _, strikes := s.conn.strikes(WithholdDisposition); !strikes {
+		return s.LockSource.Settle(said)
+	}
+	s.withheld[tag] = true
+	said.Waits = false // also for an answer that comes later
+	if answer := s.LockSource.Settle(said); answer == amqpserver.Later {
 		return answer
 	}
-	if _, strikes := s.conn.strikes(WithholdDisposition); strikes {
-		s.withheld[string(tag)] = true
-		return nil
-	}
-	return answer
+	return nil
 }
