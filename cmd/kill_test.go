@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,6 +82,7 @@ func startKeptHub(t *testing.T, data string) keptHub {
 
 // book is what the clients know of their messages.
 type book struct {
+	mu                         sync.Mutex // guards acked and completed
 	acked, completed, reported map[string]bool
 	abandons                   map[string]uint32 // confirmed by the hub
 	miscounted                 []string          // messages that the hub counts fewer of
@@ -104,22 +106,45 @@ func (b *book) work(ctx context.Context, address string, round int, begun func()
 	if err != nil {
 		return
 	}
+	var crowd sync.WaitGroup
+	defer crowd.Wait()
+	for i := range 16 {
+		crowd.Go(func() { b.sendSome(ctx, service, fmt.Sprintf("%d-crowd-%d", round, i)) })
+	}
 	for n := 0; ; n++ {
-		id := fmt.Sprintf("%d-%d", round, n)
-		if service.Send(ctx, keptDevice.ID, &iothub.Message{ID: id, Ack: iothub.AckFull}) != nil {
+		if b.send(ctx, service, fmt.Sprintf("%d-%d", round, n)) != nil {
 			return
 		}
-		b.acked[id] = true
 		if n == 0 {
 			begun()
 		}
 		if n%5 == 0 && b.abandonOne(ctx, device) != nil {
 			return
 		}
-		if n%3 == 0 && (b.completeOne(ctx, device) != nil || b.readOne(ctx, feedback) != nil) {
+		if n%3 == 0 && (b.completeSome(ctx, device, 4) != nil || b.readOne(ctx, feedback) != nil) {
 			return
 		}
 	}
+}
+
+// sendSome sends a few messages, while others do the same: the hub writes many at
+// once.
+func (b *book) sendSome(ctx context.Context, service *iothub.Service, name string) {
+	for n := range 4 {
+		if b.send(ctx, service, fmt.Sprintf("%s-%d", name, n)) != nil {
+			return
+		}
+	}
+}
+
+func (b *book) send(ctx context.Context, service *iothub.Service, id string) error {
+	err := service.Send(ctx, keptDevice.ID, &iothub.Message{ID: id, Ack: iothub.AckFull})
+	if err == nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.acked[id] = true
+	}
+	return err
 }
 
 // receive takes a message, and compares its delivery count with the books. It
@@ -144,14 +169,29 @@ func (b *book) abandonOne(ctx context.Context, device *iothub.Device) error {
 }
 
 func (b *book) completeOne(ctx context.Context, device *iothub.Device) error {
-	d, err := b.receive(ctx, device)
-	if err == nil {
-		err = d.Complete(ctx)
+	return b.completeSome(ctx, device, 1)
+}
+
+// completeSome receives n messages, and completes them at once.
+func (b *book) completeSome(ctx context.Context, device *iothub.Device, n int) error {
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		d, err := b.receive(ctx, device)
+		if err != nil {
+			errs[i] = err
+			break
+		}
+		all.Go(func() {
+			if errs[i] = d.Complete(ctx); errs[i] == nil {
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				b.completed[d.ID] = true
+			}
+		})
 	}
-	if err == nil {
-		b.completed[d.ID] = true
-	}
-	return err
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // readOne notes the records before it completes the batch: a batch that is
