@@ -12,12 +12,12 @@ func (q *Queue) putRecords(s *step, records []Record, message func([]Record) *Me
 		s.change(RemoveRecord{r.Key})
 	}
 	if e := q.open(); e != nil {
-		n := min(len(records), feedbackBatch-len(e.records))
+		n := min(len(records), feedbackBatch-e.records)
 		q.extend(s, e, message, records[:n])
 		records = records[n:]
 	}
 	for batch := range slices.Chunk(records, feedbackBatch) {
-		q.add(s, message(batch), openRecords(batch))
+		q.add(s, message(batch), len(batch)%feedbackBatch)
 	}
 	dropped = min(q.size(), max(0, q.size()+int(s.added)-maxFeedback))
 	q.endOldest(s, dropped, statusDropped)
@@ -28,15 +28,6 @@ func (q *Queue) putRecords(s *step, records []Record, message func([]Record) *Me
 // publishes no limit.
 const maxFeedback = 10_000
 
-// openRecords returns a copy of the records of a message that takes more, nil if
-// it is full.
-func openRecords(records []Record) []Record {
-	if len(records) >= feedbackBatch {
-		return nil
-	}
-	return slices.Clone(records)
-}
-
 // open returns the message that takes more records, nil if there is none. It can
 // only be the last: all before it are full, or have been delivered. Called with mu
 // held.
@@ -44,7 +35,7 @@ func (q *Queue) open() *entry {
 	if len(q.ready) == 0 {
 		return nil
 	}
-	if last := q.ready[len(q.ready)-1]; last.records != nil {
+	if last := q.ready[len(q.ready)-1]; last.records > 0 {
 		return last
 	}
 	return nil
@@ -53,14 +44,20 @@ func (q *Queue) open() *entry {
 // extend puts more records into a message, once that is kept. It is then as old as
 // the youngest of them, and keeps its place. Called with mu held.
 func (q *Queue) extend(s *step, e *entry, message func([]Record) *Message, more []Record) {
-	records := slices.Concat(e.records, more)
+	m := message(more)
+	m.Body = joinArrays(e.Message.Body, m.Body)
 	longer := e.Entry
-	longer.Message, longer.Enqueued, longer.Expires = message(records), s.now, s.now.Add(q.rules.ttl)
+	longer.Message, longer.Enqueued, longer.Expires = m, s.now, s.now.Add(q.rules.ttl)
 	s.hold(e)
 	s.change(PutEntry{q.name, longer})
 	s.then(func() {
 		e.Message, e.Enqueued, e.Expires = longer.Message, longer.Enqueued, longer.Expires
-		e.records = openRecords(records)
+		e.records = (e.records + len(more)) % feedbackBatch
 		q.due(e.Expires) // the clock has passed it by
 	})
+}
+
+// joinArrays returns a JSON array of the elements of two that are not empty.
+func joinArrays(a, b []byte) []byte {
+	return slices.Concat(a[:len(a)-1], []byte{','}, b[1:])
 }

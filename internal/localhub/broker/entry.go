@@ -44,7 +44,7 @@ type Delivery struct {
 type entry struct {
 	Entry
 	lockedUntil time.Time // while it is delivered
-	records     []Record  // in a feedback message that takes more of them, else nil
+	records     int       // in a feedback message that takes more of them, else 0
 	held        bool      // by a step: nothing may happen to it
 }
 

@@ -104,12 +104,12 @@ func (q *Queue) put(s *step, m *Message) error {
 	if q.rules.pending > 0 && q.size()+s.growth >= q.rules.pending {
 		return ErrQueueFull
 	}
-	q.add(s, m, nil)
+	q.add(s, m, 0)
 	return nil
 }
 
 // add puts m at the end of the queue once it is kept.
-func (q *Queue) add(s *step, m *Message, records []Record) {
+func (q *Queue) add(s *step, m *Message, records int) {
 	s.added++
 	e := &entry{
 		Entry:   Entry{Message: m, Sequence: q.sequence + s.added, Enqueued: s.now, Expires: m.Expiry},
@@ -144,7 +144,7 @@ func (q *Queue) Take() (d Delivery, ok bool) {
 		q.ready[0] = nil // for the garbage collector
 		q.ready = q.ready[1:]
 		first.lockedUntil = s.now.Add(q.rules.lock)
-		first.records = nil // its receiver has them now
+		first.records = 0 // its receiver has them now
 		q.due(first.lockedUntil)
 		d, ok = Delivery{first.Entry, newLockToken()}, true
 		if q.locked == nil {
