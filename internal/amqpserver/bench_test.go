@@ -154,17 +154,36 @@ func BenchmarkReceive(b *testing.B) {
 	}
 }
 
-// BenchmarkIdle measures the memory of connections that do nothing, without the
-// client's part.
+// BenchmarkIdle measures the memory of connections that do nothing, or nothing
+// more, without the client's part.
 func BenchmarkIdle(b *testing.B) {
+	b.Run("new", func(b *testing.B) { benchIdle(b, func(*benchClient) {}) })
+	b.Run("after a burst", func(b *testing.B) {
+		benchIdle(b, func(c *benchClient) {
+			c.write(appendFrames(b, nil,
+				amqpwire.Frame{Body: &amqpwire.Attach{Name: "in", Role: amqpwire.RoleReceiver, Source: &amqpwire.Source{Address: "q"}}},
+				amqpwire.Frame{Body: &amqpwire.Flow{IncomingWindow: 1 << 31, Handle: new(uint32), LinkCredit: new(uint32(benchBatch))}},
+			))
+			c.skip(0x14, benchBatch)
+			c.write(appendFrames(b, nil, amqpwire.Frame{Body: &amqpwire.Disposition{
+				Role: amqpwire.RoleReceiver, Last: new(uint32(benchBatch - 1)), Settled: true, State: &amqpwire.Accepted{},
+			}}))
+		})
+	})
+}
+
+func benchIdle(b *testing.B, burst func(*benchClient)) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	n := 0
 	for b.Loop() {
-		dialBench(b).br = nil
+		c := dialBench(b)
+		burst(c)
+		c.br = nil
 		n++
 	}
+	runtime.GC()
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	b.ReportMetric(float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse)/float64(n), "B/conn")

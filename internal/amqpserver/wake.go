@@ -73,8 +73,14 @@ func (w *wakes) results() []result {
 	came := w.settled
 	clear(w.settledSpare)
 	w.settled, w.settledSpare = w.settledSpare[:0], came
+	if cap(came) > maxSpare {
+		w.settledSpare = nil // a burst leaves nothing behind
+	}
 	return came
 }
+
+// maxSpare is how many results an idle connection has room for.
+const maxSpare = 64
 
 // Wake makes the owner ask all sources for messages. It may be called from any
 // goroutine, and never blocks.

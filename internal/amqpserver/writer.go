@@ -3,6 +3,7 @@ package amqpserver
 import (
 	"errors"
 	"os"
+	"sync"
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
@@ -14,13 +15,16 @@ const writeTimeout = time.Minute
 // coalesce is how many bytes of frames are collected before they are written.
 const coalesce = 32 << 10
 
+// buffers are for frames that are about to be written. No connection has one of
+// its own, so that a burst leaves nothing behind.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
 // write is the writer's goroutine: it sends what the owner queues, many frames
 // at once if they are there, and a heartbeat when there is nothing to send. It
 // ends with a close, when the owner closes out, or when a write fails.
 func (c *Conn) write() {
 	heartbeat := time.NewTicker(c.heartbeat)
 	defer heartbeat.Stop()
-	var buf []byte
 	for {
 		var f amqpwire.Frame // empty: a heartbeat
 		var ok bool
@@ -31,12 +35,7 @@ func (c *Conn) write() {
 			}
 		case <-heartbeat.C:
 		}
-		var last bool
-		var err error
-		buf, last, err = c.gather(buf[:0], f)
-		if err == nil && !c.silent.Load() {
-			err = c.flush(buf)
-		}
+		last, err := c.writeFrom(f)
 		if err != nil {
 			c.writeNoMore(err)
 			return
@@ -45,6 +44,18 @@ func (c *Conn) write() {
 			return
 		}
 	}
+}
+
+// writeFrom writes f and what else is queued already. It reports whether that was
+// the last of all.
+func (c *Conn) writeFrom(f amqpwire.Frame) (last bool, err error) {
+	buf := buffers.Get().(*[]byte) //nolint:forcetypeassert // there is nothing else in it
+	defer buffers.Put(buf)
+	*buf, last, err = c.gather((*buf)[:0], f)
+	if err == nil && !c.silent.Load() {
+		err = c.flush(*buf)
+	}
+	return last, err
 }
 
 // lastWords is how long the reader may still hear what a client has said that
@@ -68,7 +79,7 @@ func (c *Conn) writeNoMore(err error) {
 func (c *Conn) gather(buf []byte, f amqpwire.Frame) (_ []byte, last bool, err error) {
 	for {
 		if buf, err = amqpwire.AppendFrame(buf, f); err != nil {
-			return nil, false, err
+			return buf, false, err
 		}
 		if _, closed := f.Body.(*amqpwire.Close); closed {
 			return buf, true, nil // not even a heartbeat may follow (part 2 §2.4.3)

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -37,7 +38,7 @@ type Queue struct {
 	missed   bool        // a receiver has been sent away for a message that is held
 	deadline time.Time   // of the next thing that happens by itself
 	timer    *time.Timer // fires at deadline; nil if there is none
-	wakes    map[*func()]struct{}
+	wakes    []*func()
 	closed   bool
 }
 
@@ -72,17 +73,11 @@ func (q *Queue) restore(kept QueueState) {
 func (q *Queue) Subscribe(wake func()) (cancel func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.wakes == nil {
-		q.wakes = make(map[*func()]struct{})
-	}
-	q.wakes[&wake] = struct{}{}
+	q.wakes = append(q.wakes, &wake)
 	return func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		delete(q.wakes, &wake)
-		if len(q.wakes) == 0 {
-			q.wakes = nil
-		}
+		q.wakes = slices.DeleteFunc(q.wakes, func(w *func()) bool { return w == &wake })
 	}
 }
 

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"errors"
-	"maps"
 	"slices"
 	"time"
 )
@@ -135,7 +134,7 @@ func (q *Queue) tell(s *step) {
 	q.schedule(s.now)
 	var wakes []*func()
 	if s.arrived {
-		wakes = slices.Collect(maps.Keys(q.wakes))
+		wakes = slices.Clone(q.wakes)
 	}
 	q.mu.Unlock()
 
