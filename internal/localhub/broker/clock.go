@@ -57,16 +57,13 @@ func (q *Queue) due(t time.Time) {
 // schedule sets the timer to the next deadline. A deadline that has become
 // pointless costs one idle tick. A queue with nothing in it has no timer.
 func (q *Queue) schedule(now time.Time) {
-	if q.closed {
+	switch u := &q.unkept; {
+	case q.closed:
 		return
-	}
-	if !q.underWay {
-		switch u := &q.unkept; {
-		case !u.empty() && !u.retry.IsZero():
-			q.due(u.retry)
-		case u.empty() && q.size()+len(q.line) == 0:
-			q.rest()
-		}
+	case u.empty() && q.size() == 0:
+		q.rest()
+	case !u.empty() && !u.retry.IsZero():
+		q.due(u.retry)
 	}
 	switch {
 	case q.deadline.IsZero():
@@ -81,9 +78,6 @@ func (q *Queue) schedule(now time.Time) {
 // rest lets go of what an empty queue does not need: most are empty.
 func (q *Queue) rest() {
 	q.ready, q.locked, q.deadline = nil, nil, time.Time{}
-	if len(q.line) == 0 {
-		q.line = nil
-	}
 	q.stopTimer()
 }
 

@@ -181,3 +181,25 @@ func TestFeedbackIsSentAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestFeedbackAfterFailure checks that a failure which is over leaves no trace: the
+// records wait for the interval again, and the next failure is the first.
+func TestFeedbackAfterFailure(t *testing.T) {
+	m := newMemory()
+	inHub(t, Options{Journal: m, FeedbackInterval: 15 * time.Second}, func(t *testing.T, h hub) {
+		for range 2 {
+			h.feedback.report(Record{OriginalMessageID: "a"})
+			m.setFail(always)
+			time.Sleep(15 * time.Second)
+			h.wantBatch()
+			m.setFail(nil)
+			time.Sleep(time.Second)
+			h.wantBatch("a ")
+			h.feedback.report(Record{OriginalMessageID: "b"})
+			time.Sleep(15*time.Second - time.Nanosecond)
+			h.wantBatch()
+			time.Sleep(time.Nanosecond)
+			h.wantBatch("b ")
+		}
+	})
+}

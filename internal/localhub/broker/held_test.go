@@ -8,40 +8,6 @@ import (
 	"time"
 )
 
-// TestNothingBeforeItIsKept checks that a message is neither acknowledged nor
-// delivered nor counted before it is kept. What comes meanwhile is one more commit.
-func TestNothingBeforeItIsKept(t *testing.T) {
-	onLateJournal(t, iotHubLimits, func(t *testing.T, q *lateQueue) {
-		q.putLater("a", "b", "c")
-		q.mustBeDry()
-		q.wantPending(0)
-		q.wantAnswers()
-		if !q.Empty() || q.MessageIDs() != nil || q.woken.Load() != 0 {
-			t.Errorf("messages %q, woken %d times", q.MessageIDs(), q.woken.Load())
-		}
-		q.journal.answer(1)
-		q.wantAnswers("a <nil>")
-		token := q.mustTake("a", 0)
-		q.mustBeDry()
-		q.settleLater("complete a", token, Complete)
-		q.putLater("d")
-		q.journal.answer(1)
-		q.wantAnswers("b <nil>", "c <nil>")
-		q.wantPending(3)
-		q.wantEnded()
-		q.mustTake("b", 0)
-		q.journal.answer(1)
-		q.wantAnswers("complete a <nil>", "d <nil>")
-		q.wantEnded("a Success")
-		q.mustTake("c", 0)
-		q.mustTake("d", 0)
-		if n := q.woken.Load(); n != 3 {
-			t.Errorf("woken %d times, want 3", n)
-		}
-		q.wantCommits(0)
-	})
-}
-
 // TestHeldMessage checks that nothing happens to a message whose settlement is on
 // its way to the disk, whatever time it takes.
 func TestHeldMessage(t *testing.T) {
@@ -135,57 +101,77 @@ func TestExpiryMeanwhile(t *testing.T) {
 	})
 }
 
-// TestFailedStep checks that all of a step fails that has to be kept, and nothing
-// else of it.
-func TestFailedStep(t *testing.T) {
-	limits := iotHubLimits
-	limits.pending = 5
-	onLateJournal(t, limits, func(t *testing.T, q *lateQueue) {
-		q.kept("a", "b", "c")
-		a, b := q.mustTake("a", 0), q.mustTake("b", 0)
-		q.putLater("d")
-		q.settleLater("complete a", a, Complete)
-		q.settleLater("release b", b, Release)
-		q.putLater("e", "f", "g")
-		q.journal.answer(1)
-		q.wantAnswers("d <nil>")
-		q.wantAnswersAfterFailure("complete a input/output error", "release b <nil>", "e input/output error",
-			"f input/output error", "g queue is full")
-		q.mustTake("b", 0) // it is back in spite of all
-		q.mustTake("c", 0)
-		q.mustTake("d", 0)
-		q.mustBeDry()
-		q.settleLater("complete a", a, Complete)
-		q.putLater("h", "i", "j")
-		q.journal.answerAll()
-		q.wantAnswers("complete a <nil>", "h <nil>", "i <nil>", "j queue is full")
-		if d, _ := q.Take(); d.Message.ID != "h" || d.Sequence != 5 {
-			t.Errorf("took %s, number %d, want h, number 5", d.Message.ID, d.Sequence)
-		}
+// TestRetryMeanwhile has messages expire on a disk that fails, and nobody asks the
+// queue for anything more. It tries again by itself.
+func TestRetryMeanwhile(t *testing.T) {
+	onLateJournal(t, iotHubLimits, func(t *testing.T, q *lateQueue) {
+		q.kept("a")
+		time.Sleep(30 * time.Minute)
+		q.putLater("b")
+		time.Sleep(30 * time.Minute)
+		q.journal.setFail(always)
+		q.wantCommits(1)
+		q.wantAnswers("b input/output error")
+		time.Sleep(minRetry)
+		q.wantEnded()
+		q.wantCommits(1)
+		time.Sleep(2*minRetry - time.Nanosecond)
+		q.wantEnded()
+		q.wantCommits(0)
+		q.journal.setFail(nil)
+		time.Sleep(time.Nanosecond)
+		q.wantEnded()
+		q.wantCommits(1)
+		q.wantEnded("a Expired")
 	})
 }
 
-func (q *lateQueue) wantAnswersAfterFailure(want ...string) {
-	q.t.Helper()
-	q.journal.setFail(always)
-	q.journal.answer(1)
-	q.journal.setFail(nil)
-	q.wantAnswers(want...)
-}
-
-// TestLimitInOneStep checks that what ends in a step makes room in it.
-func TestLimitInOneStep(t *testing.T) {
+// TestLostLockMeanwhile lets locks run out that count, before and while a commit
+// fails: neither is forgotten.
+func TestLostLockMeanwhile(t *testing.T) {
 	limits := iotHubLimits
-	limits.pending = 2
+	limits.countLostLocks = true
 	onLateJournal(t, limits, func(t *testing.T, q *lateQueue) {
 		q.kept("a", "b")
-		a, b := q.mustTake("a", 0), q.mustTake("b", 0)
-		q.settleLater("abandon b", b, Abandon)
+		q.journal.setFail(always)
+		for _, name := range []string{"a", "b"} {
+			q.mustTake(name, 0)
+			time.Sleep(30 * time.Second)
+		}
+		synctest.Wait() // the commit that counts a is under way
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		q.journal.answer(1)
+		q.journal.setFail(nil)
 		q.putLater("c")
-		q.settleLater("complete a", a, Complete)
-		q.putLater("d", "e")
-		q.wantCommits(2)
-		q.wantAnswers("abandon b <nil>", "c queue is full", "complete a <nil>", "d <nil>", "e queue is full")
+		q.journal.answerAll()
+		q.wantAnswers("c <nil>")
+		q.wantKept(q.journal.memory)
+		q.mustTake("a", 1)
+		q.mustTake("b", 1)
+	})
+}
+
+// TestExpiryDuringPurge has messages expire while their purge is written: they end
+// once.
+func TestExpiryDuringPurge(t *testing.T) {
+	onLateJournal(t, iotHubLimits, func(t *testing.T, q *lateQueue) {
+		q.kept("a", "b")
+		time.Sleep(59 * time.Minute)
+		q.mustTake("a", 0)
+		purged := make(chan int)
+		go func() {
+			n, _ := q.Purge()
+			purged <- n
+		}()
+		time.Sleep(time.Hour)
+		q.mustBeDry()
+		go q.journal.answer(1)
+		if n := <-purged; n != 2 {
+			t.Errorf("%d purged, want 2", n)
+		}
+		q.wantCommits(0)
+		q.wantEnded("a Purged", "b Purged")
 	})
 }
 
@@ -241,28 +227,5 @@ func TestReceiverOfHeldMessage(t *testing.T) {
 		}
 		q.journal.setFail(nil)
 		q.mustTake("a", 0)
-	})
-}
-
-// TestCloseWaits checks that what was asked before the end is carried out.
-func TestCloseWaits(t *testing.T) {
-	onLateJournal(t, iotHubLimits, func(t *testing.T, q *lateQueue) {
-		q.putLater("a", "b")
-		closed := make(chan struct{})
-		go func() {
-			q.close()
-			close(closed)
-		}()
-		synctest.Wait()
-		select {
-		case <-closed:
-			t.Fatal("closed while a commit is under way")
-		default:
-		}
-		q.wantCommits(2)
-		<-closed
-		q.wantAnswers("a <nil>", "b <nil>")
-		q.wantPending(2)
-		q.mustBeDry()
 	})
 }

@@ -111,6 +111,33 @@ func TestFailedExtension(t *testing.T) {
 	})
 }
 
+// TestExpiryDuringExtension lets the life of a feedback message run out while it
+// gets one more record: from that it has a new one.
+func TestExpiryDuringExtension(t *testing.T) {
+	inLateHub(t, func(t *testing.T, h lateHub) {
+		h.complete("a")
+		h.journal.answerAll()
+		time.Sleep(59 * time.Minute)
+		h.complete("b")
+		h.journal.answer(1)
+		time.Sleep(30 * time.Minute)
+		synctest.Wait()
+		if n := h.journal.answerAll(); n != 1 || h.Feedback().Len() != 1 {
+			t.Fatalf("%d commits, %d messages, want 1, 1", n, h.Feedback().Len())
+		}
+		time.Sleep(30*time.Minute - time.Nanosecond)
+		synctest.Wait()
+		if n := h.journal.answerAll(); n != 0 {
+			t.Fatalf("%d commits before it is over", n)
+		}
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		if n := h.journal.answerAll(); n != 1 || h.Feedback().Len() != 0 {
+			t.Errorf("%d commits, %d messages, want 1, 0", n, h.Feedback().Len())
+		}
+	})
+}
+
 // TestBrokerCloseWaits checks that what has been asked before the end is carried
 // out, and that its feedback is kept one way or the other.
 func TestBrokerCloseWaits(t *testing.T) {

@@ -123,7 +123,6 @@ func (q *Queue) finish(s *step, err error) {
 	q.tell(s)
 	q.mu.Lock()
 	q.underWay = false // only now, so that steps are told in their order
-	q.schedule(time.Now())
 	q.proceed()
 }
 
@@ -190,7 +189,9 @@ func (q *Queue) gather(s *step) {
 			break
 		}
 	}
-	q.line = q.line[len(s.operations):]
+	if q.line = q.line[len(s.operations):]; len(q.line) == 0 {
+		q.line = nil
+	}
 	if s.added > 0 {
 		s.change(PutSequence{q.name, q.sequence + s.added})
 	}
