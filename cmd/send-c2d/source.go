@@ -31,7 +31,7 @@ func (o *outgoing) target() string {
 // source makes the messages that the flags describe.
 type source struct {
 	devices    []string
-	count      int // of messages for each device; 0: one for each body
+	limit      int // of messages for each device; allBodies: one for each body
 	input      input
 	templates  *templates
 	defaults   iothub.Message // what a message is given that does not say it itself
@@ -46,7 +46,7 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 		return nil, err
 	}
 	s := &source{
-		devices: f.devices, count: f.count, ttl: time.Duration(f.ttl),
+		devices: f.devices, limit: f.limit(), ttl: time.Duration(f.ttl),
 		defaults:   iothub.Message{ModuleID: f.module, ContentType: f.contentType, ContentEncoding: f.contentEncoding, Ack: f.ack},
 		repeatsIDs: f.jsonLines || f.id != "" && !strings.Contains(f.id, ".UUID"),
 	}
@@ -58,7 +58,7 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 	}
 	if f.tutorial() {
 		f.correlation = cmp.Or(f.correlation, "correlation_{{.N}}")
-		if len(f.properties) == 0 {
+		if len(f.properties)+len(f.lists) == 0 {
 			f.properties = []string{"Property=PropMsg_{{.N}}"}
 		}
 	}
@@ -74,9 +74,15 @@ func (m *messageFlags) tutorial() bool {
 	return len(m.arguments) == 0 && m.file == "" && !m.lines && !m.jsonLines
 }
 
+// allBodies is the limit of a source that goes on to the end of its input.
+const allBodies = -1
+
 // all yields each message once for every device.
 func (s *source) all() iter.Seq2[outgoing, error] {
 	return func(yield func(outgoing, error) bool) {
+		if s.limit == 0 {
+			return
+		}
 		n := 0
 		for raw, err := range s.input.bodies {
 			for _, device := range s.devices {
@@ -91,7 +97,7 @@ func (s *source) all() iter.Seq2[outgoing, error] {
 					break // the line is for the device that it names, not for the others
 				}
 			}
-			if n++; n == s.count {
+			if n++; n == s.limit {
 				return
 			}
 		}

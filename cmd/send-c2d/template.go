@@ -48,7 +48,7 @@ func newTemplates(f *messageFlags) (*templates, error) {
 		correlation: parse("--correlation-id", f.correlation),
 		user:        parse("--user-id", f.user),
 	}
-	for _, p := range f.properties {
+	for _, p := range f.allProperties() {
 		name, value, _ := strings.Cut(p, "=")
 		t.properties = append(t.properties, propertyTemplate{name, parse("--property "+name, value)})
 	}

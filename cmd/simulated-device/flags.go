@@ -14,9 +14,9 @@ import (
 type deviceFlags struct {
 	hub      console.HubFlags
 	deviceID string
-	count    int
+	count    console.Positive
 	idle     console.Duration
-	prefetch int
+	prefetch console.Positive
 	files    certificateFiles
 	settle   settleFlags
 	print    printFlags
@@ -41,12 +41,14 @@ func (f *deviceFlags) add(c *console.Console, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVarP(&f.deviceID, "device-id", "d", "", "device `ID` to be, on the local hub (default "+defaults.DeviceID+")")
-	flags.IntVarP(&f.count, "count", "C", 0, "stop after `N` settled messages")
+	flags.VarP(&f.count, "count", "C", "stop after `N` settled messages")
 	flags.Var(&f.idle, "exit-when-idle", "stop after this long without a message, while connected")
-	flags.IntVar(&f.prefetch, "prefetch", 0, "messages to hold at once; the lock of each is running (default 10; 1 with --exec or --settle-delay, 1000 to leave some unsettled)")
-	f.files.add(flags)
+	flags.Var(&f.prefetch, "prefetch", "messages (`N`) to hold at once; the lock of each is running (default 10; 1 with --exec or --settle-delay, 1000 to leave some unsettled)")
+	console.Group(flags, "Receiving")
 	f.settle.add(flags)
+	console.Group(flags, "Settling")
 	f.print.add(flags)
+	f.files.add(flags)
 	f.hub.Add(c, cmd, defaults.Address)
 }
 
@@ -67,9 +69,6 @@ func (p *printFlags) add(f *pflag.FlagSet) {
 // read checks everything that needs no hub. It returns the settings and the
 // receiver that the flags describe.
 func (f *deviceFlags) read(c *console.Console) (*console.Settings, *receiver, error) {
-	if f.count < 0 || f.prefetch < 0 {
-		return nil, nil, console.Usagef("--count and --prefetch take a positive number")
-	}
 	settings, err := f.hub.Settings()
 	if err != nil {
 		return nil, nil, err
@@ -82,5 +81,5 @@ func (f *deviceFlags) read(c *console.Console) (*console.Settings, *receiver, er
 	if err != nil {
 		return nil, nil, err
 	}
-	return settings, &receiver{count: f.count, idle: &idleClock{limit: time.Duration(f.idle)}, settle: settle, print: printer}, nil
+	return settings, &receiver{count: int(f.count), idle: &idleClock{limit: time.Duration(f.idle)}, settle: settle, print: printer}, nil
 }

@@ -28,7 +28,7 @@ on standard output, in the form of a .env file.`,
 		Example: `  simulated-device hub > .env                       # both tools find it here
   simulated-device hub --listen 127.0.0.1:0         # any free port
   simulated-device hub --device one --device two    # two devices`,
-		Args: console.Args(0),
+		Args: c.Args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return serveHub(cmd.Context(), c, &f) },
 	}
 	f.add(c, cmd)

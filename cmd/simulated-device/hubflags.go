@@ -38,7 +38,7 @@ type deviceListFlags struct {
 // that feedback is sent at once.
 type limitFlags struct {
 	lock, ttl, feedback  console.Duration
-	deliveries, maxQueue int
+	deliveries, maxQueue console.Positive
 	faithful             bool
 	faults               string
 	given                func(name string) bool // whether a flag is on the command line
@@ -68,8 +68,9 @@ func (l *limitFlags) add(f *pflag.FlagSet) {
 	l.lock, l.ttl = console.Duration(time.Minute), console.Duration(time.Hour)
 	f.Var(&l.lock, "lock-timeout", "how long a device may hold a message")
 	f.Var(&l.ttl, "default-ttl", "life of a message that names no expiry")
-	f.IntVar(&l.deliveries, "max-delivery-count", 10, "abandon a message `N` times, and it is dead-lettered")
-	f.IntVar(&l.maxQueue, "max-queue", 50, "messages (`N`) that may wait for one device")
+	l.deliveries, l.maxQueue = 10, 50
+	f.Var(&l.deliveries, "max-delivery-count", "abandon a message `N` times, and it is dead-lettered")
+	f.Var(&l.maxQueue, "max-queue", "messages (`N`) that may wait for one device")
 	f.Var(&l.feedback, "feedback-interval", "collect feedback this long (default: send it at once)")
 	f.BoolVar(&l.faithful, "faithful", false, "all as on Azure: feedback every 15s, or for 64 messages")
 	f.StringVar(&l.faults, "fault", "", "do `FAULTS` on purpose, such as drop-after=20,refuse-auth:first=1")
@@ -94,14 +95,11 @@ func (h *hubFlags) options() (*localhub.Options, error) {
 const faithfulFeedback = 15 * time.Second
 
 func (l *limitFlags) apply(o *localhub.Options) error {
-	switch {
-	case l.lock == 0 || l.ttl == 0:
+	if l.lock == 0 || l.ttl == 0 {
 		return console.Usagef("--lock-timeout and --default-ttl cannot be 0")
-	case l.deliveries < 1 || l.maxQueue < 1:
-		return console.Usagef("--max-delivery-count and --max-queue take a positive number")
 	}
 	o.LockTimeout, o.DefaultTTL = time.Duration(l.lock), time.Duration(l.ttl)
-	o.MaxDeliveryCount, o.MaxQueue = l.deliveries, l.maxQueue
+	o.MaxDeliveryCount, o.MaxQueue = int(l.deliveries), int(l.maxQueue)
 	o.FeedbackInterval = time.Duration(l.feedback)
 	if l.faithful && !l.given("feedback-interval") {
 		o.FeedbackInterval = faithfulFeedback

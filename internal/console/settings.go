@@ -36,15 +36,20 @@ type HubFlags struct {
 func (h *HubFlags) Add(c *Console, cmd *cobra.Command, localAddress string) {
 	f := cmd.Flags()
 	f.SortFlags = false
+	Group(f, "Flags")
 	h.localAddress = localAddress
 	f.StringVarP(&h.ConnectionString, "connection-string", "c", "", "connection `STRING` of the hub (better: environment or .env)")
-	f.StringVar(&h.Local, "local", "", "use the local hub, at `HOST:PORT` if given")
+	Alias(f, map[string]string{"login": "connection-string"}) // in the Azure CLI
+	f.StringVar(&h.Local, "local", "", "use the local hub, at `HOST:PORT` if given (default "+localAddress+")")
 	f.Lookup("local").NoOptDefVal = localAddress
 	f.StringVar(&h.EnvFile, "env-file", "", "read settings from `FILE` (default .env, if it is there)")
+	h.Transport.add(f)
+	Group(f, "Hub")
 	c.Output = OutputText
 	f.VarP(Choice(&c.Output, OutputText, OutputJSON), "output", "o", "form of the output: text or json")
+	h.Transport.addTrace(f)
+	Group(f, "Output")
 	c.AddFlags(cmd, "give up after this long, with exit code 124")
-	h.Transport.add(f)
 }
 
 // Settings returns the flags together with the environment and the .env file,

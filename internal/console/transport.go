@@ -35,6 +35,9 @@ func (t *TransportFlags) add(f *pflag.FlagSet) {
 	f.StringVar(&t.CAFile, "ca-file", "", "trust the CA certificates in `FILE` (PEM) instead of the system's")
 	f.Var(&t.SASTTL, "sas-ttl", "lifetime of the tokens made from a key (default 1h)")
 	f.BoolVar(&t.NoReconnect, "no-reconnect", false, "fail when the connection breaks")
+}
+
+func (t *TransportFlags) addTrace(f *pflag.FlagSet) {
 	f.StringVar(&t.TraceTo, "trace", "", "write every AMQP frame as text to `FILE`, or standard error; tokens are masked")
 	f.Lookup("trace").NoOptDefVal = traceStderr
 }
