@@ -85,7 +85,7 @@ func (f *sendFlags) plan(ctx context.Context, c *console.Console) (*plan, error)
 	return &plan{
 		target: t, messages: messages,
 		pace:     pace{time.Duration(f.interval), time.Duration(f.retryQueueFull), int(f.inFlight)},
-		feedback: !f.noWait && (m.ack != iothub.AckNone || m.jsonLines),
+		feedback: !f.noWait && (m.ack != iothub.AckNone || m.jsonLines && !m.given("ack")),
 		wait:     feedbackWait{time.Duration(f.feedbackTimeout), m.ack},
 	}, nil
 }

@@ -28,7 +28,8 @@ type HubFlags struct {
 	EnvFile          string
 	Transport        TransportFlags
 
-	localAddress string // of the local hub where nothing else is given
+	localAddress string                 // of the local hub where nothing else is given
+	given        func(name string) bool // whether a flag is on the command line
 }
 
 // Add registers the flags of cmd, and those that every command has. The local hub
@@ -37,10 +38,10 @@ func (h *HubFlags) Add(c *Console, cmd *cobra.Command, localAddress string) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	Group(f, "Flags")
-	h.localAddress = localAddress
+	h.localAddress, h.given = localAddress, f.Changed
 	f.StringVarP(&h.ConnectionString, "connection-string", "c", "", "connection `STRING` of the hub (better: environment or .env)")
 	Alias(f, map[string]string{"login": "connection-string"}) // in the Azure CLI
-	f.StringVar(&h.Local, "local", "", "use the local hub, at `HOST:PORT` if given (default "+localAddress+")")
+	f.StringVar(&h.Local, "local", "", "use the local hub, without TLS, at `HOST:PORT` if given (default "+localAddress+")")
 	f.Lookup("local").NoOptDefVal = localAddress
 	f.StringVar(&h.EnvFile, "env-file", "", "read settings from `FILE` (default .env, if it is there)")
 	h.Transport.add(f)
@@ -55,8 +56,11 @@ func (h *HubFlags) Add(c *Console, cmd *cobra.Command, localAddress string) {
 // Settings returns the flags together with the environment and the .env file,
 // which it reads.
 func (h *HubFlags) Settings() (*Settings, error) {
-	if h.Local != "" && h.ConnectionString != "" {
+	switch {
+	case h.Local != "" && h.ConnectionString != "":
 		return nil, Usagef("--local and --connection-string exclude each other")
+	case h.given("sas-ttl") && h.Transport.SASTTL == 0:
+		return nil, Usagef("--sas-ttl 0 lets no token live")
 	}
 	env, err := readEnvFile(h.EnvFile)
 	if err != nil {
