@@ -43,7 +43,7 @@ there as a whole.`,
 	console.Alias(f, map[string]string{"mid": "message-id"})
 	f.VarP(&flags.count, "count", "C", "stop after `N` records (or more: a batch is printed to its end)")
 	f.BoolVar(&flags.peek, "peek", false, "leave all records for others")
-	flags.hub.Add(c, cmd, defaults.Address)
+	flags.hub.Add(c, cmd, defaults.Address, console.EnvService, console.EnvServiceAlt)
 	return cmd
 }
 

@@ -43,7 +43,7 @@ func (f *sendFlags) add(c *console.Console, cmd *cobra.Command) {
 	flags.Var(&f.inFlight, "in-flight", "`N` messages may await the hub's answer at once")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the messages, send nothing")
 	console.Group(flags, "Sending")
-	f.hub.Add(c, cmd, defaults.Address)
+	f.hub.Add(c, cmd, defaults.Address, console.EnvService, console.EnvServiceAlt)
 }
 
 func addDeviceFlag(f *pflag.FlagSet, ids *[]string, use string) {

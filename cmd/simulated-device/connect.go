@@ -20,7 +20,7 @@ import (
 // target returns the device's connection string, and the local hub if it is served
 // by this process.
 func (f *deviceFlags) target(ctx context.Context, c *console.Console, s *console.Settings) (sas.ConnectionString, *ownHub, error) {
-	text := s.ConnectionString(console.EnvDevice)
+	text := s.ConnectionString()
 	if text == "" {
 		return f.localTarget(ctx, c, s)
 	}

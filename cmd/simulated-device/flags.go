@@ -52,7 +52,7 @@ func (f *deviceFlags) add(c *console.Console, cmd *cobra.Command) {
 	console.Group(flags, "Settling")
 	f.print.add(flags)
 	f.files.add(flags)
-	f.hub.Add(c, cmd, defaults.Address)
+	f.hub.Add(c, cmd, defaults.Address, console.EnvDevice)
 }
 
 func (s *settleFlags) add(f *pflag.FlagSet) {

@@ -23,6 +23,7 @@ type hubFlags struct {
 	devices  deviceListFlags
 	hostName string
 	caOut    string
+	settings settingsFlags
 	data     string
 	gateway  localhub.Gateway
 	limits   limitFlags
@@ -50,6 +51,7 @@ func (h *hubFlags) add(c *console.Console, cmd *cobra.Command) {
 	f.StringArrayVar(&h.listen, "listen", []string{defaults.Address}, "`ADDR` to listen at (repeat; port 0: any)")
 	h.devices.add(f)
 	f.StringVar(&h.hostName, "host", "localhost", "`NAME` of the hub in its certificate and tokens")
+	h.settings.add(f)
 	f.StringVar(&h.caOut, "ca-out", "", "write the CA certificate, which clients need for TLS, to `FILE` (PEM)")
 	f.StringVar(&h.data, "data", "", "keep messages and feedback in `DIR` over a restart")
 	h.gateway = localhub.GatewayV2

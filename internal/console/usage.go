@@ -73,11 +73,14 @@ func NewFlagHelp(f *pflag.Flag) FlagHelp {
 	if f.Shorthand != "" {
 		h.Short = "-" + f.Shorthand
 	}
-	if value := strings.Trim(f.DefValue, "[]"); !slices.Contains([]string{"", "0", "false"}, value) {
+	if value := strings.Trim(f.DefValue, "[]"); !slices.Contains(noDefault, value) {
 		h.Use += " (default " + value + ")"
 	}
 	return h
 }
+
+// noDefault are the defaults that go without saying.
+var noDefault = []string{"", "0", "false"}
 
 // label returns the flag as it is written.
 func (h FlagHelp) label() string {
