@@ -28,12 +28,13 @@ type Waiting struct {
 // What operations wait for.
 const (
 	forConnection     = "the connection"
+	forWord           = "a word of the server, which accepts the connection and says nothing"
 	forAuthentication = "the hub to accept the token"
 	forLink           = "the link"
 	forCredit         = "credit"
 	forAnswer         = "the hub's answer"
 	forRetry          = "the next attempt"
-	// forStage stands for one of the first three.
+	// forStage stands for one of the first four.
 	forStage = "stage"
 	// forMessage is no reason to worry: it may take for ever.
 	forMessage = ""
