@@ -71,14 +71,27 @@
 //     recipient's path too), and names and values of the others. Times, numbers
 //     and annotations are free. A body that is not made of data sections counts
 //     as encoded. Whatever is counted, an encoded message has 262144 bytes at
-//     most; a larger one costs the link.
+//     most: a larger one costs the sender the link, and one that would be larger
+//     by the time that it is delivered, stamps included, is refused.
 //   - Message ids, module ids and property names are checked, device ids and
-//     property values are not. A message id may be missing; it is then empty in
-//     the feedback. An ack mode that is neither a string nor a symbol is none.
+//     property values are not, except for their types. A message id may be
+//     missing; it is then empty in the feedback.
+//   - Refused with com.microsoft:argument-error (400004), since receivers may not
+//     survive them: keys of annotations and of the footer that are neither symbol
+//     nor ulong; keys of maps inside of these or of the body that are null, binary
+//     or compound; application properties and message annotations whose values are
+//     lists, maps, arrays or described.
+//   - A message without a recipient, or to /messages/devicebound, is refused with
+//     amqp:not-allowed (400003); one whose recipient is no device's address, with
+//     com.microsoft:argument-error (400004).
+//   - The ack modes are case-sensitive. Those of the Java SDK, negativeonly and
+//     positiveonly, are taken for negative and positive. One that is neither a
+//     string nor a symbol is none.
 //   - An expiry in the past is refused. One before 1970 means none, as clients
 //     in .NET send year 1 for that. One after 9999 counts as the end of that year.
 //   - The header, the delivery annotations and annotations of the hub's own names
-//     are taken off a message. The rest is passed on as it is.
+//     are taken off a message. Properties, body and footer are passed on byte for
+//     byte.
 //   - Messages go to modules as well, which exist as soon as they are named, with
 //     a queue of their own and the key of their device: up to 50 for each device,
 //     as on IoT Hub.

@@ -87,11 +87,3 @@ func newReply(status int32, description string) *amqpwire.Message {
 		Value: amqpwire.Null{},
 	}
 }
-
-// propertiesOf returns a message's properties, empty if it has none.
-func propertiesOf(m *amqpwire.Message) *amqpwire.Properties {
-	if m.Properties == nil {
-		return new(amqpwire.Properties)
-	}
-	return m.Properties
-}
