@@ -62,7 +62,8 @@
 //   - A second receiver for a device takes over; the first is detached with
 //     amqp:link:stolen. Readers of feedback compete instead, and share.
 //   - A purge takes the messages in the device's hands too. It needs service
-//     connect, for the hub or the device; any api-version will do.
+//     connect, for the hub, the device or /devices/{id}/commands; any api-version
+//     will do.
 //   - Feedback is sent at once unless [Options.FeedbackInterval] says otherwise.
 //     IoT Hub collects for 15 s, or 64 records. The 15 s run from the message
 //     before, or from the start. Feedback about a module carries the id of its
@@ -99,10 +100,18 @@
 //     some SDKs encode ids. An id such as "a%41" must therefore be sent encoded.
 //     The resource of a token is read as it is, decoded once, and decoded twice,
 //     as some SDKs encode ids once more; of a device's own token, the first
-//     reading that names a registered device counts.
+//     reading counts that names a registered device with the key.
+//   - The resource of a token is a prefix, by segment, of the endpoints that the
+//     token is good for, such as /messages/devicebound or
+//     /devices/{id}/messages/events, and compares without regard to case, ids too.
+//     Everywhere else ids keep their case: a device's own token is good for the
+//     one device whose key has signed it.
+//   - A device's own token may also name the hub alone: then the name of the
+//     put-token request, or the user name, says which device it is. A path below
+//     the device that is no endpoint, such as /api-version=2016-11-14, is ignored.
 //   - Tokens may name the hub as [Options.HostName], as localhost or a name below
 //     it, or by a loopback address, with any port. The hub named in the user of
-//     SASL PLAIN is not looked at.
+//     SASL PLAIN is not looked at. A token has 4096 bytes at most.
 //   - A token is good for five minutes more than it says. Then the links that
 //     live by it are detached; the connection stays, also after SASL PLAIN.
 //   - A token for a device is good for its modules; a certificate is not.

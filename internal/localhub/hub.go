@@ -42,7 +42,7 @@ type Hub struct {
 func New(options *Options) (*Hub, error) {
 	o := options.withDefaults()
 	control, err := access.New(access.Options{
-		HostName: o.HostName, Policies: o.Policies, Devices: o.Devices, ClientCAs: o.ClientCAs,
+		HostNames: []string{o.HostName}, Policies: o.Policies, Devices: o.Devices, ClientCAs: o.ClientCAs,
 	})
 	if err != nil {
 		return nil, err

@@ -65,7 +65,8 @@ func (t *tokenSink) putToken(request *amqpwire.Message) (status int32, descripti
 	if !ok {
 		return 400, "The token is not a string."
 	}
-	g, refused := c.front.options.Access.Verify(text)
+	control := c.front.options.Access
+	g, refused := control.Verify(text, control.Identity(request.ApplicationProperties.String("name")))
 	if refused == nil {
 		refused = c.grants.Add(g)
 	}
