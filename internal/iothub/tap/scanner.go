@@ -6,8 +6,11 @@ import "encoding/binary"
 const (
 	codeOpen     = 0x10
 	codeBegin    = 0x11
+	codeAttach   = 0x12
 	codeFlow     = 0x13
 	codeTransfer = 0x14
+	codeDetach   = 0x16
+	codeEnd      = 0x17
 )
 
 // frameStart is how many bytes of a frame tell its performative: the header and
@@ -23,6 +26,9 @@ func performativeOf(b []byte) byte {
 	}
 	return b[10]
 }
+
+// channelOf returns the channel of a frame.
+func channelOf(b []byte) uint16 { return binary.BigEndian.Uint16(b[6:]) }
 
 // isHeader reports whether b begins a protocol header. No frame begins like
 // that: it would be larger than any peer allows.
@@ -72,7 +78,7 @@ func (s *outScanner) emit() {
 		return
 	}
 	size := int(binary.BigEndian.Uint32(s.start))
-	s.frame(performativeOf(s.start), binary.BigEndian.Uint16(s.start[6:]), s.start)
+	s.frame(performativeOf(s.start), channelOf(s.start), s.start)
 	s.skip = size - len(s.start)
 	s.start = s.start[:0]
 }

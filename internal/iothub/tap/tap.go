@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"iothub-c2d/internal/amqpwire"
 )
@@ -21,12 +22,18 @@ type Tap struct {
 	net.Conn
 	out      outScanner
 	sessions sessions
+	guard    guard
 
 	in        *bufio.Reader
-	started   bool   // the hub has sent its protocol header
-	remaining int    // bytes of the current frame still to be passed on
-	whole     []byte // a frame that was read whole, or what is left of it
+	patience  time.Duration // how long go-amqp waits for more; 0: for ever
+	started   bool          // the hub has sent its protocol header
+	remaining int           // bytes of the current frame still to be passed on
+	whole     []byte        // what is left of a frame that stands in place of the hub's
 }
+
+// MaxFrameSize is the largest frame that the hub may send, in bytes. Open must
+// say so; it is what go-amqp says by default.
+const MaxFrameSize = 64 << 10
 
 // New returns a tap on a stream. It writes every frame that passes to trace, as
 // text and without secrets; nil means nowhere.
@@ -34,11 +41,8 @@ func New(stream net.Conn, trace io.Writer) *Tap {
 	if trace != nil {
 		stream = newTracedConn(stream, trace)
 	}
-	t := &Tap{
-		Conn:     stream,
-		in:       bufio.NewReaderSize(stream, 64<<10),
-		sessions: newSessions(),
-	}
+	t := &Tap{Conn: stream, sessions: newSessions(), guard: newGuard()}
+	t.in = bufio.NewReaderSize(streamReader{t}, MaxFrameSize)
 	t.out.frame = t.sessions.outgoing
 	return t
 }
@@ -46,8 +50,30 @@ func New(stream net.Conn, trace io.Writer) *Tap {
 // Container returns the hub's container id, once it has opened the connection.
 func (t *Tap) Container() string { return t.sessions.container() }
 
-// Read passes on what the hub sends, frame by frame. Only the frames that may
-// have to be rewritten are read whole first.
+// SetReadDeadline says how long go-amqp waits for more of what the hub sends. It
+// gets nothing of a frame before all is there, so each part starts the time anew.
+func (t *Tap) SetReadDeadline(at time.Time) error {
+	t.patience = 0
+	if !at.IsZero() {
+		t.patience = time.Until(at)
+	}
+	return t.Conn.SetReadDeadline(at)
+}
+
+// streamReader reads from the stream.
+type streamReader struct{ tap *Tap }
+
+func (r streamReader) Read(p []byte) (int, error) {
+	if patience := r.tap.patience; patience > 0 {
+		if err := r.tap.Conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			return 0, err
+		}
+	}
+	return r.tap.Conn.Read(p)
+}
+
+// Read passes on what the hub sends, frame by frame, each after it is there whole
+// and has been looked at.
 func (t *Tap) Read(p []byte) (int, error) {
 	if len(t.whole) == 0 && t.remaining == 0 {
 		if err := t.next(); err != nil {
@@ -70,53 +96,60 @@ func (t *Tap) next() error {
 	if err != nil {
 		return err
 	}
-	if isHeader(start) && start[5] == 1 {
+	if !t.started {
+		if !isHeader(start) || start[5] != 1 {
+			return &notAMQPError{string(start)}
+		}
 		t.started = true
 		t.remaining = len(start)
 		return nil
 	}
-	if !t.started {
-		return &notAMQPError{string(start)}
-	}
 	size := int(binary.BigEndian.Uint32(start))
-	if start, err = t.in.Peek(min(max(size, 8), frameStart)); err != nil {
+	switch {
+	case size > MaxFrameSize:
+		return fmt.Errorf("the hub sent a frame of %d bytes, which may have %d at most", size, MaxFrameSize)
+	case size < frameStart:
+		t.remaining = max(size, 8) // an empty frame, or go-amqp's to refuse
+		return nil
+	}
+	frame, err := t.in.Peek(size)
+	if err != nil {
 		return err
 	}
-	switch performativeOf(start) {
-	case codeOpen, codeBegin, codeFlow:
-		return t.readWhole(size)
-	}
-	// A size below the header's is go-amqp's to refuse.
-	t.remaining = max(size, 8)
-	return nil
+	return t.pass(frame)
 }
 
-// maxWhole bounds the frames that are read whole, in bytes. They have a few
-// dozen.
-const maxWhole = 64 << 10
-
-// readWhole reads a frame of a few performatives whole and rewrites it where
-// that is needed.
-func (t *Tap) readWhole(size int) error {
-	if size > maxWhole {
-		t.remaining = size
-		return nil
-	}
-	t.whole = make([]byte, size)
-	if _, err := io.ReadFull(t.in, t.whole); err != nil {
+// pass passes a frame on, which is at the front of what there is to read.
+func (t *Tap) pass(frame []byte) error {
+	instead, err := t.guard.pass(frame)
+	if err != nil {
 		return err
 	}
-	f, err := amqpwire.DecodeFrame(t.whole)
-	if err != nil {
-		return nil // go-amqp's to refuse
+	switch performativeOf(instead) {
+	case codeOpen, codeBegin, codeFlow:
+		if instead, err = t.rewrite(instead); err != nil {
+			return err
+		}
 	}
-	if !t.sessions.incoming(f) {
+	if &instead[0] == &frame[0] {
+		t.remaining = len(frame)
 		return nil
 	}
-	if t.whole, err = amqpwire.AppendFrame(nil, f); err != nil {
-		return fmt.Errorf("rewrite a frame: %w", err)
+	t.whole = instead
+	_, err = t.in.Discard(len(frame))
+	return err
+}
+
+// rewrite returns a frame of a few performatives with what the hub has left out.
+func (t *Tap) rewrite(frame []byte) ([]byte, error) {
+	f, err := amqpwire.DecodeFrame(frame)
+	if err != nil || !t.sessions.incoming(f) {
+		return frame, nil // what is no frame is go-amqp's to refuse
 	}
-	return nil
+	if frame, err = amqpwire.AppendFrame(nil, f); err != nil {
+		return nil, fmt.Errorf("rewrite a frame: %w", err)
+	}
+	return frame, nil
 }
 
 // Write passes p on and looks at the frames in it.
