@@ -13,15 +13,15 @@ import (
 // inside of one: bit 0 stands for the first. Of the others, such as properties and
 // capabilities, nobody here makes use, and go-amqp may not take what is in them.
 var needed = map[uint64]uint16{
-	codeOpen:     0b1_1111,        // up to idle-time-out
-	codeBegin:    0b1_1111,        // up to handle-max
-	codeAttach:   0b110_0111_1111, // up to target, initial-delivery-count and max-message-size
-	codeFlow:     0b11_1111_1111,  // all but properties
-	codeTransfer: 0b111_0111_1111, // all but state
-	0x15:         0b11_1111,       // disposition
-	codeDetach:   0b111,
-	codeEnd:      0b1,
-	0x18:         0b1, // close
+	codeOpen:        0b1_1111,        // up to idle-time-out
+	codeBegin:       0b1_1111,        // up to handle-max
+	codeAttach:      0b110_0111_1111, // up to target, initial-delivery-count and max-message-size
+	codeFlow:        0b11_1111_1111,  // all but properties
+	codeTransfer:    0b111_0111_1111, // all but state
+	codeDisposition: 0b11_1111,
+	codeDetach:      0b111,
+	codeEnd:         0b1,
+	0x18:            0b1, // close
 
 	0x1d: 0b111, // error
 	0x23: 0b11,  // received

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
@@ -20,6 +21,8 @@ import (
 // to whoever writes.
 type Tap struct {
 	net.Conn
+	broken   atomic.Bool
+	closed   atomic.Bool // by go-amqp
 	out      outScanner
 	sessions sessions
 	guard    guard
@@ -28,11 +31,12 @@ type Tap struct {
 	patience  time.Duration // how long go-amqp waits for more; 0: for ever
 	started   bool          // the hub has sent its protocol header
 	remaining int           // bytes of the current frame still to be passed on
-	whole     []byte        // what is left of a frame that stands in place of the hub's
+	whole     []byte        // what is left of the frames that stand in place of the hub's
 }
 
 // MaxFrameSize is the largest frame that the hub may send, in bytes. Open must
-// say so; it is what go-amqp says by default.
+// say so; it is what go-amqp says by default. A larger one ends the connection
+// before there is memory for it.
 const MaxFrameSize = 64 << 10
 
 // New returns a tap on a stream. It writes every frame that passes to trace, as
@@ -50,32 +54,15 @@ func New(stream net.Conn, trace io.Writer) *Tap {
 // Container returns the hub's container id, once it has opened the connection.
 func (t *Tap) Container() string { return t.sessions.container() }
 
-// SetReadDeadline says how long go-amqp waits for more of what the hub sends. It
-// gets nothing of a frame before all is there, so each part starts the time anew.
-func (t *Tap) SetReadDeadline(at time.Time) error {
-	t.patience = 0
-	if !at.IsZero() {
-		t.patience = time.Until(at)
-	}
-	return t.Conn.SetReadDeadline(at)
-}
-
-// streamReader reads from the stream.
-type streamReader struct{ tap *Tap }
-
-func (r streamReader) Read(p []byte) (int, error) {
-	if patience := r.tap.patience; patience > 0 {
-		if err := r.tap.Conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
-			return 0, err
-		}
-	}
-	return r.tap.Conn.Read(p)
-}
+// SettlesFirst reports whether the hub has attached a link, from which we
+// receive, in rcv-settle-mode first. It knows the last such link of each
+// session.
+func (t *Tap) SettlesFirst(link string) bool { return t.sessions.settlesFirst(link) }
 
 // Read passes on what the hub sends, frame by frame, each after it is there whole
 // and has been looked at.
 func (t *Tap) Read(p []byte) (int, error) {
-	if len(t.whole) == 0 && t.remaining == 0 {
+	for len(t.whole) == 0 && t.remaining == 0 { // some frames are left out
 		if err := t.next(); err != nil {
 			return 0, err
 		}
@@ -119,19 +106,26 @@ func (t *Tap) next() error {
 	return t.pass(frame)
 }
 
-// pass passes a frame on, which is at the front of what there is to read.
+// pass passes a frame on, which is at the front of what there is to read, or what
+// go-amqp gets in its place.
 func (t *Tap) pass(frame []byte) error {
 	instead, err := t.guard.pass(frame)
 	if err != nil {
 		return err
 	}
 	switch performativeOf(instead) {
-	case codeOpen, codeBegin, codeFlow:
-		if instead, err = t.rewrite(instead); err != nil {
-			return err
+	case codeDisposition:
+		if t.sessions.settled(channelOf(instead), instead) {
+			break
 		}
+		instead, err = t.rewrite(instead)
+	case codeOpen, codeBegin, codeAttach, codeFlow, codeEnd:
+		instead, err = t.rewrite(instead)
 	}
-	if &instead[0] == &frame[0] {
+	switch {
+	case err != nil:
+		return err
+	case len(instead) > 0 && &instead[0] == &frame[0]:
 		t.remaining = len(frame)
 		return nil
 	}
@@ -140,22 +134,23 @@ func (t *Tap) pass(frame []byte) error {
 	return err
 }
 
-// rewrite returns a frame of a few performatives with what the hub has left out.
+// rewrite returns what to pass on in place of a frame of a few performatives.
 func (t *Tap) rewrite(frame []byte) ([]byte, error) {
 	f, err := amqpwire.DecodeFrame(frame)
-	if err != nil || !t.sessions.incoming(f) {
-		return frame, nil // what is no frame is go-amqp's to refuse
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
-	if frame, err = amqpwire.AppendFrame(nil, f); err != nil {
-		return nil, fmt.Errorf("rewrite a frame: %w", err)
+	bodies, replaced := t.sessions.incoming(f)
+	if !replaced {
+		return frame, nil
 	}
-	return frame, nil
-}
-
-// Write passes p on and looks at the frames in it.
-func (t *Tap) Write(p []byte) (int, error) {
-	t.out.scan(p)
-	return t.Conn.Write(p)
+	var instead []byte
+	for _, body := range bodies {
+		if instead, err = amqpwire.AppendFrame(instead, amqpwire.Frame{Channel: f.Channel, Body: body}); err != nil {
+			return nil, fmt.Errorf("rewrite a frame: %w", err)
+		}
+	}
+	return instead, nil
 }
 
 // ErrNotAMQP says that the server is no AMQP 1.0 server.
