@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -32,6 +33,26 @@ func (q *Queue) end(s *step, token LockToken, status Status) {
 	s.then(func() {
 		delete(q.locked, token)
 		s.ended = append(s.ended, x)
+	})
+}
+
+// endOldest ends the n oldest messages, those in receivers' hands too, once that is
+// kept.
+func (q *Queue) endOldest(s *step, n int, status Status) {
+	if n == 0 {
+		return
+	}
+	var ended []ending
+	for _, e := range q.all()[:n] {
+		x := q.ending(e, status)
+		s.change(x.changes(q.name)...)
+		ended = append(ended, x)
+	}
+	last := ended[n-1].entry.Sequence
+	s.then(func() {
+		q.ready = slices.DeleteFunc(q.ready, func(e *entry) bool { return e.Sequence <= last })
+		maps.DeleteFunc(q.locked, func(_ LockToken, e *entry) bool { return e.Sequence <= last })
+		s.ended = append(s.ended, ended...)
 	})
 }
 

@@ -52,6 +52,7 @@ type Delivery struct {
 type entry struct {
 	Entry
 	lockedUntil time.Time // while it is delivered
+	records     []Record  // in a feedback message that takes more of them, else nil
 }
 
 func bySequence(a, b *entry) int { return cmp.Compare(a.Sequence, b.Sequence) }

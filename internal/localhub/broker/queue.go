@@ -43,8 +43,9 @@ type owner interface {
 	// record returns the feedback on a message that ends, nil if nobody wants any.
 	// The queue's lock is held.
 	record(e *entry, s Status) *Record
-	// finished hears, with no lock held, the one status in which a message ends.
-	finished(ending)
+	// finished hears, with no lock held, the one status in which each message ends:
+	// of all that end at one moment, in the order of the queue.
+	finished([]ending)
 	// returned hears likewise of each delivery that ended with the message ready
 	// again, and why.
 	returned(e *entry, why string)
@@ -86,14 +87,18 @@ func (q *Queue) Put(m *Message) error {
 		if q.rules.pending > 0 && q.size() >= q.rules.pending {
 			return ErrQueueFull
 		}
-		q.add(s, m)
+		q.add(s, m, nil)
 		return nil
 	})
 }
 
 // add puts m at the end of the queue once it is kept.
-func (q *Queue) add(s *step, m *Message) {
-	e := &entry{Entry: Entry{Message: m, Sequence: q.sequence + 1, Enqueued: s.now, Expires: m.Expiry}}
+func (q *Queue) add(s *step, m *Message, records []Record) {
+	s.added++
+	e := &entry{
+		Entry:   Entry{Message: m, Sequence: q.sequence + s.added, Enqueued: s.now, Expires: m.Expiry},
+		records: records,
+	}
 	if e.Expires.IsZero() {
 		e.Expires = s.now.Add(q.rules.ttl)
 	}
@@ -115,6 +120,7 @@ func (q *Queue) Take() (d Delivery, ok bool) {
 		first := q.ready[0]
 		q.ready = q.ready[1:]
 		first.lockedUntil = s.now.Add(q.rules.lock)
+		first.records = nil // its receiver has them now
 		q.due(first.lockedUntil)
 		d, ok = Delivery{first.Entry, newLockToken()}, true
 		if q.locked == nil {
@@ -186,12 +192,7 @@ func (q *Queue) ShortenLock(token LockToken, d time.Duration) {
 func (q *Queue) Purge() (n int, err error) {
 	err = q.update(func(s *step) error {
 		n = q.size()
-		for _, e := range q.all() {
-			x := q.ending(e, StatusPurged)
-			s.change(x.changes(q.name)...)
-			s.then(func() { s.ended = append(s.ended, x) })
-		}
-		s.then(func() { q.ready, q.locked = nil, nil })
+		q.endOldest(s, n, StatusPurged)
 		return nil
 	})
 	if err != nil {

@@ -42,8 +42,13 @@ func newQueue(limits rules, finished finishedFunc) *Queue {
 type finishedFunc func(e *entry, s Status)
 
 func (f finishedFunc) record(*entry, Status) *Record { return nil }
-func (f finishedFunc) finished(x ending)             { f(x.entry, x.status) }
 func (f finishedFunc) returned(*entry, string)       {}
+
+func (f finishedFunc) finished(list []ending) {
+	for _, x := range list {
+		f(x.entry, x.status)
+	}
+}
 
 // inBubble runs a test on a queue in fake time.
 func inBubble(t *testing.T, limits rules, f func(t *testing.T, q *testQueue)) {

@@ -15,6 +15,7 @@ type step struct {
 	ended   []ending   // to be reported when the queue's lock is free again,
 	back    []comeback // as are these
 	arrived bool       // a message has become ready
+	added   uint64     // messages so far
 }
 
 type comeback struct {
@@ -55,9 +56,9 @@ func (q *Queue) update(f func(*step) error) error {
 	for _, b := range s.back {
 		q.owner.returned(b.entry, b.why)
 	}
-	slices.SortFunc(s.ended, func(a, b ending) int { return bySequence(a.entry, b.entry) })
-	for _, x := range s.ended { // in the order of the queue
-		q.owner.finished(x)
+	if len(s.ended) > 0 {
+		slices.SortFunc(s.ended, func(a, b ending) int { return bySequence(a.entry, b.entry) })
+		q.owner.finished(s.ended)
 	}
 	for _, wake := range wakes {
 		(*wake)()

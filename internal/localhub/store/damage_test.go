@@ -140,7 +140,7 @@ func TestDamagedStretches(t *testing.T) {
 		"exchange": func(b []byte) { copy(b, file[random.IntN(len(file)-len(b)):]) },
 	}
 	for name, damage := range damages {
-		for range 10 {
+		for range 5 {
 			b := bytes.Clone(file)
 			from := random.IntN(len(b))
 			to := min(len(b), from+1+random.IntN(1500))
@@ -168,7 +168,7 @@ func TestHealthyPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for range 400 {
+	for range 200 {
 		err := db.Update(func(tx *bbolt.Tx) error {
 			b, err := tx.CreateBucketIfNotExists([]byte{'b', byte(random.IntN(3))})
 			if err == nil && random.IntN(2) == 0 {
