@@ -35,7 +35,7 @@ func (f *sendFlags) add(c *console.Console, cmd *cobra.Command) {
 	f.messages.add(flags)
 	console.Group(flags, "Message")
 	flags.Var(&f.interval, "interval", "wait this long before each further message")
-	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait for feedback")
+	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait for feedback, nor ask for it unless --ack, or a line of --jsonl, does")
 	f.feedbackTimeout = console.Duration(defaultFeedbackTimeout)
 	flags.Var(&f.feedbackTimeout, "feedback-timeout", "wait this long for the last feedback, then exit with code 124 (0: for ever)")
 	flags.Var(&f.retryQueueFull, "retry-queue-full", "wait up to this long for room in a full queue")
@@ -70,6 +70,9 @@ func (f *sendFlags) plan(ctx context.Context, c *console.Console) (*plan, error)
 		return nil, err
 	}
 	m := f.messages
+	if f.noWait && !f.messages.given("ack") {
+		m.ack = iothub.AckNone // nobody would read it
+	}
 	m.devices, err = t.devices(m.devices)
 	if errors.Is(err, errNoDevice) && m.jsonLines {
 		m.devices, err = []string{""}, nil // the lines may name their devices

@@ -35,6 +35,7 @@ type Console struct {
 
 	out      io.Writer // Out, but see boundedWriter; nil: Out itself
 	progress *progress // on Err; nil: it is never shown
+	watch    watch     // over what the run waits for
 }
 
 // AddFlags registers the flags that every command has. What happens after the
