@@ -85,7 +85,7 @@ func (m *messageFlags) add(f *pflag.FlagSet) {
 	f.Var(&m.ttl, "ttl", "how long the message lives (default the hub's, usually 1h)")
 	f.StringVar(&m.expiry, "expiry", "", "when it expires: `TIME` in RFC 3339, or milliseconds since 1970")
 	m.ack = iothub.AckFull
-	f.Var(console.Choice(&m.ack, iothub.AckFull, iothub.AckPositive, iothub.AckNegative, iothub.AckNone), "ack", "feedback to ask for: full, positive, negative or none")
+	f.Var(console.Choice(&m.ack, acks...), "ack", "feedback to ask for: full, positive, negative or none")
 	f.SetNormalizeFunc(azNames)
 }
 
@@ -114,6 +114,9 @@ type plan struct {
 // plan returns what the flags ask for. It reads the settings and the body, if
 // there is one body for all messages.
 func (f *sendFlags) plan(ctx context.Context, c *console.Console) (*plan, error) {
+	if err := f.adoptAck(); err != nil {
+		return nil, err
+	}
 	if err := f.check(); err != nil {
 		return nil, err
 	}
@@ -186,6 +189,9 @@ func (m *messageFlags) checkProperties() error {
 			return console.Usagef("--property %q is not K=V", p)
 		case given[name]:
 			return console.Usagef("--property %s is given twice", name)
+		}
+		if hint, err := checkSystemProperty(name, func(p place) string { return p.flag }); err != nil {
+			return console.Usage(err, hint)
 		}
 		given[name] = true
 	}

@@ -82,7 +82,7 @@ func (t *templates) fill(out *outgoing) (err error) {
 	}
 	for _, p := range t.properties {
 		if m.Properties == nil {
-			m.Properties = make(map[string]string)
+			m.Properties = make(map[string]any)
 		}
 		if _, ok := m.Properties[p.name]; !ok {
 			m.Properties[p.name] = fill(p.value)
