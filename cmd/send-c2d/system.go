@@ -66,27 +66,30 @@ func checkAck(name string, ack iothub.Ack) error {
 	return nil
 }
 
-// adoptAck takes --property iothub-ack=MODE for --ack MODE, which it is in Microsoft's
-// SDKs.
-func (f *sendFlags) adoptAck() error {
-	m := &f.messages
-	isAck := func(p string) bool {
-		name, _, _ := strings.Cut(p, "=")
-		return strings.EqualFold(name, iothub.AckProperty)
+// isAck reports whether a property K=V is the ack mode.
+func isAck(property string) bool {
+	name, _, _ := strings.Cut(property, "=")
+	return strings.EqualFold(name, iothub.AckProperty)
+}
+
+// adoptAck takes --property iothub-ack=MODE for --ack MODE, which it is in some of
+// Microsoft's SDKs.
+func (m *messageFlags) adoptAck() error {
+	for _, p := range m.splitProperties() {
+		_, text, ok := strings.Cut(p, "=")
+		if !ok || !isAck(p) {
+			continue
+		}
+		if err := checkAck("--property "+iothub.AckProperty, iothub.Ack(text)); err != nil {
+			return console.Usage(err, "")
+		}
+		if m.given("ack") && text != string(m.ack) {
+			return console.Usage(fmt.Errorf("--property %s says otherwise than ack mode %s", p, m.ack), "leave out one of them")
+		}
+		if err := m.set("ack", text); err != nil {
+			return console.Usage(err, "")
+		}
 	}
-	i := slices.IndexFunc(m.properties, isAck)
-	if i < 0 {
-		return nil
-	}
-	_, text, _ := strings.Cut(m.properties[i], "=")
-	ack := iothub.Ack(text)
-	if err := checkAck("--property "+iothub.AckProperty, ack); err != nil {
-		return console.Usage(err, "")
-	}
-	if f.given("ack") && ack != m.ack {
-		return console.Usage(fmt.Errorf("--ack %s and --property %s exclude each other", m.ack, m.properties[i]), "leave out one of them")
-	}
-	m.ack, m.properties = ack, slices.Delete(slices.Clone(m.properties), i, i+1)
 	return nil
 }
 
