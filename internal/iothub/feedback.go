@@ -1,6 +1,7 @@
 package iothub
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,7 +38,7 @@ var statuses = []Status{Success, Expired, DeliveryCountExceeded, Rejected, Purge
 type Feedback struct {
 	MessageID          string
 	Status             Status
-	Description        string
+	Description        string // if the status is unknown, what the hub calls it
 	DeviceID           string
 	DeviceGenerationID string
 	Time               time.Time // of the outcome
@@ -165,32 +166,42 @@ func decodeFeedback(body []byte) ([]Feedback, error) {
 	feedback := make([]Feedback, len(records))
 	for i, r := range records {
 		t, _ := time.Parse(time.RFC3339Nano, r.EnqueuedTimeUTC) // informative only
+		code := statusText(r.StatusCode)
 		feedback[i] = Feedback{
 			MessageID:          r.OriginalMessageID,
-			Status:             feedbackStatus(r.StatusCode, r.Description),
+			Status:             feedbackStatus(code, r.Description),
 			Description:        r.Description,
 			DeviceID:           r.DeviceID,
 			DeviceGenerationID: r.DeviceGenerationID,
 			Time:               t,
 		}
+		if feedback[i].Status == Unknown {
+			feedback[i].Description = cmp.Or(r.Description, code)
+		}
 	}
 	return feedback, nil
+}
+
+// statusText returns the text of a status, which is a string or a number; empty
+// for anything else.
+func statusText(code json.RawMessage) string {
+	var value any // nil if there is none
+	_ = json.Unmarshal(code, &value)
+	if number, ok := value.(float64); ok {
+		return strconv.FormatFloat(number, 'f', -1, 64)
+	}
+	text, _ := value.(string)
+	return text
 }
 
 // feedbackStatus understands all the forms in which hubs have sent a status: a
 // name, its number, either as a string, or (for Success, in 2015) the name in the
 // description only. It takes nothing else for a status.
-func feedbackStatus(code json.RawMessage, description string) Status {
-	var value any // nil if there is none
-	_ = json.Unmarshal(code, &value)
-	text, _ := value.(string)
-	if number, ok := value.(float64); ok {
-		text = strconv.FormatFloat(number, 'f', -1, 64)
-	}
-	if n := slices.Index([]string{"0", "1", "2", "3", "4"}, text); n >= 0 {
+func feedbackStatus(code, description string) Status {
+	if n := slices.Index([]string{"0", "1", "2", "3", "4"}, code); n >= 0 {
 		return statuses[n]
 	}
-	for _, name := range []string{text, description} {
+	for _, name := range []string{code, description} {
 		for _, s := range statuses {
 			if strings.EqualFold(name, string(s)) {
 				return s
