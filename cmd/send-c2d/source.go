@@ -21,11 +21,13 @@ type outgoing struct {
 }
 
 // target names the device or the module that the message is for.
-func (o *outgoing) target() string {
-	if o.message.ModuleID == "" {
-		return o.device
+func (o *outgoing) target() string { return targetName(o.device, o.message.ModuleID) }
+
+func targetName(device, module string) string {
+	if module == "" {
+		return device
 	}
-	return o.device + "/" + o.message.ModuleID
+	return device + "/" + module
 }
 
 // source makes the messages that the flags describe.
@@ -37,6 +39,8 @@ type source struct {
 	defaults   iothub.Message // what a message is given that does not say it itself
 	ttl        time.Duration  // 0: the expiry of defaults
 	repeatsIDs bool           // the message ids may have been used before
+	addressed  bool           // messages may name other devices
+	end        func(error)    // ends the waiting for input, which is the error then
 }
 
 // newSource returns the source that the flags describe. It reads the body, if
@@ -48,6 +52,7 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 	s := &source{
 		devices: f.devices, count: f.count, ttl: time.Duration(f.ttl),
 		defaults:   iothub.Message{ModuleID: f.module, ContentType: f.contentType, ContentEncoding: f.contentEncoding, Ack: f.ack},
+		addressed:  f.jsonLines,
 		repeatsIDs: f.jsonLines || f.id != "" && !strings.Contains(f.id, ".UUID"),
 	}
 	var err error
@@ -62,6 +67,7 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 			f.properties = []string{"Property=PropMsg_{{.N}}"}
 		}
 	}
+	ctx, s.end = context.WithCancelCause(ctx) // it ends with the run at the latest
 	if s.input, err = newInput(ctx, c, &f); err != nil {
 		return nil, err
 	}
@@ -72,6 +78,19 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 // tutorial reports whether the tutorial's own message is meant.
 func (m *messageFlags) tutorial() bool {
 	return len(m.arguments) == 0 && m.file == "" && !m.lines && !m.jsonLines
+}
+
+// targets returns the names of all that messages are sent to, nil if that is not
+// known before.
+func (s *source) targets() []string {
+	if s.addressed {
+		return nil
+	}
+	names := make([]string, len(s.devices))
+	for i, device := range s.devices {
+		names[i] = targetName(device, s.defaults.ModuleID)
+	}
+	return names
 }
 
 // all yields each message once for every device.
