@@ -20,12 +20,12 @@ import (
 
 // Hub is a local IoT Hub. It serves connections until it is closed.
 type Hub struct {
-	hostName string
-	log      *slog.Logger
-	broker   *broker.Broker
-	store    *store.Store // nil if nothing is kept
-	amqp     *amqpfront.Front
-	http     *httpfront.Front
+	names  []string // its own first
+	log    *slog.Logger
+	broker *broker.Broker
+	store  *store.Store // nil if nothing is kept
+	amqp   *amqpfront.Front
+	http   *httpfront.Front
 
 	authority func() (*authority, error)  // made at the first call, as is
 	tlsConfig func() (*tls.Config, error) // this
@@ -42,12 +42,12 @@ type Hub struct {
 func New(options *Options) (*Hub, error) {
 	o := options.withDefaults()
 	control, err := access.New(access.Options{
-		HostName: o.HostName, Policies: o.Policies, Devices: o.Devices, ClientCAs: o.ClientCAs,
+		HostNames: o.names(), Policies: o.Policies, Devices: o.Devices, ClientCAs: o.ClientCAs,
 	})
 	if err != nil {
 		return nil, err
 	}
-	h := &Hub{hostName: o.HostName, log: o.Logger, authority: sync.OnceValues(newAuthority)}
+	h := &Hub{names: o.names(), log: o.Logger, authority: sync.OnceValues(newAuthority)}
 	h.tlsConfig = sync.OnceValues(h.newTLSConfig)
 	if err := h.openBroker(o); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func New(options *Options) (*Hub, error) {
 	h.amqp = amqpfront.New(amqpfront.Options{
 		Broker: h.broker, Access: control, Gateway: o.Gateway, Faults: h.faults(o.Faults),
 	})
-	h.http = httpfront.New(httpfront.Options{HostName: o.HostName, Broker: h.broker, Access: control, Logger: o.Logger})
+	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Access: control, Logger: o.Logger})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
 }
@@ -127,7 +127,7 @@ func (h *Hub) newTLSConfig() (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.tlsConfig(h.hostName)
+	return a.tlsConfig(h.names)
 }
 
 // Close tells every client that the hub goes away, and waits until all
