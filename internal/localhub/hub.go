@@ -15,6 +15,7 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/fault"
 	"iothub-c2d/internal/localhub/httpfront"
+	"iothub-c2d/internal/localhub/registry"
 	"iothub-c2d/internal/localhub/store"
 )
 
@@ -23,6 +24,7 @@ type Hub struct {
 	hostName string
 	log      *slog.Logger
 	broker   *broker.Broker
+	registry *registry.Registry
 	store    *store.Store // nil if nothing is kept
 	amqp     *amqpfront.Front
 	http     *httpfront.Front
@@ -41,8 +43,15 @@ type Hub struct {
 // New returns a hub. Its queues are empty, unless [Options.Data] has kept some.
 func New(options *Options) (*Hub, error) {
 	o := options.withDefaults()
+	if err := registry.Check(o.Devices); err != nil {
+		return nil, err
+	}
+	var devices []access.Device
+	for _, d := range o.Devices {
+		devices = append(devices, access.Device{ID: d.ID, Key: d.Key, Thumbprints: d.Thumbprints})
+	}
 	control, err := access.New(access.Options{
-		HostName: o.HostName, Policies: o.Policies, Devices: o.Devices, ClientCAs: o.ClientCAs,
+		HostName: o.HostName, Policies: o.Policies, Devices: devices, ClientCAs: o.ClientCAs,
 	})
 	if err != nil {
 		return nil, err
@@ -50,7 +59,7 @@ func New(options *Options) (*Hub, error) {
 	h := &Hub{hostName: o.HostName, log: o.Logger, authority: sync.OnceValues(newAuthority)}
 	h.tlsConfig = sync.OnceValues(h.newTLSConfig)
 	if err := h.openBroker(o); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrData, err)
 	}
 	h.amqp = amqpfront.New(amqpfront.Options{
 		Broker: h.broker, Access: control, Gateway: o.Gateway, Faults: h.faults(o.Faults),
@@ -76,19 +85,31 @@ func (h *Hub) openBroker(o Options) (err error) {
 		Observer:         o.Observer,
 		Logger:           o.Logger,
 	}
-	for _, d := range o.Devices {
-		options.Devices = append(options.Devices, d.ID)
+	if o.Data == "" {
+		return h.takeUp(options, o.Devices)
 	}
-	if o.Data != "" {
-		if h.store, err = store.Open(o.Data, amqpfront.Codec{}); err != nil {
-			return fmt.Errorf("%w: %w", ErrData, err)
-		}
-		options.Journal = h.store
+	if h.store, err = store.Open(o.Data, amqpfront.Codec{}); err != nil {
+		return err
 	}
+	options.Journal = h.store
+	if err = h.takeUp(options, o.Devices); err != nil {
+		err = errors.Join(err, h.store.Close())
+	}
+	return err
+}
+
+// takeUp makes the queues and the registry, with what the journal has kept.
+func (h *Hub) takeUp(options broker.Options, devices []Device) (err error) {
 	if h.broker, err = broker.New(options); err != nil {
-		return fmt.Errorf("%w: %w", ErrData, errors.Join(err, h.store.Close()))
+		return err
 	}
-	return nil
+	h.registry, err = registry.New(registry.Options{
+		Broker: h.broker, HostName: options.HostName, Devices: devices, Logger: options.Logger,
+	})
+	if err != nil {
+		h.broker.Close()
+	}
+	return err
 }
 
 // faults returns what makes the faults of a connection, nil if there are none.

@@ -36,6 +36,7 @@ type Queue struct {
 	timer    *time.Timer // fires at deadline; nil if there is none
 	wakes    map[*func()]struct{}
 	closed   bool
+	gone     bool // for good: its device or module exists no more
 }
 
 // owner is told what becomes of the messages of its queue.
@@ -84,7 +85,10 @@ func (q *Queue) Subscribe(wake func()) (cancel func()) {
 // not in the queue then.
 func (q *Queue) Put(m *Message) error {
 	return q.update(func(s *step) error {
-		if q.rules.pending > 0 && q.size() >= q.rules.pending {
+		switch {
+		case q.gone:
+			return errGone
+		case q.rules.pending > 0 && q.size() >= q.rules.pending:
 			return ErrQueueFull
 		}
 		q.add(s, m, nil)
