@@ -65,10 +65,19 @@ func (a *attachment[L]) get(ctx context.Context, knownFailures int64) (link L, c
 	return a.link, conn, nil
 }
 
+// first gets the link for the first time, which is tried once only.
+func (a *attachment[L]) first(ctx context.Context) error {
+	w := a.client.options.Progress.begin(forStage)
+	defer w.end()
+	_, _, err := a.get(ctx, 0)
+	return err
+}
+
 // attachTo attaches the link, on a new session of the connection.
 func (a *attachment[L]) attachTo(ctx context.Context, conn *connection) error {
 	ctx, cancel := context.WithTimeout(ctx, a.client.options.ConnectTimeout)
 	defer cancel()
+	a.client.options.Progress.reached(forLink)
 	session, err := conn.amqp.NewSession(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin session: %w", refine(err))

@@ -32,6 +32,7 @@ type connection struct {
 func connect(ctx context.Context, cs sas.ConnectionString, o Options) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
 	defer cancel()
+	o.Progress.reached(forConnection)
 	route := o.route(cs)
 	stream, err := route.Dial(ctx)
 	if err != nil {
@@ -76,6 +77,7 @@ func (c *connection) authenticate(ctx context.Context, cs sas.ConnectionString, 
 		o.Logger.Info("authenticated", "by", "certificate")
 		return nil
 	}
+	o.Progress.reached(forAuthentication)
 	c.cbs, err = authenticate(ctx, c.amqp, cs, o)
 	return err
 }

@@ -22,7 +22,7 @@ type Device struct {
 func DialDevice(ctx context.Context, cs sas.ConnectionString, options *Options) (*Device, error) {
 	d := &Device{client: newClient(cs, options), id: cs.DeviceID}
 	d.receiver = newAttachment(d.client, receiverOf(receiveAddress(cs), d.client.options.Prefetch))
-	if _, _, err := d.receiver.get(ctx, 0); err != nil {
+	if err := d.receiver.first(ctx); err != nil {
 		_ = d.client.close(context.WithoutCancel(ctx)) // what went wrong before is what matters
 		return nil, err
 	}
@@ -33,7 +33,8 @@ func DialDevice(ctx context.Context, cs sas.ConnectionString, options *Options) 
 // meanwhile. The message must be settled before its lock runs out, a minute
 // later, or the hub delivers it again.
 func (d *Device) Receive(ctx context.Context) (delivery *Delivery, err error) {
-	err = d.receiver.do(ctx, func(ctx context.Context, receiver *amqp.Receiver) error {
+	err = d.receiver.do(ctx, func(ctx context.Context, receiver *amqp.Receiver, w *wait) error {
+		w.on(forMessage)
 		m, err := receiver.Receive(ctx, nil)
 		if err != nil {
 			return err

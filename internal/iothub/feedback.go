@@ -57,7 +57,7 @@ type FeedbackReceiver struct {
 // share one queue of it: what one completes, no other sees.
 func (s *Service) ReceiveFeedback(ctx context.Context) (*FeedbackReceiver, error) {
 	f := &FeedbackReceiver{newAttachment(s.client, receiverOf(feedbackAddress, feedbackCredit))}
-	attached := func(context.Context, *amqp.Receiver) error { return nil }
+	attached := func(context.Context, *amqp.Receiver, *wait) error { return nil }
 	if err := f.receiver.do(ctx, attached); err != nil {
 		return nil, err
 	}
@@ -81,7 +81,8 @@ func (f *FeedbackReceiver) Receive(ctx context.Context) (*FeedbackBatch, error) 
 
 // next waits for the next feedback message, which is not read yet.
 func (f *FeedbackReceiver) next(ctx context.Context) (batch *FeedbackBatch, err error) {
-	err = f.receiver.do(ctx, func(ctx context.Context, receiver *amqp.Receiver) error {
+	err = f.receiver.do(ctx, func(ctx context.Context, receiver *amqp.Receiver, w *wait) error {
+		w.on(forMessage)
 		m, err := receiver.Receive(ctx, nil)
 		if err != nil {
 			return err

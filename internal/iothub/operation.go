@@ -7,6 +7,9 @@ import (
 	"math/rand/v2"
 )
 
+// operation is what is done on a link. It keeps w up to date.
+type operation[L closer] func(ctx context.Context, link L, w *wait) error
+
 // failure is what has become of an attempt at an operation.
 type failure[L closer] struct {
 	err      error
@@ -17,16 +20,19 @@ type failure[L closer] struct {
 
 // do runs op on the link. If that fails it replaces what is broken and runs op
 // again, until it succeeds, ctx ends or no attempt can help.
-func (a *attachment[L]) do(ctx context.Context, op func(ctx context.Context, link L) error) error {
+func (a *attachment[L]) do(ctx context.Context, op operation[L]) error {
+	w := a.client.options.Progress.begin(forStage)
+	defer w.end()
 	failures := a.attempts.failures.Load()
 	for refusals := 0; ; {
-		f := a.try(ctx, failures, op)
+		f := a.try(ctx, failures, op, w)
 		if f.err == nil {
 			return nil
 		}
-		if err := a.interrupted(ctx, f); err != nil {
+		if err := a.interrupted(ctx, f, w); err != nil {
 			return err
 		}
+		w.failed(f.err)
 		failures = a.attempts.failures.Load() // to replace what is broken may take its time
 		r := remedyFor(f.err)
 		if r == stop || r != retry && a.client.options.NoReconnect {
@@ -38,10 +44,11 @@ func (a *attachment[L]) do(ctx context.Context, op func(ctx context.Context, lin
 		}
 		if f.attached && r == retry { // to attach a link, get waits by itself
 			refusals++
+			w.on(forRetry)
 			a.client.backOff(ctx, f.err, refusals)
 		}
 		if ctx.Err() != nil {
-			return ended(ctx, f.err)
+			return w.ended(ctx, f.err)
 		}
 	}
 }
@@ -49,14 +56,15 @@ func (a *attachment[L]) do(ctx context.Context, op func(ctx context.Context, lin
 // try makes one attempt: it gets the link and runs op on it. It does not if the
 // connection is lost: a message that the link still holds can no longer be
 // settled.
-func (a *attachment[L]) try(ctx context.Context, knownFailures int64, op func(ctx context.Context, link L) error) (f failure[L]) {
+func (a *attachment[L]) try(ctx context.Context, knownFailures int64, op operation[L], w *wait) (f failure[L]) {
+	w.on(forStage)
 	if f.link, f.conn, f.err = a.get(ctx, knownFailures); f.err != nil {
 		return f
 	}
 	f.attached = true
 	if f.err = f.conn.lost(); f.err == nil {
 		a.client.outage.restored()
-		f.err = op(ctx, f.link)
+		f.err = op(ctx, f.link, w)
 	}
 	f.err = f.conn.classify(refine(f.err))
 	return f
@@ -64,10 +72,10 @@ func (a *attachment[L]) try(ctx context.Context, knownFailures int64, op func(ct
 
 // interrupted returns the error of an operation that ctx or [client.close] has
 // ended; nil if neither has. What the hub refuses is told nevertheless.
-func (a *attachment[L]) interrupted(ctx context.Context, f failure[L]) error {
+func (a *attachment[L]) interrupted(ctx context.Context, f failure[L], w *wait) error {
 	switch {
 	case ctx.Err() != nil:
-		return ended(ctx, f.err)
+		return w.ended(ctx, f.err)
 	case a.client.closing.Err() != nil && (!f.attached || remoteRejection(f.err) == nil):
 		return errClosed
 	}

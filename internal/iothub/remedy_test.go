@@ -95,6 +95,8 @@ func TestRemedyByDamage(t *testing.T) {
 		{"connection closed", &amqp.ConnError{}, reconnect},
 		{"connection ended, unknown condition", &amqp.ConnError{RemoteErr: &amqp.Error{Condition: "x:y"}}, reconnect},
 		{"rejected, unknown condition", &amqp.Error{Condition: "x:y"}, retry},
+		{"released", errReleased, retry},
+		{"no outcome", errNoOutcome, stop},
 		{"reset", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, reconnect},
 		{"refused", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, reconnect},
 		{"end of file", io.EOF, reconnect},
@@ -154,6 +156,8 @@ func TestWhoHasTheMessage(t *testing.T) {
 	}{
 		{"rejected", remote, true},
 		{"no credit", noCredit(context.DeadlineExceeded), true},
+		{"released", errReleased, true},
+		{"no outcome", errNoOutcome, false},
 		{"half of another on the link", unsentError{&amqp.LinkError{}}, true},
 		{"link detached", &amqp.LinkError{RemoteErr: remote}, false},
 		{"session ended", &amqp.SessionError{RemoteErr: remote}, false},

@@ -33,6 +33,8 @@ type held struct {
 func (h held) settle(ctx context.Context, what string, tell func(*amqp.Receiver, context.Context, *amqp.Message) error) error {
 	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
+	w := h.attachment.client.options.Progress.begin(forAnswer)
+	defer w.end()
 	err := tell(h.receiver, limited, h.message)
 	switch {
 	case err == nil:
@@ -42,7 +44,7 @@ func (h held) settle(ctx context.Context, what string, tell func(*amqp.Receiver,
 		// wait for. A new link has all of it.
 		h.attachment.drop(ctx, h.receiver)
 		if ctx.Err() != nil {
-			return fmt.Errorf("%s: %w", what, err)
+			return fmt.Errorf("%s: %w", what, w.ended(ctx, err))
 		}
 		return fmt.Errorf("%s: %w: %w", what, ErrLockLost, err)
 	case linkLost(err):

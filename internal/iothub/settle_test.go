@@ -8,6 +8,7 @@ import (
 	"github.com/Azure/go-amqp"
 
 	"iothub-c2d/internal/iothub/tap"
+	"iothub-c2d/internal/sas"
 )
 
 // TestLockLost wants every answer that means so to be a lost lock.
@@ -28,7 +29,8 @@ func TestLockLost(t *testing.T) {
 		{"modified", &amqp.Error{Condition: tap.OtherOutcome, Description: "modified"}, true},
 		{"rejected", &amqp.Error{Condition: tap.OtherOutcome, Description: "rejected"}, false},
 	} {
-		err := held{}.settle(t.Context(), "complete message", func(*amqp.Receiver, context.Context, *amqp.Message) error {
+		h := held{attachment: newAttachment[*amqp.Receiver](newClient(sas.ConnectionString{}, nil), nil)}
+		err := h.settle(t.Context(), "complete message", func(*amqp.Receiver, context.Context, *amqp.Message) error {
 			return tt.err
 		})
 		if got := errors.Is(err, ErrLockLost); err == nil || got != tt.want {

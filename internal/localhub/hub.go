@@ -51,7 +51,7 @@ func New(options *Options) (*Hub, error) {
 		devices = append(devices, access.Device{ID: d.ID, Key: d.Key, Thumbprints: d.Thumbprints})
 	}
 	control, err := access.New(access.Options{
-		HostName: o.HostName, Policies: o.Policies, Devices: devices, ClientCAs: o.ClientCAs,
+		HostNames: []string{o.HostName}, Policies: o.Policies, Devices: devices, ClientCAs: o.ClientCAs,
 	})
 	if err != nil {
 		return nil, err

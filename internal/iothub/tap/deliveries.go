@@ -9,12 +9,12 @@ import (
 
 // deliveries are those of a session that wait for the hub's word.
 //
-// go-amqp does the same for every id of a disposition's range, known to it or
-// not: one of 0 to 2^32-1 keeps a core busy for ever. So it gets only what it
-// waits for, each delivery in a frame of its own.
+// go-amqp goes through all ids of a disposition's range, whether it knows them or
+// not: a range of 0 to 2^32-1 keeps a core busy for ever. So go-amqp gets a
+// disposition for each delivery that waits for one, and no other.
 //
-// Of the answer to a settlement, go-amqp has regard for nothing but an error. So
-// another outcome than the one that was asked for becomes an error: see
+// In the answer to a settlement, go-amqp looks for an error and for nothing else.
+// So an outcome other than the one that was asked for becomes an error: see
 // [OtherOutcome].
 type deliveries struct {
 	sends       map[uint32]bool                   // messages that were sent, by our delivery-id
@@ -26,50 +26,50 @@ func newDeliveries() deliveries {
 }
 
 // sent takes note of a transfer, of which it gets the start.
-func (d *deliveries) sent(start []byte) {
+func (w *deliveries) sent(start []byte) {
 	if id, ok := deliveryIDOf(start); ok {
-		d.sends[id] = true
+		w.sends[id] = true
 	}
 }
 
-// settling takes note of a disposition of ours. One that is settled waits for no
-// answer.
-func (d *deliveries) settling(ours *amqpwire.Disposition) {
-	if ours.Role == amqpwire.RoleReceiver && !ours.Settled {
-		d.settlements[ours.First] = ours.State // go-amqp has no ranges
+// settling takes note of a disposition that we send. One that is settled waits
+// for no answer.
+func (w *deliveries) settling(d *amqpwire.Disposition) {
+	if d.Role == amqpwire.RoleReceiver && !d.Settled {
+		w.settlements[d.First] = d.State // go-amqp sends no ranges
 	}
 }
 
-// settled takes note of a disposition of the hub's, of which it gets the start,
-// and reports whether it is the usual one: about one message that we have sent.
-func (d *deliveries) settled(start []byte) bool {
+// settled reports whether a disposition from the hub, of which it gets the start,
+// is the usual one: it settles one message that we have sent.
+func (w *deliveries) settled(start []byte) bool {
 	id, ok := settledID(start)
-	ok = ok && d.sends[id]
+	ok = ok && w.sends[id]
 	if ok {
-		delete(d.sends, id)
+		delete(w.sends, id)
 	}
 	return ok
 }
 
-// told returns what to pass on in place of a disposition of the hub's, which is
-// always a frame for each delivery that waits for it.
-func (d *deliveries) told(hubs *amqpwire.Disposition) (instead []amqpwire.Performative) {
-	if _, received := hubs.State.(*amqpwire.Received); received && !hubs.Settled {
+// answered returns what to pass on in place of a disposition from the hub: one for
+// each delivery that waits for it.
+func (w *deliveries) answered(d *amqpwire.Disposition) (instead []amqpwire.Performative) {
+	if _, received := d.State.(*amqpwire.Received); received && !d.Settled {
 		// It says how far a message has come, which is no outcome yet (part 3 §3.4.1).
 		// go-amqp takes it for one.
 		return nil
 	}
-	if hubs.Role == amqpwire.RoleReceiver {
-		for _, id := range waiting(d.sends, hubs) {
-			delete(d.sends, id)
-			instead = append(instead, about(id, hubs, hubs.State))
+	if d.Role == amqpwire.RoleReceiver {
+		for _, id := range waiting(w.sends, d) {
+			delete(w.sends, id)
+			instead = append(instead, about(id, d, d.State))
 		}
 		return instead
 	}
-	for _, id := range waiting(d.settlements, hubs) {
-		asked := d.settlements[id]
-		delete(d.settlements, id)
-		instead = append(instead, about(id, hubs, answerTo(asked, hubs.State)))
+	for _, id := range waiting(w.settlements, d) {
+		asked := w.settlements[id]
+		delete(w.settlements, id)
+		instead = append(instead, about(id, d, answerTo(asked, d.State)))
 	}
 	return instead
 }

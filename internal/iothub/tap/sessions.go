@@ -9,16 +9,15 @@ import (
 // sessions follows the sessions of a connection, and rewrites what the hub sends
 // on them.
 //
-// Flow frames of newer hubs are completed.
-
-// Their gateway ("v2") sends flow frames without next-incoming-id. AMQP 1.0
-// part 2 §2.7.4 demands it once a session has begun, and go-amqp ends the
-// session over it (Azure/go-amqp#326), so that a program cannot send at all.
-// The field is set to the id that follows the transfers we have sent: then the
-// window that the hub grants is the window that go-amqp uses.
-//
-// The answer to our attach gets a bound: go-amqp has memory for a message of any
-// size where the hub announces no max-message-size.
+//   - Flow frames are completed. The gateway of newer hubs ("v2") sends them
+//     without next-incoming-id. AMQP 1.0 part 2 §2.7.4 demands it once a session
+//     has begun, and go-amqp ends the session over it (Azure/go-amqp#326), so that
+//     a program cannot send at all. The field is set to the id that follows the
+//     transfers we have sent: then the window that the hub grants is the window
+//     that go-amqp uses.
+//   - The answer to an attach gets a bound: go-amqp collects a message of any size
+//     where the hub announces no max-message-size.
+//   - Dispositions are cut to what waits for them: see [deliveries].
 //
 // The reading and the writing goroutines share it, under mu.
 type sessions struct {
@@ -86,7 +85,7 @@ func (s *sessions) incoming(f amqpwire.Frame) (instead []amqpwire.Performative, 
 			return []amqpwire.Performative{body}, true
 		}
 	case *amqpwire.Disposition:
-		return s.of(f.Channel).deliveries.told(body), true
+		return s.of(f.Channel).deliveries.answered(body), true
 	case *amqpwire.End:
 		delete(s.ours, s.channels[f.Channel])
 		delete(s.channels, f.Channel)
@@ -94,8 +93,7 @@ func (s *sessions) incoming(f amqpwire.Frame) (instead []amqpwire.Performative, 
 	return nil, false
 }
 
-// settled is told of a disposition of the hub's, of which it gets the start. See
-// [deliveries.settled].
+// settled does what [deliveries.settled] does, for a channel of the hub's.
 func (s *sessions) settled(channel uint16, start []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

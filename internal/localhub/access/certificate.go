@@ -31,7 +31,7 @@ func (c Credential) Until(n Need) (end time.Time) {
 		return time.Time{}
 	}
 	for id, t := range c.ends {
-		if id.Path() == n.Path && time.Now().Before(t) {
+		if id == n.Of && time.Now().Before(t) {
 			end = t
 		}
 	}

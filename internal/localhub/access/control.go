@@ -4,7 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
+	"slices"
 	"strings"
 
 	"iothub-c2d/internal/localhub/broker"
@@ -22,7 +22,7 @@ type Device struct {
 
 // Options say whom a [Control] lets in.
 type Options struct {
-	HostName  string // of the hub; tokens may also name this machine
+	HostNames []string // of the hub, its own first; tokens may also name this machine
 	Policies  []Policy
 	Devices   []Device
 	ClientCAs *x509.CertPool // that may sign the certificates of devices; nil for none
@@ -31,9 +31,10 @@ type Options struct {
 // Control knows who may do what on one hub. It never changes, so any goroutine
 // may ask.
 type Control struct {
-	hostName    string
+	hostNames   []string
 	policies    map[string]Policy
 	keys        map[string]sas.Key  // of devices, by id
+	folded      map[string][]string // ids of devices, by the id in small letters
 	thumbprints map[string][]string // ids of devices, by the hash of a certificate
 	clientCAs   *x509.CertPool
 }
@@ -42,9 +43,10 @@ type Control struct {
 // an id or a thumbprint that is none.
 func New(o Options) (*Control, error) {
 	c := &Control{
-		hostName:    o.HostName,
+		hostNames:   o.HostNames,
 		policies:    make(map[string]Policy),
 		keys:        make(map[string]sas.Key),
+		folded:      make(map[string][]string),
 		thumbprints: make(map[string][]string),
 		clientCAs:   o.ClientCAs,
 	}
@@ -68,6 +70,8 @@ func (c *Control) register(d Device) error {
 		return errors.New("this is no device id")
 	}
 	c.keys[d.ID] = d.Key
+	folded := strings.ToLower(d.ID)
+	c.folded[folded] = append(c.folded[folded], d.ID)
 	for _, text := range d.Thumbprints {
 		hash, err := parseThumbprint(text)
 		if err != nil {
@@ -78,12 +82,10 @@ func (c *Control) register(d Device) error {
 	return nil
 }
 
-// isHost reports whether a token's host names this hub: its own name, or any
-// name of this machine's own interface, since clients reach it by all of them.
+// isHost reports whether a token's host names this hub: one of its own names, or
+// any name of this machine's own interface, since clients reach it by all of them.
 func (c *Control) isHost(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, c.hostName) || host == "localhost" ||
-		strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+	return slices.ContainsFunc(c.hostNames, func(name string) bool { return strings.EqualFold(host, name) }) || sas.IsLoopback(host)
 }
 
 func unauthorized(format string, args ...any) *broker.Refusal {

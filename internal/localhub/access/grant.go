@@ -8,11 +8,19 @@ import (
 	"iothub-c2d/internal/sas"
 )
 
-// Need is a permission for a path below the hub's name. The zero value is none:
-// everybody has it.
+// Need is a permission for an endpoint. The zero value is none: everybody has it.
 type Need struct {
 	Permission Permission
-	Path       string
+	Of         broker.ID // whose endpoint it is; zero: the hub's
+	Endpoint   string    // a path below that of the device or the hub, such as /messages/devicebound; empty: the device itself
+}
+
+// path returns the path of the endpoint below the hub's name.
+func (n Need) path() string {
+	if n.Of == (broker.ID{}) {
+		return n.Endpoint
+	}
+	return n.Of.Path() + n.Endpoint
 }
 
 // Grant is what a client may do on the strength of one token. All of it is worked
@@ -21,21 +29,27 @@ type Grant struct {
 	Resource    string    // the token's
 	Policy      string    // empty: the token is a device's or module's own
 	End         time.Time // when it is over, the allowance for clocks included
+	owner       broker.ID // who has signed it, if Policy is empty; the module as the token spells it
 	scopes      []sas.Scope
 	permissions Permission
 }
 
-// Until returns when the permission for a path on this hub ends: the zero time
+// Until returns when the permission for an endpoint of this hub ends: the zero time
 // if the grant does not give it, or no longer.
 func (g Grant) Until(n Need) time.Time {
-	if g.permissions&n.Permission == 0 || !g.covers(n.Path) || !time.Now().Before(g.End) {
+	if g.permissions&n.Permission == 0 || !g.covers(n) || !time.Now().Before(g.End) {
 		return time.Time{}
 	}
 	return g.End
 }
 
-func (g Grant) covers(path string) bool {
-	return slices.ContainsFunc(g.scopes, func(s sas.Scope) bool { return s.Covers(path) })
+// covers reports whether the grant is good for an endpoint. A device's own token is
+// good for that device only, whose id is compared with its case.
+func (g Grant) covers(n Need) bool {
+	if g.Policy == "" && g.owner.Device != n.Of.Device {
+		return false
+	}
+	return slices.ContainsFunc(g.scopes, func(s sas.Scope) bool { return s.Covers(n.path()) })
 }
 
 // Grants are all that a connection has been granted. A renewed token takes the
@@ -50,7 +64,7 @@ const maxGrants = 1000
 func (g *Grants) Add(n Grant) *broker.Refusal {
 	now := time.Now()
 	*g = slices.DeleteFunc(*g, func(old Grant) bool {
-		return old.Resource == n.Resource && old.Policy == n.Policy || !now.Before(old.End)
+		return old.Resource == n.Resource && old.Policy == n.Policy && old.owner == n.owner || !now.Before(old.End)
 	})
 	if len(*g) >= maxGrants {
 		return broker.Refuse(broker.TooManyTokens, "The connection holds %d tokens already.", maxGrants)

@@ -38,9 +38,8 @@ func (f *Front) newClient(conn *amqpserver.Conn, s Stream) *Client {
 }
 
 // Login checks the credentials of a SASL layer, and adds what they permit to the
-// connection's grants. Only PLAIN proves anything: the user is
-// {policy}@sas.root.{hub} or {device}@sas.{hub}, the password a token. After the
-// other mechanisms the client has still to put a token. Source: Microsoft docs,
+// connection's grants. Only PLAIN proves anything: its password is a token. After
+// the other mechanisms the client has still to put one. Source: Microsoft docs,
 // iot-hub-amqp-support.
 func (c *Client) Login(mechanism amqpwire.Symbol, response []byte) *amqpwire.Error {
 	switch mechanism {
@@ -57,12 +56,9 @@ func (c *Client) plain(response string) *broker.Refusal {
 	if len(parts) != 3 {
 		return broker.Refuse(broker.Unauthorized, "The PLAIN response is malformed.")
 	}
-	g, refused := c.front.options.Access.Verify(parts[2])
+	g, refused := c.front.options.Access.Login(parts[1], parts[2])
 	if refused != nil {
 		return refused
-	}
-	if !g.IsFor(parts[1]) {
-		return broker.Refuse(broker.Unauthorized, "The token is not for user %q.", parts[1])
 	}
 	return c.grants.Add(g)
 }

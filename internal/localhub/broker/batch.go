@@ -59,5 +59,8 @@ func (q *Queue) extend(s *step, e *entry, message func([]Record) *Message, more 
 	longer := e.Entry
 	longer.Message, longer.Enqueued, longer.Expires = message(records), s.now, s.now.Add(q.rules.ttl)
 	s.change(PutEntry{q.name, longer})
-	s.then(func() { e.Entry, e.records = longer, openRecords(records) })
+	s.then(func() {
+		e.Message, e.Enqueued, e.Expires = longer.Message, longer.Enqueued, longer.Expires
+		e.records = openRecords(records)
+	})
 }

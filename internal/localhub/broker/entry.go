@@ -7,17 +7,6 @@ import (
 	"time"
 )
 
-// Settlement is what a receiver does with a message that it holds.
-type Settlement int
-
-// The settlements.
-const (
-	Complete Settlement = iota
-	Abandon             // give it back; this counts as a delivery
-	Reject              // dead-letter it
-	Release             // give it back as if it had not been delivered
-)
-
 // Errors of a [Queue].
 var (
 	ErrQueueFull = errors.New("queue is full")
@@ -50,7 +39,8 @@ type Delivery struct {
 }
 
 // entry is an [Entry] and what only the queue knows of it. It belongs to the
-// queue's lock.
+// queue's lock, but for the sequence number and a device's message, which never
+// change.
 type entry struct {
 	Entry
 	lockedUntil time.Time // while it is delivered

@@ -219,6 +219,26 @@ func TestLostLockThatCounts(t *testing.T) {
 	})
 }
 
+// TestCloseGivesUp checks that the journal is left alone after the end.
+func TestCloseGivesUp(t *testing.T) {
+	onJournal(t, iotHubLimits, func(t *testing.T, q *testQueue, m *memory) {
+		q.mustPut("a")
+		m.setFail(always)
+		time.Sleep(time.Hour)
+		q.wantEnded()
+		q.close()
+		m.setFail(nil)
+		n := m.counted(func() {
+			time.Sleep(time.Hour)
+			q.mustBeDry()
+		})
+		if n != 0 {
+			t.Errorf("%d commits after the end, want none", n)
+		}
+		q.wantEnded()
+	})
+}
+
 func TestFailedPurge(t *testing.T) {
 	onJournal(t, iotHubLimits, func(t *testing.T, q *testQueue, m *memory) {
 		q.mustPut("a", "b")

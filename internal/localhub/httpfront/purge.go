@@ -46,8 +46,8 @@ func (h *handler) refusePurge(r *http.Request, device broker.ID) *restError {
 	if r.URL.Query().Get("api-version") == "" {
 		return &restError{http.StatusBadRequest, "InvalidProtocolVersion", "The query parameter api-version is missing."}
 	}
-	g, refused := h.Access.Verify(r.Header.Get("Authorization"))
-	if refused == nil && g.Until(access.Need{Permission: access.ServiceConnect, Path: device.Path()}).IsZero() {
+	g, refused := h.Access.Verify(r.Header.Get("Authorization"), broker.ID{})
+	if refused == nil && g.Until(access.Need{Permission: access.ServiceConnect, Of: device, Endpoint: address.Commands}).IsZero() {
 		refused = broker.Refuse(broker.Unauthorized, "The token does not permit to purge the messages of %q.", device.Device)
 	}
 	if refused != nil {
