@@ -46,21 +46,14 @@ func New(options *Options) (*Hub, error) {
 	if err := registry.Check(o.Devices); err != nil {
 		return nil, err
 	}
-	var devices []access.Device
-	for _, d := range o.Devices {
-		devices = append(devices, access.Device{ID: d.ID, Key: d.Key, Thumbprints: d.Thumbprints})
-	}
-	control, err := access.New(access.Options{
-		HostNames: []string{o.HostName}, Policies: o.Policies, Devices: devices, ClientCAs: o.ClientCAs,
-	})
-	if err != nil {
-		return nil, err
-	}
 	h := &Hub{hostName: o.HostName, log: o.Logger, authority: sync.OnceValues(newAuthority)}
 	h.tlsConfig = sync.OnceValues(h.newTLSConfig)
 	if err := h.openBroker(o); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrData, err)
 	}
+	control := access.New(access.Options{
+		HostNames: []string{o.HostName}, Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs,
+	})
 	h.amqp = amqpfront.New(amqpfront.Options{
 		Broker: h.broker, Access: control, Gateway: o.Gateway, Faults: h.faults(o.Faults),
 	})

@@ -139,6 +139,23 @@ func (r *Registry) Bearer(id broker.ID) (i Identity, ok bool) {
 	return i, ok
 }
 
+// Bearers returns the identities whose credentials may speak for id when its module
+// is not spelled with care: modules that differ from it in case only, or not at all,
+// or else the device.
+func (r *Registry) Bearers(id broker.ID) (list []Identity) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, module := range r.modules[id.Device] {
+		if strings.EqualFold(module, id.Module) {
+			list = append(list, r.identities[broker.ID{Device: id.Device, Module: module}])
+		}
+	}
+	if device, ok := r.identities[broker.ID{Device: id.Device}]; ok && list == nil {
+		list = append(list, device)
+	}
+	return list
+}
+
 // Refuse returns why nobody may act as id now, whatever he shows; nil if somebody
 // may.
 func (r *Registry) Refuse(id broker.ID) *broker.Refusal {
