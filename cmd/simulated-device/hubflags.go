@@ -19,13 +19,13 @@ import (
 
 // hubFlags are the flags of the hub subcommand.
 type hubFlags struct {
-	listen   []string
-	devices  deviceListFlags
-	hostName string
-	caOut    string
-	data     string
-	gateway  localhub.Gateway
-	limits   limitFlags
+	listen  []string
+	devices deviceListFlags
+	hosts   []string // the first names the hub
+	caOut   string
+	data    string
+	gateway localhub.Gateway
+	limits  limitFlags
 }
 
 // deviceListFlags name the devices of a hub.
@@ -49,7 +49,7 @@ func (h *hubFlags) add(c *console.Console, cmd *cobra.Command) {
 	f.SortFlags = false
 	f.StringArrayVar(&h.listen, "listen", []string{defaults.Address}, "`ADDR` to listen at (repeat; port 0: any)")
 	h.devices.add(f)
-	f.StringVar(&h.hostName, "host", "localhost", "`NAME` of the hub in its certificate and tokens")
+	f.StringArrayVar(&h.hosts, "host", []string{"localhost"}, "`NAME` of the hub in its certificate, tokens and HTTP requests (repeat; the first is its own)")
 	f.StringVar(&h.caOut, "ca-out", "", "write the CA certificate, which clients need for TLS, to `FILE` (PEM)")
 	f.StringVar(&h.data, "data", "", "keep messages and feedback in `DIR` over a restart")
 	h.gateway = localhub.GatewayV2
@@ -77,12 +77,14 @@ func (l *limitFlags) add(f *pflag.FlagSet) {
 
 // options returns the hub that the flags describe.
 func (h *hubFlags) options() (*localhub.Options, error) {
-	o := &localhub.Options{HostName: h.hostName, Data: h.data, Gateway: h.gateway}
+	o := &localhub.Options{HostName: h.hosts[0], Aliases: h.hosts[1:], Data: h.data, Gateway: h.gateway}
 	if err := h.limits.apply(o); err != nil {
 		return nil, err
 	}
-	if !sas.ValidHost(h.hostName) {
-		return nil, console.Usagef("--host %q is not a host name", h.hostName)
+	for _, name := range h.hosts {
+		if !sas.ValidHost(name) {
+			return nil, console.Usagef("--host %q is not a host name", name)
+		}
 	}
 	var err error
 	o.Devices, err = h.devices.parse()

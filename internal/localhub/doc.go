@@ -109,9 +109,14 @@
 //   - A device's own token may also name the hub alone: then the name of the
 //     put-token request, or the user name, says which device it is. A path below
 //     the device that is no endpoint, such as /api-version=2016-11-14, is ignored.
-//   - Tokens may name the hub as [Options.HostName], as localhost or a name below
-//     it, or by a loopback address, with any port. The hub named in the user of
+//   - Tokens may name the hub as [Options.HostName] or one of [Options.Aliases], as
+//     localhost or a name below it, or by a loopback address, with any port. The hub named in the user of
 //     SASL PLAIN is not looked at. A token has 4096 bytes at most.
+//   - HTTP requests must be sent to one of these names, or to an address, and must
+//     not come from the page of another host: else 403, so that no page on the web
+//     reaches the hub through a browser on this machine.
+//   - AMQP over WebSocket may be offered as AMQPWSB10 or as amqp; the answer is
+//     spelled like the offer.
 //   - A token is good for five minutes more than it says. Then the links that
 //     live by it are detached; the connection stays, also after SASL PLAIN.
 //   - A token for a device is good for its modules; a certificate is not.

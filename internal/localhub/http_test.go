@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 const upgradeHeader = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
@@ -23,16 +25,16 @@ func TestHTTPAnswers(t *testing.T) {
 		status     int
 		text       string
 	}{
-		{"root", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", 404, `local stand-in for the Azure IoT Hub "myhub.localhost"`},
+		{"root", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, `local stand-in for the Azure IoT Hub "myhub.localhost"`},
 		{"HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 404, "DELETE /devices/{id}/commands"},
-		{"REST", "POST /devices/dev1/messages/events HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello", 404, "DELETE /devices/{id}/commands"},
-		{"purge, wrong method", "GET /devices/dev1/commands?api-version=1 HTTP/1.1\r\nHost: x\r\n\r\n", 404, "DELETE /devices/{id}/commands"},
-		{"body on request", "PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", 404, "DELETE /devices/{id}/commands"},
-		{"wrong path", "GET /websocket HTTP/1.1\r\nHost: x\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n\r\n", 404, "/$iothub/websocket"},
-		{"no upgrade", "GET /$iothub/websocket HTTP/1.1\r\nHost: x\r\n\r\n", 426, "Upgrade"},
-		{"no subprotocol", "GET /$iothub/websocket HTTP/1.1\r\nHost: x\r\n" + upgradeHeader + "\r\n", 400, "Sec-WebSocket-Protocol: AMQPWSB10"},
-		{"wrong subprotocol", "GET /$iothub/websocket HTTP/1.1\r\nHost: x\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: mqtt, amqp\r\n\r\n", 400, "Sec-WebSocket-Protocol: AMQPWSB10"},
-		{"foreign web page", "GET /$iothub/websocket HTTP/1.1\r\nHost: x\r\nOrigin: https://evil.example\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n\r\n", 403, "not authorized"},
+		{"REST", "POST /devices/dev1/messages/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello", 404, "DELETE /devices/{id}/commands"},
+		{"purge, wrong method", "GET /devices/dev1/commands?api-version=1 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "DELETE /devices/{id}/commands"},
+		{"body on request", "PUT / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", 404, "DELETE /devices/{id}/commands"},
+		{"wrong path", "GET /websocket HTTP/1.1\r\nHost: localhost\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n\r\n", 404, "/$iothub/websocket"},
+		{"no upgrade", "GET /$iothub/websocket HTTP/1.1\r\nHost: localhost\r\n\r\n", 426, "Upgrade"},
+		{"no subprotocol", "GET /$iothub/websocket HTTP/1.1\r\nHost: localhost\r\n" + upgradeHeader + "\r\n", 400, "Sec-WebSocket-Protocol: AMQPWSB10"},
+		{"wrong subprotocol", "GET /$iothub/websocket HTTP/1.1\r\nHost: localhost\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: mqtt, amqp10\r\n\r\n", 400, "Sec-WebSocket-Protocol: AMQPWSB10"},
+		{"foreign web page", "GET /$iothub/websocket HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n\r\n", 403, "not authorized"},
 		{"malformed", "GET /\r\n\r\n", 400, "Bad Request"},
 		{"endless header", "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 32<<10-19), 431, "Request Header Fields Too Large"},
 	} {
@@ -49,6 +51,80 @@ func TestHTTPAnswers(t *testing.T) {
 					t.Errorf("got %d %q, want %d and %q", got.StatusCode, body, test.status, test.text)
 				}
 			})
+		}
+	}
+}
+
+// TestForeignHostsAreRefused checks, on every path, what a page on the web can make
+// a browser send, and that what SDKs and people send passes.
+func TestForeignHostsAreRefused(t *testing.T) {
+	t.Parallel()
+	l := overLoopback(t, localhub.Options{HostName: "myhub.azure-devices.net:5671", Aliases: []string{"hub", "Hub.Example:443"}})
+	token := signed(defaults.Key(), "localhost", "service", time.Hour)
+	paths := []struct {
+		request string
+		status  int // if it is not refused
+	}{
+		{"GET / HTTP/1.1\r\n", 404},
+		{"DELETE /devices/dev1/commands?api-version=1 HTTP/1.1\r\nAuthorization: " + token + "\r\n", 200},
+		{"GET /$iothub/websocket HTTP/1.1\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n", 101},
+		{"GET /$servicebus/websocket/ HTTP/1.1\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n", 101},
+	}
+	for _, test := range []struct {
+		host, origin string
+		passes       bool
+	}{
+		{"localhost", "", true},
+		{"LocalHost:5671", "", true},
+		{"localhost.:80", "", true},
+		{"myhub.localhost:443", "", true},
+		{"127.0.0.1:5672", "", true},
+		{"192.0.2.7", "", true},
+		{"[::1]:5672", "", true},
+		{"[::1]", "", true},
+		{"MyHub.azure-devices.net", "", true},
+		{"myhub.azure-devices.net:443", "", true},
+		{"hub:5672", "", true},
+		{"hub.example", "", true},
+		{"evil.example", "", false},
+		{"evil.example", "http://evil.example", false},
+		{"localhost.evil.example:5672", "", false},
+		{"evillocalhost", "", false},
+		{"127.0.0.1.evil.example", "", false},
+		{"hub.evil.example", "", false},
+		{"localhost:5672", "http://localhost:5672", true},
+		{"localhost:443", "https://localhost", true},
+		{"localhost", "https://localhost:443", true},
+		{"hub", "http://HUB:80", true},
+		{"[::1]:5672", "http://[::1]:5672", true},
+		{"localhost:5672", "http://localhost:3000", false},
+		{"localhost:5672", "http://127.0.0.1:5672", false},
+		{"localhost:443", "http://localhost", false},
+		{"localhost", "http://evil.example", false},
+		{"127.0.0.1:5672", "http://evil.example:5672", false},
+		{"localhost", "null", false},
+		{"localhost", "file://", false},
+		{"localhost", "localhost", false},
+	} {
+		for _, path := range paths {
+			c, err := l.connect(t.Context())
+			check(t, err)
+			request := path.request + "Host: " + test.host + "\r\n"
+			if test.origin != "" {
+				request += "Origin: " + test.origin + "\r\n"
+			}
+			_, err = io.WriteString(c, request+"\r\n")
+			check(t, err)
+			response, err := http.ReadResponse(bufio.NewReader(c), nil)
+			check(t, err)
+			want := path.status
+			if !test.passes {
+				want = http.StatusForbidden
+			}
+			if response.StatusCode != want {
+				t.Errorf("host %q, origin %q, %.30q: %d, want %d", test.host, test.origin, path.request, response.StatusCode, want)
+			}
+			check(t, c.Close())
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 
 // Hub is a local IoT Hub. It serves connections until it is closed.
 type Hub struct {
-	hostName string
+	names    []string // its own first
 	log      *slog.Logger
 	broker   *broker.Broker
 	registry *registry.Registry
@@ -46,18 +46,18 @@ func New(options *Options) (*Hub, error) {
 	if err := registry.Check(o.Devices); err != nil {
 		return nil, err
 	}
-	h := &Hub{hostName: o.HostName, log: o.Logger, authority: sync.OnceValues(newAuthority)}
+	h := &Hub{names: o.names(), log: o.Logger, authority: sync.OnceValues(newAuthority)}
 	h.tlsConfig = sync.OnceValues(h.newTLSConfig)
 	if err := h.openBroker(o); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrData, err)
 	}
 	control := access.New(access.Options{
-		HostNames: []string{o.HostName}, Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs,
+		HostNames: o.names(), Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs,
 	})
 	h.amqp = amqpfront.New(amqpfront.Options{
 		Broker: h.broker, Access: control, Gateway: o.Gateway, Faults: h.faults(o.Faults),
 	})
-	h.http = httpfront.New(httpfront.Options{HostName: o.HostName, Broker: h.broker, Access: control, Logger: o.Logger})
+	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Access: control, Logger: o.Logger})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
 }
@@ -141,7 +141,7 @@ func (h *Hub) newTLSConfig() (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.tlsConfig(h.hostName)
+	return a.tlsConfig(h.names)
 }
 
 // Close tells every client that the hub goes away, and waits until all

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"iothub-c2d/internal/localhub/access"
@@ -37,6 +38,10 @@ type Options struct {
 	// HostName is the hub's name in connection strings and tokens, where a port
 	// after it does not matter: localhost.
 	HostName string
+	// Aliases are more names by which clients reach the hub, such as that of its
+	// container: none. They are in its certificate, tokens may name them, and HTTP
+	// requests be sent to them.
+	Aliases []string
 	// Devices are the registered devices; none means no device.
 	Devices []Device
 	// Policies are the shared access policies: the five that every hub has, as
@@ -87,11 +92,24 @@ func (o *Options) withDefaults() Options {
 	if d.Policies == nil {
 		d.Policies = access.DefaultPolicies()
 	}
-	if host, _, err := net.SplitHostPort(d.HostName); err == nil {
-		d.HostName = host // tokens may name any port
+	d.HostName = withoutPort(d.HostName)
+	d.Aliases = slices.Clone(d.Aliases)
+	for i, name := range d.Aliases {
+		d.Aliases[i] = withoutPort(name)
 	}
 	return d
 }
+
+// withoutPort returns a host name alone: tokens and requests may name any port.
+func withoutPort(name string) string {
+	if host, _, err := net.SplitHostPort(name); err == nil {
+		return host
+	}
+	return name
+}
+
+// names returns the hub's names, its own first.
+func (o *Options) names() []string { return append([]string{o.HostName}, o.Aliases...) }
 
 func setDefault[T comparable](field *T, value T) {
 	var zero T

@@ -15,10 +15,10 @@ import (
 
 // Options are what a [Front] serves.
 type Options struct {
-	HostName string // of the hub
-	Broker   *broker.Broker
-	Access   *access.Control
-	Logger   *slog.Logger // hears what is done to the hub; a client's own log, what is refused
+	HostNames []string // of the hub, its own first
+	Broker    *broker.Broker
+	Access    *access.Control
+	Logger    *slog.Logger // hears what is done to the hub; a client's own log, what is refused
 }
 
 // Front serves the HTTP clients of a hub.
@@ -68,6 +68,10 @@ type handler struct {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if text := h.foreign(r); text != "" {
+		h.refuse(w, r, http.StatusForbidden, text)
+		return
+	}
 	if asksForWebSocket(r) {
 		h.serveWebSocket(w, r)
 		return
@@ -76,7 +80,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.servePurge(w, r, device)
 		return
 	}
-	h.refuse(w, r, http.StatusNotFound, fmt.Sprintf(notFoundText, h.HostName))
+	h.refuse(w, r, http.StatusNotFound, fmt.Sprintf(notFoundText, h.HostNames[0]))
 }
 
 const notFoundText = `This is a local stand-in for the Azure IoT Hub %q. On this address it
@@ -91,7 +95,7 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, status int, tex
 }
 
 func (h *handler) logRefusal(r *http.Request, status int, reason string) {
-	h.client.Log.Info("HTTP request refused", "method", r.Method, "path", r.URL.Path, "status", status, "reason", reason)
+	h.client.Log.Info("HTTP request refused", "method", r.Method, "path", broker.Brief(r.URL.Path), "status", status, "reason", reason)
 }
 
 // listener has one connection, and ends with it.
