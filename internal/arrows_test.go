@@ -35,8 +35,8 @@ var allowed = map[string][]string{
 	},
 	"internal/localhub/amqpfront": {"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/address", "internal/localhub/broker"},
 	"internal/localhub/httpfront": {
-		"internal/localhub/access", "internal/localhub/address", "internal/localhub/broker", "internal/localhub/registry", "internal/sas",
-		"github.com/coder/websocket",
+		"internal/localhub/access", "internal/localhub/address", "internal/localhub/broker", "internal/localhub/query",
+		"internal/localhub/registry", "internal/sas", "github.com/coder/websocket",
 	},
 	"internal/localhub/fault": {"internal/amqpserver", "internal/amqpwire", "internal/faultnet", "internal/localhub/amqpfront"},
 	"internal/localhub": {

@@ -57,7 +57,7 @@ func New(options *Options) (*Hub, error) {
 	h.amqp = amqpfront.New(amqpfront.Options{
 		Broker: h.broker, Access: control, Gateway: o.Gateway, Faults: h.faults(o.Faults),
 	})
-	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Access: control, Logger: o.Logger})
+	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Logger: o.Logger})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
 }

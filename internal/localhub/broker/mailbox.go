@@ -96,8 +96,11 @@ func (m *Mailbox) Generation() string { return m.generation }
 
 // Take locks the first message that is ready, if there is one, and tells that it
 // is delivered.
-func (m *Mailbox) Take() (d Delivery, ok bool) {
-	if d, ok = m.Queue.Take(); ok {
+func (m *Mailbox) Take() (Delivery, bool) { return m.TakeFor(m.rules.lock) }
+
+// TakeFor is [Mailbox.Take] for a time of the receiver's choice.
+func (m *Mailbox) TakeFor(lock time.Duration) (d Delivery, ok bool) {
+	if d, ok = m.Queue.TakeFor(lock); ok {
 		m.Active()
 		m.tell(&d.Entry, EventDelivered, "")
 	}

@@ -19,10 +19,12 @@ const (
 	BadVersion         Code = 400001
 	NotAllowed         Code = 400003
 	BadArgument        Code = 400004
+	BulkFailure        Code = 400013
 	Unauthorized       Code = 401002
 	QueueFull          Code = 403004
 	TooManyTokens      Code = 403005
 	Expired            Code = 403009
+	NotFound           Code = 404000
 	DeviceNotFound     Code = 404001
 	AddressNotFound    Code = 404006
 	ModuleNotFound     Code = 404010

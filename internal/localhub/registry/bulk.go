@@ -25,24 +25,9 @@ type Operation struct {
 	Identity
 }
 
-// Failure is an operation of a bulk that was refused.
-type Failure struct {
-	ID broker.ID
-	*broker.Refusal
-}
-
-// Apply carries out operations one after another, and returns those that were
-// refused: the others are not held up.
-func (r *Registry) Apply(list []Operation) (failed []Failure) {
-	for _, o := range list {
-		if refused := r.apply(o); refused != nil {
-			failed = append(failed, Failure{o.ID, refused})
-		}
-	}
-	return failed
-}
-
-func (r *Registry) apply(o Operation) (refused *broker.Refusal) {
+// Apply carries out one operation of a bulk. The others are not its concern: each
+// is kept, or refused, by itself.
+func (r *Registry) Apply(o Operation) (refused *broker.Refusal) {
 	etag := AnyETag
 	switch o.Mode {
 	case UpdateIfMatchMode, DeleteIfMatchMode, CreateOrUpdateIfMatchMode:
