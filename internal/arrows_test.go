@@ -17,7 +17,8 @@ const module = "iothub-c2d/"
 var allowed = map[string][]string{
 	"internal/amqpwire": nil,
 	"internal/faultnet": nil,
-	"internal/sas":      nil,
+	"internal/sas":      {"internal/spelling"},
+	"internal/spelling": nil,
 
 	// The server knows AMQP, and no IoT Hub.
 	"internal/amqpserver":           {"internal/amqpwire"},
@@ -45,18 +46,21 @@ var allowed = map[string][]string{
 		"internal/localhub/registry", "internal/localhub/store",
 	},
 
-	// Of the clients, only the tap has amqpwire.
-	"internal/iothub/dial": {"internal/sas", "github.com/coder/websocket"},
-	"internal/iothub/tap":  {"internal/amqpwire"},
-	"internal/iothub":      {"internal/iothub/dial", "internal/iothub/tap", "internal/sas", "github.com/Azure/go-amqp"},
-	"internal/console":     {"internal/iothub", "internal/sas", "github.com/joho/godotenv", "github.com/spf13"},
+	// Of the clients, only the tap has amqpwire, and package value the types of it.
+	"internal/iothub/dial":  {"internal/sas", "github.com/coder/websocket"},
+	"internal/iothub/value": {"internal/amqpwire"},
+	"internal/iothub/tap":   {"internal/amqpwire", "github.com/Azure/go-amqp"},
+	"internal/iothub": {
+		"internal/iothub/dial", "internal/iothub/tap", "internal/iothub/value", "internal/sas", "github.com/Azure/go-amqp",
+	},
+	"internal/console": {"internal/iothub", "internal/iothub/value", "internal/sas", "internal/spelling", "github.com/joho/godotenv", "github.com/spf13"},
 	// The sender looks for a local hub, and has none.
-	"cmd/send-c2d": {"internal/console", "internal/iothub", "internal/localhub/defaults", "internal/sas", "github.com/spf13"},
+	"cmd/send-c2d": {"internal/console", "internal/iothub", "internal/iothub/value", "internal/localhub/defaults", "internal/sas", "github.com/spf13"},
 	"cmd/simulated-device": {
-		"internal/console", "internal/iothub", "internal/localhub", "internal/localhub/defaults", "internal/localhub/fault",
+		"internal/console", "internal/iothub", "internal/iothub/value", "internal/localhub", "internal/localhub/defaults", "internal/localhub/fault",
 		"internal/sas", "github.com/joho/godotenv", "github.com/spf13",
 	},
-	"internal/man": {"github.com/spf13"}, // for tests
+	"internal/man": {"internal/console", "github.com/spf13"}, // for tests
 	// These two are tests only.
 	"cmd":      nil,
 	"internal": nil,

@@ -24,7 +24,7 @@ func newTarget(flags *console.HubFlags) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	if text := settings.ConnectionString(console.EnvService, console.EnvServiceAlt); text != "" {
+	if text := settings.ConnectionString(); text != "" {
 		hub, err := parseHub(text)
 		return target{settings: settings, hub: hub}, err
 	}

@@ -23,24 +23,24 @@ func newCommand(c *console.Console) *cobra.Command {
 		Version: console.Version(),
 		Short:   "Send cloud-to-device messages through Azure IoT Hub",
 		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback
-that tells what became of each.
+that tells what became of each. The hub is that of the service connection string in
+IOTHUB_CONNECTION_STRING or in .env, else a local one at ` + defaults.Address + `.
 
-MESSAGE, the ids and the values of properties may differ from one message to the
-next: {{.N}} is its number, from 0, {{.Device}} the device, {{.Now}} the time and
-{{.UUID}} a new UUID. A message that is also the name of a command goes after --,
-as in: send-c2d -- feedback
-
-Give it the service connection string of the hub in IOTHUB_CONNECTION_STRING or
-in a .env file. Without one it looks for a local hub on ` + defaults.Address + `, such as
-simulated-device brings.`,
+In MESSAGE, ids and values of properties {{.N}} is the number of the message, from
+0, {{.Device}} the device, {{.Now}} the time and {{.UUID}} a new UUID. A MESSAGE that
+looks like something else, such as a command or a key, is sent only after --, and
+the MESSAGE - is standard input. Names of flags in az are taken as well: --props
+'K=V;K=V', --data, --data-file-path, --login, --mid, --cid, --uid, --ct, --ce.`,
 		Example: `  send-c2d "hello"                              # wait until the device has it
   send-c2d                                      # the tutorial's message
   send-c2d -p color=red --ttl 10m "hello"       # a property, and ten minutes to live
   tail -n 3 /etc/hosts | send-c2d --lines       # a message for each line
   send-c2d --count 5 'number {{.N}}'            # several at once`,
-		Args: console.Args(1),
+		Args: c.Args(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.messages.arguments = args
+			if err := f.messages.takeArgument(c, cmd, args); err != nil {
+				return err
+			}
 			return run(cmd.Context(), c, &f)
 		},
 	}

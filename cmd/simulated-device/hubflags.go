@@ -19,13 +19,14 @@ import (
 
 // hubFlags are the flags of the hub subcommand.
 type hubFlags struct {
-	listen  []string
-	devices deviceListFlags
-	hosts   []string // the first names the hub
-	caOut   string
-	data    string
-	gateway localhub.Gateway
-	limits  limitFlags
+	listen   []string
+	devices  deviceListFlags
+	hosts    []string // the first names the hub
+	caOut    string
+	data     string
+	gateway  localhub.Gateway
+	limits   limitFlags
+	settings settingsFlags
 }
 
 // deviceListFlags name the devices of a hub.
@@ -38,7 +39,7 @@ type deviceListFlags struct {
 // that feedback is sent at once.
 type limitFlags struct {
 	lock, ttl, feedback  console.Duration
-	deliveries, maxQueue int
+	deliveries, maxQueue console.Positive
 	faithful             bool
 	faults               string
 	given                func(name string) bool // whether a flag is on the command line
@@ -50,6 +51,7 @@ func (h *hubFlags) add(c *console.Console, cmd *cobra.Command) {
 	f.StringArrayVar(&h.listen, "listen", []string{defaults.Address}, "`ADDR` to listen at (repeat; port 0: any)")
 	h.devices.add(f)
 	f.StringArrayVar(&h.hosts, "host", []string{"localhost"}, "`NAME` of the hub in its certificate, tokens and HTTP requests (repeat; the first is its own)")
+	h.settings.add(f)
 	f.StringVar(&h.caOut, "ca-out", "", "write the CA certificate, which clients need for TLS, to `FILE` (PEM)")
 	f.StringVar(&h.data, "data", "", "keep messages and feedback in `DIR` over a restart")
 	h.gateway = localhub.GatewayV2
@@ -68,8 +70,9 @@ func (l *limitFlags) add(f *pflag.FlagSet) {
 	l.lock, l.ttl = console.Duration(time.Minute), console.Duration(time.Hour)
 	f.Var(&l.lock, "lock-timeout", "how long a device may hold a message")
 	f.Var(&l.ttl, "default-ttl", "life of a message that names no expiry")
-	f.IntVar(&l.deliveries, "max-delivery-count", 10, "abandon a message `N` times, and it is dead-lettered")
-	f.IntVar(&l.maxQueue, "max-queue", 50, "messages (`N`) that may wait for one device")
+	l.deliveries, l.maxQueue = 10, 50
+	f.Var(&l.deliveries, "max-delivery-count", "abandon a message `N` times, and it is dead-lettered")
+	f.Var(&l.maxQueue, "max-queue", "messages (`N`) that may wait for one device")
 	f.Var(&l.feedback, "feedback-interval", "collect feedback this long (default: send it at once)")
 	f.BoolVar(&l.faithful, "faithful", false, "all as on Azure: feedback every 15s, or for 64 messages")
 	f.StringVar(&l.faults, "fault", "", "do `FAULTS` on purpose, such as drop-after=20,refuse-auth:first=1")
@@ -96,14 +99,11 @@ func (h *hubFlags) options() (*localhub.Options, error) {
 const faithfulFeedback = 15 * time.Second
 
 func (l *limitFlags) apply(o *localhub.Options) error {
-	switch {
-	case l.lock == 0 || l.ttl == 0:
+	if l.lock == 0 || l.ttl == 0 {
 		return console.Usagef("--lock-timeout and --default-ttl cannot be 0")
-	case l.deliveries < 1 || l.maxQueue < 1:
-		return console.Usagef("--max-delivery-count and --max-queue take a positive number")
 	}
 	o.LockTimeout, o.DefaultTTL = time.Duration(l.lock), time.Duration(l.ttl)
-	o.MaxDeliveryCount, o.MaxQueue = l.deliveries, l.maxQueue
+	o.MaxDeliveryCount, o.MaxQueue = int(l.deliveries), int(l.maxQueue)
 	o.FeedbackInterval = time.Duration(l.feedback)
 	if l.faithful && !l.given("feedback-interval") {
 		o.FeedbackInterval = faithfulFeedback

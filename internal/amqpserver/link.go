@@ -13,6 +13,7 @@ type Link struct {
 	handle  uint32
 	name    string
 	address string
+	cost    int // bytes that it holds; see [Conn.Hold]
 
 	// One of them is set, or none: the link was refused, and keeps its handle until
 	// the client detaches it.
@@ -98,6 +99,16 @@ func (l *Link) look() {
 	}
 	if l.sender != nil {
 		l.sender.pump()
+	}
+}
+
+// lost tells the source that the client has not ended the link in good order.
+func (l *Link) lost(why error) {
+	if l.sender == nil || l.Gone() {
+		return
+	}
+	if s, ok := l.sender.source.(interface{ Lost(why error) }); ok {
+		s.Lost(why)
 	}
 }
 
