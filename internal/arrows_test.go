@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"internal/localhub/broker":   nil,
 	"internal/localhub/store":    {"internal/localhub/broker", "go.etcd.io/bbolt"},
 	"internal/localhub/address":  {"internal/localhub/broker"},
+	"internal/localhub/query":    nil,
 	"internal/localhub/registry": {"internal/localhub/broker", "internal/sas"},
 	"internal/localhub/access": {
 		"internal/localhub/address", "internal/localhub/broker", "internal/localhub/defaults", "internal/localhub/registry", "internal/sas",
