@@ -60,13 +60,22 @@ func (r rest) asDevice(path string, key sas.Key) rest {
 // do sends a request with the api-version, and the given headers: names and values.
 func (r rest) do(method, path, body string, headers ...string) answer {
 	r.t.Helper()
+	a, err := r.try(method, path, body, headers...)
+	check(r.t, err)
+	return a
+}
+
+// try is do for goroutines that must not end the test.
+func (r rest) try(method, path, body string, headers ...string) (answer, error) {
 	separator := "?"
 	if strings.Contains(path, "?") {
 		separator = "&"
 	}
 	url := "http://localhost" + path + separator + "api-version=2021-04-12"
 	request, err := http.NewRequestWithContext(r.t.Context(), method, url, strings.NewReader(body))
-	check(r.t, err)
+	if err != nil {
+		return answer{}, err
+	}
 	if r.token != "" {
 		request.Header.Set("Authorization", r.token)
 	}
@@ -76,11 +85,12 @@ func (r rest) do(method, path, body string, headers ...string) answer {
 		}
 	}
 	response, err := r.client.Do(request)
-	check(r.t, err)
+	if err != nil {
+		return answer{}, err
+	}
 	defer response.Body.Close()
 	b, err := io.ReadAll(response.Body)
-	check(r.t, err)
-	return answer{response.StatusCode, response.Header, string(b)}
+	return answer{response.StatusCode, response.Header, string(b)}, err
 }
 
 // want expects the status, and returns the answer.
