@@ -64,6 +64,14 @@ var refusals = []error{
 	iothub.ErrNotFound, iothub.ErrQueueFull, iothub.ErrQuotaExceeded, iothub.ErrTooLarge, iothub.ErrInvalidMessage,
 }
 
+// Code returns the exit code for what a command returns.
+func Code(err error) ExitCode {
+	if err == nil {
+		return 0
+	}
+	return codeOf(err)
+}
+
 // codeOf returns the exit code for an error.
 func codeOf(err error) ExitCode {
 	var f *failure
@@ -78,8 +86,9 @@ func codeOf(err error) ExitCode {
 	return ExitFailed
 }
 
-// report prints an error in one line, and a hint in another if there is one.
-func (c *Console) report(err error) {
+// Report prints an error in one line, and a hint in another if there is one. A
+// command returns the error that ends it; this is for others.
+func (c *Console) Report(err error) {
 	var f *failure
 	if errors.As(err, &f) && f.silent {
 		return

@@ -32,7 +32,7 @@ type connection struct {
 func connect(ctx context.Context, cs sas.ConnectionString, o Options) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
 	defer cancel()
-	o.Progress.reached(forConnection)
+	o.Progress.reached(ForConnection)
 	route := o.route(cs)
 	c, err := dialAMQP(ctx, route, cs, o)
 	if err != nil {
