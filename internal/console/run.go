@@ -31,10 +31,13 @@ type Console struct {
 	Output  Output // empty: text
 	Quiet   bool   // print data and errors only
 	Verbose bool
+	Color   Color
 	Timeout Duration // of the whole run; 0: none
 
 	out      io.Writer // Out, but see boundedWriter; nil: Out itself
 	progress *progress // on Err; nil: it is never shown
+
+	outTint, errTint tint // of Out and Err
 	watch    watch     // over what the run waits for
 }
 
@@ -45,6 +48,8 @@ func (c *Console) AddFlags(cmd *cobra.Command, timeout string) {
 	Group(f, "Flags")
 	f.BoolVarP(&c.Quiet, "quiet", "q", false, "print data and errors only")
 	f.BoolVarP(&c.Verbose, "verbose", "v", false, "print more: about messages, and on standard error about the connection")
+	c.Color = ColorAuto
+	f.Var(Choice(&c.Color, ColorAuto, ColorAlways, ColorNever), "color", "colour outcomes: auto (on a terminal without NO_COLOR), always or never")
 	f.VarP(&c.Timeout, "timeout", "W", timeout)
 	Group(f, "Output")
 }
@@ -57,7 +62,7 @@ const exitTimeout = 5 * time.Second
 // Run executes the command that build returns with the process's arguments and
 // streams. It returns the exit code.
 //
-// The first SIGINT or SIGTERM ends the command's context, and so does --timeout.
+// The first SIGINT, SIGTERM or SIGHUP ends the command's context, and so does --timeout.
 // Then the command settles the messages that it holds and prints its totals. The
 // second signal ends the process, and so does exitTimeout. A closed output is an
 // error of writing like any other, and not the end of the process, for the same
@@ -67,6 +72,9 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup does
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore: --exec would inherit that
 	go endOnSignal(signals, cancel)                         // it ends with the process

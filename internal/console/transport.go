@@ -102,7 +102,7 @@ func (c *Console) ClientOptions(s *Settings, cs sas.ConnectionString) (*iothub.O
 		c.tellExpiry(cs.Token.Expiry())
 	}
 	o.Lost = func(err error) { c.Note("connection lost: %s; reconnecting", oneLine(err.Error())) }
-	o.Restored = func(after time.Duration) { c.Note("connection restored after %s", after.Round(time.Millisecond)) }
+	o.Restored = func(after time.Duration) { c.Note("connection restored after %s", Span(after)) }
 	return o, nil
 }
 
