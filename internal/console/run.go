@@ -37,8 +37,10 @@ type Console struct {
 	out      io.Writer // Out, but see boundedWriter; nil: Out itself
 	progress *progress // on Err; nil: it is never shown
 
-	outTint, errTint tint // of Out and Err
-	watch    watch     // over what the run waits for
+	outTint, errTint tint   // of Out and Err
+	watch            watch  // over what the run waits for
+	outage           outage // that goes on
+	far              bool   // the hub is not on this machine
 }
 
 // AddFlags registers the flags that every command has. What happens after the
@@ -127,6 +129,7 @@ func endOnSignal(signals <-chan os.Signal, cancel context.CancelCauseFunc) {
 // finish reports err and returns the exit code of the run.
 func (c *Console) finish(ctx context.Context, err error) int {
 	var by interrupted
+	c.tellOutage()
 	if errors.As(context.Cause(ctx), &by) {
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &by) {
 			c.Report(err)
