@@ -38,6 +38,8 @@ to that, so that everything can be tried without an Azure account.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), c, &f) },
 	}
 	f.add(c, cmd)
+	console.Complete(cmd, "device-id", console.DeviceCompletion(f.completeDevices))
+	console.Complete(cmd, "settle-rule", completeRule)
 	cmd.AddCommand(newHubCommand(c))
 	return cmd
 }
