@@ -77,6 +77,7 @@ func (t target) monitor(ctx context.Context, c *console.Console, options *iothub
 	}
 	defer reader.close()
 	m.announce()
+	defer c.Phase(console.WaitingClient(options.Progress)).End()
 	err = reader.read(ctx)
 	c.Note("Feedback records: %d.", m.shown)
 	return console.Cause(ctx, err)

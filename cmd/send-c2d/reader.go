@@ -116,12 +116,21 @@ func (r *feedbackReader) readThrough(ctx context.Context, wait time.Duration) er
 			}
 			wait = r.quiet
 		}
-		if r.round.further && r.mayTake() && r.receiver.LookFurther(ctx) != nil {
+		if r.round.further && r.mayTake() && r.lookFurther(ctx) != nil {
 			return ctx.Err() // if ctx goes on, the hub does not want that many links
 		}
 	}
 	r.tellFull()
 	return nil
+}
+
+// lookFurther attaches another link. A hub that does not answer must not keep the
+// reader from giving back what it holds.
+func (r *feedbackReader) lookFurther(ctx context.Context) error {
+	const timeout = 2 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return r.receiver.LookFurther(ctx)
 }
 
 // look has a batch looked at, and takes note of it if it is held.

@@ -64,6 +64,22 @@ func TestOwnFeedbackIsFoundBehindOthers(t *testing.T) {
 	}
 }
 
+// A hub that takes no second link to the feedback shows what is behind a message of
+// others when that is gone.
+func TestHubWithOneFeedbackLink(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newFakeHub(t)
+		h.oneAtATime, h.oneLink = true, true
+		h.addForeign(1)
+		time.AfterFunc(10*time.Second, func() { h.dropOldest(1) })
+		r := &tool{dial: h.dial}
+		code := r.run(t.Context(), "-d", "d", "--message-id", "mine", "hello")
+		r.wantCode(t, code, 0)
+		r.wantLines(t, "Success: mine after 1")
+	})
+}
+
 // So much feedback of others, which nobody reads, is told of at once.
 func TestFeedbackBeyondSight(t *testing.T) {
 	t.Parallel()
@@ -93,22 +109,7 @@ func TestFeedbackComesIntoSight(t *testing.T) {
 	kindsOfHub(t, func(t *testing.T, h *fakeHub) {
 		const unread, left = 1010, 7
 		h.addForeign(unread)
-		time.AfterFunc(30*time.Second, func() {
-			for { // as soon as nobody holds any
-				h.mu.Lock()
-				held := false
-				for _, m := range h.queue {
-					held = held || m.holder != nil
-				}
-				if !held {
-					h.queue = h.queue[unread-left:]
-					h.mu.Unlock()
-					return
-				}
-				h.mu.Unlock()
-				time.Sleep(time.Millisecond)
-			}
-		})
+		time.AfterFunc(30*time.Second, func() { h.dropOldest(unread - left) })
 		r := &tool{dial: h.dial}
 		code := r.run(t.Context(), "-d", "d", "--message-id", "mine", "hello")
 		r.wantCode(t, code, 0)
