@@ -8,6 +8,7 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/iothub/value"
 )
 
 // report shows what happens to the messages and keeps the totals. It may be
@@ -159,7 +160,7 @@ func (r *report) details(m *iothub.Message) error {
 		}
 	}
 	for _, name := range m.PropertyNames() {
-		if err := r.console.PrintLine("    property %s=%s", name, m.Properties[name]); err != nil {
+		if err := r.console.PrintLine("    property %s=%s", name, value.Text(m.Properties[name])); err != nil {
 			return err
 		}
 	}

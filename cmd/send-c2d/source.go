@@ -67,8 +67,8 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 	}
 	if f.tutorial() {
 		f.correlation = cmp.Or(f.correlation, "correlation_{{.N}}")
-		if len(f.properties)+len(f.lists) == 0 {
-			f.properties = []string{"Property=PropMsg_{{.N}}"}
+		if len(f.allProperties()) == 0 {
+			f.properties = append(f.properties, "Property=PropMsg_{{.N}}")
 		}
 	}
 	ctx, s.end = context.WithCancelCause(ctx) // it ends with the run at the latest

@@ -76,7 +76,7 @@ func (f *FeedbackReceiver) Receive(ctx context.Context) (*FeedbackBatch, error) 
 		if err != nil {
 			return nil, fmt.Errorf("receive feedback: %w", err)
 		}
-		if batch.Records, err = decodeFeedback(body(batch.held.message)); err == nil {
+		if batch.Records, err = decodeFeedback(decode(batch.held.message).Body); err == nil {
 			return batch, nil
 		}
 		f.first.client.options.Logger.Warn("feedback passed over", "error", err)
