@@ -117,10 +117,15 @@ func (s *feedbackSource) Settle(tag []byte, outcome amqpwire.DeliveryState, _ bo
 	m := s.held[string(tag)]
 	delete(s.held, string(tag))
 	m.holder = nil
-	if _, ok := outcome.(*amqpwire.Accepted); ok {
+	var answer amqpOutcome = &amqpwire.Accepted{}
+	_, complete := outcome.(*amqpwire.Accepted)
+	switch {
+	case !complete:
+		h.abandoned++
+	case len(h.unsettled) > 0:
+		answer, h.unsettled = h.unsettled[0], h.unsettled[1:]
+	default:
 		h.queue = slices.DeleteFunc(h.queue, func(o *feedbackMessage) bool { return o == m })
-	} else {
-		h.settled++
 	}
 	onSettled := h.onSettled
 	h.mu.Unlock()
@@ -128,7 +133,7 @@ func (s *feedbackSource) Settle(tag []byte, outcome amqpwire.DeliveryState, _ bo
 		onSettled()
 	}
 	h.wake()
-	return &amqpwire.Accepted{}
+	return answer
 }
 
 func (s *feedbackSource) Release(tags [][]byte) {

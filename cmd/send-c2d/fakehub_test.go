@@ -36,8 +36,9 @@ type fakeHub struct {
 	gone      bool // it takes no more connections
 	sent      []sentMessage
 	queue     []*feedbackMessage
-	mostHeld  int // feedback messages, by all links
-	settled   int // feedback messages, other than accepted
+	mostHeld  int           // feedback messages, by all links
+	abandoned int           // feedback messages
+	unsettled []amqpOutcome // the answers to the first that are completed, which are not
 	links     map[*feedbackSource]bool
 	tags      int
 	onSettled func() // called when a feedback message is settled

@@ -121,10 +121,11 @@ func (m *monitor) take(ctx context.Context, batch *iothub.FeedbackBatch) (left i
 		return left, nil
 	}
 	gone, err := completeBatch(ctx, batch)
-	if gone {
-		m.forget(batch)
+	if !gone {
+		return len(batch.Records), err
 	}
-	return 0, err
+	m.forget(batch)
+	return 0, nil
 }
 
 func (m *monitor) forget(batch *iothub.FeedbackBatch) {

@@ -23,13 +23,13 @@ type feedbackReader struct {
 	console  *console.Console
 	receiver *iothub.FeedbackReceiver
 	// take looks at a batch. It completes it, or returns how many of its records
-	// are left for others.
+	// are left on the hub.
 	take   func(ctx context.Context, batch *iothub.FeedbackBatch) (left int, err error)
 	enough func() bool                     // ends the reading; nil: nothing does
 	needed func(ctx context.Context) error // returns when there is something to read for; nil: there always is
 	quiet  time.Duration                   // after this long without a batch there are no more
 	round  round
-	left   atomic.Int64 // the most records that were left for others at one time
+	left   atomic.Int64 // the most records that were left at one time
 	full   atomic.Bool  // the reader has once held all that it may
 }
 
@@ -37,7 +37,7 @@ type feedbackReader struct {
 type round struct {
 	began   time.Time // with the first of them
 	held    int       // batches
-	left    int       // records of others in them
+	left    int       // records in them
 	further bool      // they are taken on one link each
 }
 
@@ -199,14 +199,14 @@ func (r *feedbackReader) stayAway(ctx context.Context, n int) error {
 }
 
 // completeBatch takes a batch off the hub, even if the run ends meanwhile:
-// otherwise the next reader finds it. If the lock of the batch is lost, it is not
-// gone: it comes again.
+// otherwise the next reader finds it. If its lock is lost, or the hub does not do
+// it, the batch is not gone: it comes again.
 func completeBatch(ctx context.Context, batch *iothub.FeedbackBatch) (gone bool, err error) {
 	const grace = time.Second
 	ctx, cancel := console.WithGrace(ctx, grace)
 	defer cancel()
 	err = batch.Complete(ctx)
-	if errors.Is(err, iothub.ErrLockLost) {
+	if errors.Is(err, iothub.ErrLockLost) || errors.Is(err, iothub.ErrNotSettled) {
 		return false, nil
 	}
 	return err == nil, err

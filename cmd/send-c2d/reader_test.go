@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
 )
@@ -43,8 +45,8 @@ func (h *fakeHub) addForeign(n int) {
 func (h *fakeHub) wantGivenBack(t *testing.T, n int) {
 	t.Helper()
 	synctest.Wait()
-	if held, all := h.held(); held != 0 || all != n || h.settled != 0 || h.mostHeld > iothub.MaxFeedback+1 {
-		t.Errorf("%d of %d feedback messages held, %d at one time, %d settled; want none of %d, at most %d, none", held, all, h.mostHeld, h.settled, n, iothub.MaxFeedback+1)
+	if held, all := h.held(); held != 0 || all != n || h.abandoned != 0 || h.mostHeld > iothub.MaxFeedback+1 {
+		t.Errorf("%d of %d feedback messages held, %d at one time, %d abandoned; want none of %d, at most %d, none", held, all, h.mostHeld, h.abandoned, n, iothub.MaxFeedback+1)
 	}
 }
 
@@ -159,6 +161,29 @@ func TestMixedBatchIsGivenBack(t *testing.T) {
 		}
 		h.wantGivenBack(t, 1)
 	})
+}
+
+// A hub that does not take a message off its queue when it should does not end the
+// run, and its record counts once.
+func TestFeedbackThatIsNotTakenOff(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]amqpOutcome{
+		"released": &amqpwire.Released{}, "lock lost": reject("com.microsoft:message-lock-lost"), "internal error": reject("amqp:internal-error"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			kindsOfHub(t, func(t *testing.T, h *fakeHub) {
+				h.unsettled = slices.Repeat([]amqpOutcome{answer}, 3)
+				r := &tool{dial: h.dial}
+				code := r.run(t.Context(), "-d", "d", "--count", "2", "--interval", "1m", "--message-id", "m{{.N}}", "hello")
+				r.wantCode(t, code, 0)
+				for _, record := range []string{"Success: m0 ", "Success: m1 "} {
+					if n := strings.Count(r.out.String(), record); n != 1 {
+						t.Errorf("%d times %q, want once:\n%s", n, record, r.out.String())
+					}
+				}
+			})
+		})
+	}
 }
 
 // Senders of one hub get in each other's way, and each finds its own in the end.

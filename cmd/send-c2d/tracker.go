@@ -135,7 +135,7 @@ func (t *tracker) expect(ctx context.Context, out outgoing) (context.Context, *a
 	return ctx, a
 }
 
-// known reports whether feedback has come on the message.
+// isKnown reports whether feedback has come on the message.
 func (t *tracker) isKnown(a *awaited) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
