@@ -137,6 +137,9 @@ func (s *feedbackSource) Settle(tag []byte, outcome amqpwire.DeliveryState, _ bo
 }
 
 func (s *feedbackSource) Release(tags [][]byte) {
+	if s.hub.keepsLocks {
+		return
+	}
 	s.hub.mu.Lock()
 	for _, tag := range tags {
 		s.held[string(tag)].holder = nil

@@ -27,6 +27,8 @@ type fakeHub struct {
 	// oneAtATime makes each link hold one feedback message: it gets the next when
 	// that is settled.
 	oneAtATime bool
+	// keepsLocks makes what a link holds stay locked when it is detached.
+	keepsLocks bool
 	// oneLink makes the hub refuse a second link to the feedback.
 	oneLink bool
 
