@@ -80,7 +80,12 @@ func (t target) connect(ctx context.Context, c *console.Console, options *iothub
 		return console.Waiting{For: w.For, Last: console.Reason(w.Reason)}
 	})
 	defer phase.End()
-	return iothub.DialService(ctx, t.hub, options)
+	service, err := iothub.DialService(ctx, t.hub, options)
+	if err != nil {
+		return nil, err
+	}
+	c.Connected(t.settings, t.hub)
+	return service, nil
 }
 
 // options returns how to connect. It says so if the hub is implied.

@@ -28,12 +28,13 @@ type Waiting struct {
 // What operations wait for.
 const (
 	ForConnection     = "the connection"
+	forWord           = "a word of the server, which accepts the connection and says nothing"
 	forAuthentication = "the hub to accept the token"
 	forLink           = "the link"
 	ForCredit         = "credit" // to send a message
 	ForAnswer         = "the hub's answer"
 	ForRetry          = "the next attempt" // after one that the hub refused for the moment
-	// forStage stands for one of the first three.
+	// forStage stands for one of the first four.
 	forStage = "stage"
 	// forMessage is no reason to worry: it may take for ever.
 	forMessage = ""
