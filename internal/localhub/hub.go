@@ -20,12 +20,13 @@ import (
 
 // Hub is a local IoT Hub. It serves connections until it is closed.
 type Hub struct {
-	names  []string // its own first
-	log    *slog.Logger
-	broker *broker.Broker
-	store  *store.Store // nil if nothing is kept
-	amqp   *amqpfront.Front
-	http   *httpfront.Front
+	names       []string // its own first
+	log         *slog.Logger
+	broker      *broker.Broker
+	store       *store.Store // nil if nothing is kept
+	connections *memory      // what they may hold
+	amqp        *amqpfront.Front
+	http        *httpfront.Front
 
 	authority func() (*authority, error)  // made at the first call, as is
 	tlsConfig func() (*tls.Config, error) // this
@@ -52,8 +53,9 @@ func New(options *Options) (*Hub, error) {
 	if err := h.openBroker(o); err != nil {
 		return nil, err
 	}
+	h.connections = newMemory(o.Memory / 4)
 	h.amqp = amqpfront.New(amqpfront.Options{
-		Broker: h.broker, Access: control, Gateway: o.Gateway, Faults: h.faults(o.Faults),
+		Broker: h.broker, Access: control, Gateway: o.Gateway, Memory: h.connections, Faults: h.faults(o.Faults),
 	})
 	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Access: control, Logger: o.Logger})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
@@ -72,6 +74,7 @@ func (h *Hub) openBroker(o Options) (err error) {
 		MaxDeliveryCount: o.MaxDeliveryCount,
 		CountLostLocks:   o.CountLostLocks,
 		MaxQueue:         o.MaxQueue,
+		MaxBytes:         o.Memory / 4 * 3,
 		FeedbackInterval: o.FeedbackInterval,
 		Observer:         o.Observer,
 		Logger:           o.Logger,

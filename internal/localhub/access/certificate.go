@@ -23,6 +23,9 @@ type Credential struct {
 	ends map[broker.ID]time.Time
 }
 
+// Vouches reports whether the certificate is that of a device or module.
+func (c Credential) Vouches() bool { return len(c.ends) > 0 }
+
 // Until returns when the permission ends: the zero time if there is none. Unlike
 // a token, a certificate is good for one identity only: that of a device is not
 // good for its modules, and none is good for the back end.

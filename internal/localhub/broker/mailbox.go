@@ -36,6 +36,9 @@ func (b *Broker) newMailbox(id ID) *Mailbox {
 		m.generation = fmt.Sprint(time.Now().UnixNano()/100 + 621_355_968_000_000_000)
 		m.unkept.first = []Change{PutGeneration{id.Path(), m.generation}}
 	}
+	for _, e := range b.kept.Queues[id.Path()].Entries {
+		b.room.force(e.Message.Size)
+	}
 	m.restore(b.kept.Queues[id.Path()])
 	return m
 }
@@ -43,6 +46,18 @@ func (b *Broker) newMailbox(id ID) *Mailbox {
 // Generation returns the generation id of the device or module, which tells it from
 // an earlier one of the same id.
 func (m *Mailbox) Generation() string { return m.generation }
+
+// Put enqueues msg. It fails as [Queue.Put], or if the hub has no room for it.
+func (m *Mailbox) Put(msg *Message) error {
+	if !m.broker.room.take(msg.Size) {
+		return errNoRoom
+	}
+	err := m.Queue.Put(msg)
+	if err != nil {
+		m.broker.room.give(msg.Size)
+	}
+	return err
+}
 
 // Take locks the first message that is ready, if there is one, and tells that it
 // is delivered.
@@ -84,6 +99,7 @@ func (m *Mailbox) returned(e *entry, why string) { m.tell(&e.Entry, EventReturne
 func (m *Mailbox) finished(list []ending) {
 	var records []Record
 	for _, x := range list {
+		m.broker.room.give(x.entry.Message.Size)
 		m.tell(&x.entry.Entry, EventFinished, string(x.status))
 		if x.record != nil {
 			records = append(records, *x.record)
