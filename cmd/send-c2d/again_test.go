@@ -20,7 +20,13 @@ func TestWhatIsPrintedCanBeSentAgain(t *testing.T) {
 	now := value.NewTimestamp(time.Now())
 	list := value.List{
 		nil, true, uint8(1), uint16(1), uint32(1), uint64(math.MaxUint64), int8(-1), int16(-1), int32(-1), int64(-1), int64(math.MinInt64),
-		float32(0.1), 0.1, 1e300, 2.0, "text", []byte{0}, now, value.UUID{1}, value.Symbol("s"), value.List{}, value.Array{int32(1)},
+		float32(0.1), 0.1, 1e300, 2.0, "text",
+		[]byte{0},
+		now,
+		value.UUID{1},
+		value.Symbol("s"),
+		value.List{},
+		value.Array{int32(1)},
 		value.Map{{Key: uint8(1), Value: "v"}, {Key: uint8(2), Value: value.Map{}}},
 	}
 	properties := make(map[string]any)
