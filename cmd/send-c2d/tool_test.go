@@ -77,8 +77,14 @@ func (r *tool) execute(ctx context.Context, c *console.Console, arguments []stri
 func (r *tool) monitor(ctx context.Context) console.ExitCode {
 	c := &console.Console{Name: "send-c2d", Out: &r.out, Err: &r.err}
 	options := &iothub.Options{Dial: r.dial, Progress: new(iothub.Progress)}
-	to := target{hub: defaults.ServiceString("localhost:5672")}
-	return console.Code(to.monitor(ctx, c, options, new(monitorFlags)))
+	var f monitorFlags
+	f.hub.Add(c, new(cobra.Command), defaults.Address)
+	settings, err := f.hub.Settings()
+	if err != nil {
+		return console.Code(err)
+	}
+	to := target{settings: settings, hub: defaults.ServiceString("localhost:5672")}
+	return console.Code(to.monitor(ctx, c, options, &f))
 }
 
 // wantCode checks how a run has ended.
