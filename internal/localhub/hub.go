@@ -15,6 +15,7 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/fault"
 	"iothub-c2d/internal/localhub/httpfront"
+	"iothub-c2d/internal/localhub/registry"
 	"iothub-c2d/internal/localhub/store"
 )
 
@@ -23,6 +24,7 @@ type Hub struct {
 	names       []string // its own first
 	log         *slog.Logger
 	broker      *broker.Broker
+	registry    *registry.Registry
 	store       *store.Store // nil if nothing is kept
 	connections *memory      // what they may hold
 	amqp        *amqpfront.Front
@@ -42,22 +44,22 @@ type Hub struct {
 // New returns a hub. Its queues are empty, unless [Options.Data] has kept some.
 func New(options *Options) (*Hub, error) {
 	o := options.withDefaults()
-	control, err := access.New(access.Options{
-		HostNames: o.names(), Policies: o.Policies, Devices: o.Devices, ClientCAs: o.ClientCAs,
-	})
-	if err != nil {
+	if err := registry.Check(o.Devices); err != nil {
 		return nil, err
 	}
 	h := &Hub{names: o.names(), log: o.Logger, authority: sync.OnceValues(newAuthority)}
 	h.tlsConfig = sync.OnceValues(h.newTLSConfig)
 	if err := h.openBroker(o); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrData, err)
 	}
 	h.connections = newMemory(o.Memory / 4)
+	control := access.New(access.Options{
+		HostNames: o.names(), Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs,
+	})
 	h.amqp = amqpfront.New(amqpfront.Options{
 		Broker: h.broker, Access: control, Gateway: o.Gateway, Memory: h.connections, Faults: h.faults(o.Faults),
 	})
-	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Access: control, Logger: o.Logger})
+	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Logger: o.Logger})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
 }
@@ -79,19 +81,31 @@ func (h *Hub) openBroker(o Options) (err error) {
 		Observer:         o.Observer,
 		Logger:           o.Logger,
 	}
-	for _, d := range o.Devices {
-		options.Devices = append(options.Devices, d.ID)
+	if o.Data == "" {
+		return h.takeUp(options, o.Devices)
 	}
-	if o.Data != "" {
-		if h.store, err = store.Open(o.Data, amqpfront.Codec{}); err != nil {
-			return fmt.Errorf("%w: %w", ErrData, err)
-		}
-		options.Journal = h.store
+	if h.store, err = store.Open(o.Data, amqpfront.Codec{}); err != nil {
+		return err
 	}
+	options.Journal = h.store
+	if err = h.takeUp(options, o.Devices); err != nil {
+		err = errors.Join(err, h.store.Close())
+	}
+	return err
+}
+
+// takeUp makes the queues and the registry, with what the journal has kept.
+func (h *Hub) takeUp(options broker.Options, devices []Device) (err error) {
 	if h.broker, err = broker.New(options); err != nil {
-		return fmt.Errorf("%w: %w", ErrData, errors.Join(err, h.store.Close()))
+		return err
 	}
-	return nil
+	h.registry, err = registry.New(registry.Options{
+		Broker: h.broker, HostName: options.HostName, Devices: devices, Logger: options.Logger,
+	})
+	if err != nil {
+		h.broker.Close()
+	}
+	return err
 }
 
 // faults returns what makes the faults of a connection, nil if there are none.
