@@ -16,6 +16,7 @@ const module = "iothub-c2d/"
 // another, all below it as well.
 var allowed = map[string][]string{
 	"internal/amqpwire": nil,
+	"internal/mqttwire": nil,
 	"internal/faultnet": nil,
 	"internal/sas":      nil,
 
