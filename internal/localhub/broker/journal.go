@@ -1,7 +1,7 @@
 package broker
 
-// Journal keeps queues and feedback over a restart. Locks are not kept: nobody is
-// left to hold them.
+// Journal keeps queues, feedback and sessions over a restart. Locks are not kept:
+// nobody is left to hold them.
 type Journal interface {
 	// Load returns what is kept.
 	Load() (*State, error)
@@ -16,6 +16,7 @@ type State struct {
 	Queues      map[string]QueueState // by name
 	Records     []Record              // of feedback that no message holds yet
 	Generations map[string]string     // generation ids, by the path of the device or module
+	Sessions    map[string][]byte     // of [Mailbox.KeepSession], by the path likewise
 }
 
 // QueueState is what has been kept of one queue.
@@ -29,7 +30,8 @@ type QueueState struct {
 const FeedbackQueue = "/messages/serviceBound/feedback"
 
 // Change is one change to what is kept: [PutEntry], [RemoveEntry],
-// [PutSequence], [PutRecord], [RemoveRecord] or [PutGeneration].
+// [PutSequence], [PutRecord], [RemoveRecord], [PutGeneration], [PutSession] or
+// [RemoveSession].
 type Change interface{ change() }
 
 // PutEntry keeps an entry, a new one or in place of its older self.
@@ -59,12 +61,23 @@ type RemoveRecord struct{ Key string }
 // PutGeneration keeps the generation id of a device or module.
 type PutGeneration struct{ Path, Generation string }
 
+// PutSession keeps the session of a device or module, in place of an older one.
+type PutSession struct {
+	Path    string
+	Session []byte
+}
+
+// RemoveSession forgets the session of a device or module.
+type RemoveSession struct{ Path string }
+
 func (PutEntry) change()      {}
 func (RemoveEntry) change()   {}
 func (PutSequence) change()   {}
 func (PutRecord) change()     {}
 func (RemoveRecord) change()  {}
 func (PutGeneration) change() {}
+func (PutSession) change()    {}
+func (RemoveSession) change() {}
 
 // noJournal keeps nothing.
 type noJournal struct{}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Mailbox is what the broker holds for one device or module: its queue, and the
-// one receiver that may take from it.
+// Mailbox is what the broker holds for one device or module: its queue, the one
+// receiver that may take from it, and its session.
 type Mailbox struct {
 	ID ID
 	*Queue
@@ -17,6 +17,7 @@ type Mailbox struct {
 
 	mu       sync.Mutex
 	receiver Receiver
+	session  []byte // nil: none
 }
 
 // Receiver is who takes messages out of a mailbox. It must be comparable.
@@ -29,14 +30,15 @@ type Receiver interface {
 // newMailbox returns the mailbox of id, with what was kept of it. Nothing is
 // written until it gets its first message.
 func (b *Broker) newMailbox(id ID) *Mailbox {
-	m := &Mailbox{ID: id, broker: b, generation: b.kept.Generations[id.Path()]}
-	m.Queue = &Queue{name: id.Path(), rules: &b.rules, owner: m, journal: b.options.Journal, log: b.log}
+	path := id.Path()
+	m := &Mailbox{ID: id, broker: b, generation: b.kept.Generations[path], session: b.kept.Sessions[path]}
+	m.Queue = &Queue{name: path, rules: &b.rules, owner: m, journal: b.options.Journal, log: b.log}
 	if m.generation == "" {
 		// IoT Hub's generation ids look like .NET ticks.
 		m.generation = fmt.Sprint(time.Now().UnixNano()/100 + 621_355_968_000_000_000)
-		m.unkept.first = []Change{PutGeneration{id.Path(), m.generation}}
+		m.unkept.first = []Change{PutGeneration{path, m.generation}}
 	}
-	m.restore(b.kept.Queues[id.Path()])
+	m.restore(b.kept.Queues[path])
 	return m
 }
 

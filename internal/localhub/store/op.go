@@ -59,6 +59,10 @@ func (s *Store) op(c broker.Change) (op, error) {
 		return op{bucketRecords, []byte(c.Key), nil}, nil
 	case broker.PutGeneration:
 		return put(bucketGenerations, []byte(c.Path), []byte(c.Generation)), nil
+	case broker.PutSession:
+		return put(bucketSessions, []byte(c.Path), c.Session), nil
+	case broker.RemoveSession:
+		return op{bucketSessions, []byte(c.Path), nil}, nil
 	}
 	return op{}, fmt.Errorf("unknown change %T", c)
 }

@@ -70,7 +70,7 @@ func TestStateIsKept(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir)
-	if diff := cmp.Diff(&broker.State{Queues: map[string]broker.QueueState{}, Generations: map[string]string{}}, load(t, s)); diff != "" {
+	if diff := cmp.Diff(&broker.State{Queues: map[string]broker.QueueState{}, Generations: map[string]string{}, Sessions: map[string][]byte{}}, load(t, s)); diff != "" {
 		t.Errorf("a new store (-want +got):\n%s", diff)
 	}
 	record := broker.Record{OriginalMessageID: "m", StatusCode: broker.StatusSuccess, Key: "k2"}
@@ -82,6 +82,9 @@ func TestStateIsKept(t *testing.T) {
 		broker.PutEntry{Queue: "empty", Entry: entry(7, "gone")},
 		broker.PutSequence{Queue: "empty", Last: 7},
 		broker.PutRecord{Record: broker.Record{Key: "k1"}},
+		broker.PutSession{Path: "/devices/d", Session: []byte("s1")},
+		broker.PutSession{Path: "/devices/e", Session: []byte("s2")},
+		broker.PutSession{Path: "/devices/f", Session: []byte{}},
 	)
 	commit(t, s,
 		broker.PutEntry{Queue: "q", Entry: entry(1, "changed")},
@@ -89,6 +92,9 @@ func TestStateIsKept(t *testing.T) {
 		broker.RemoveEntry{Queue: "empty", Sequence: 8},
 		broker.RemoveRecord{Key: "k1"},
 		broker.PutRecord{Record: record},
+		broker.PutSession{Path: "/devices/d", Session: []byte("s3")},
+		broker.RemoveSession{Path: "/devices/e"},
+		broker.RemoveSession{Path: "/devices/nobody"},
 	)
 	want := &broker.State{
 		Queues: map[string]broker.QueueState{
@@ -97,6 +103,7 @@ func TestStateIsKept(t *testing.T) {
 		},
 		Records:     []broker.Record{record},
 		Generations: map[string]string{"/devices/d": "123"},
+		Sessions:    map[string][]byte{"/devices/d": []byte("s3"), "/devices/f": {}},
 	}
 	for range 2 {
 		if diff := cmp.Diff(want, load(t, s)); diff != "" {

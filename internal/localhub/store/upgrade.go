@@ -12,13 +12,24 @@ import (
 
 // Format 1 has a bucket in queues for each queue, named device or device/module,
 // whose own number is the last sequence number; records and generations as
-// format 2 has them. There are no checksums.
+// the later formats have them. There are no checksums.
 const (
 	bucketQueues1 = "queues"
 	feedback1     = "/feedback" // name of the feedback queue
 )
 
-// upgrade makes format 2 of format 1.
+// upgrade2 makes the current format of format 2.
+func upgrade2(tx *bbolt.Tx, names []string) error {
+	if !slices.Equal(names, []string{bucketEntries, bucketGenerations, bucketMeta, bucketRecords, bucketSequences}) {
+		return damaged("its buckets are %q", names)
+	}
+	if _, err := tx.CreateBucket([]byte(bucketSessions)); err != nil {
+		return err
+	}
+	return putFormat(tx)
+}
+
+// upgrade makes the current format of format 1.
 func (s *Store) upgrade(tx *bbolt.Tx, names []string) error {
 	old := []string{bucketGenerations, bucketQueues1, bucketRecords}
 	if !slices.Equal(names, old) {
@@ -82,7 +93,7 @@ func (s *Store) readFormat1(tx *bbolt.Tx) (ops []op, err error) {
 	return ops, err
 }
 
-// path1 returns what format 2 calls a queue of format 1.
+// path1 returns what the later formats call a queue of format 1.
 func path1(name string) string {
 	if name == feedback1 {
 		return broker.FeedbackQueue

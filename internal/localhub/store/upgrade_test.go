@@ -91,12 +91,48 @@ func TestUpgrade(t *testing.T) {
 		},
 		Generations: map[string]string{"/devices/dev1/modules/mod": "123"},
 		Records:     []broker.Record{{Key: "dev1#7", OriginalMessageID: "m7", StatusCode: broker.StatusSuccess}},
+		Sessions:    map[string][]byte{},
 	}
 	for range 2 {
 		s := open(t, dir)
 		if diff := cmp.Diff(want, load(t, s)); diff != "" {
 			t.Errorf("state (-want +got):\n%s", diff)
 		}
+		closeStore(t, s)
+	}
+}
+
+// format2 makes a file as the hubs without MQTT wrote it.
+func format2(t *testing.T, changes ...broker.Change) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	s := open(t, dir)
+	commit(t, s, changes...)
+	closeStore(t, s)
+	editFile(t, dir, func(tx *bbolt.Tx) error {
+		if err := tx.DeleteBucket([]byte(bucketSessions)); err != nil {
+			return err
+		}
+		return tx.Bucket([]byte(bucketMeta)).Put(keyFormat, []byte("2"))
+	})
+	return dir
+}
+
+func TestUpgradeFormat2(t *testing.T) {
+	t.Parallel()
+	dir := format2(t, broker.PutEntry{Queue: "q", Entry: entry(1, "one")}, broker.PutGeneration{Path: "/devices/d", Generation: "123"})
+	want := &broker.State{
+		Queues:      map[string]broker.QueueState{"q": {Entries: []broker.Entry{entry(1, "one")}}},
+		Generations: map[string]string{"/devices/d": "123"},
+		Sessions:    map[string][]byte{},
+	}
+	for range 2 {
+		s := open(t, dir)
+		if diff := cmp.Diff(want, load(t, s)); diff != "" {
+			t.Errorf("state (-want +got):\n%s", diff)
+		}
+		commit(t, s, broker.PutSession{Path: "/devices/d", Session: []byte("s")})
+		want.Sessions["/devices/d"] = []byte("s")
 		closeStore(t, s)
 	}
 }
@@ -124,7 +160,8 @@ func TestFilesThatAreRefused(t *testing.T) {
 	}
 	key := entryKey("q", 1)
 	for _, test := range []struct{ name, dir, want string }{
-		{"newer", format("3"), "a newer program has written it (format 3, not 2)"},
+		{"newer", format("4"), "a newer program has written it (format 4, not 3)"},
+		{"format 2 with a strange bucket", format("2"), `its buckets are ["entries" "generations" "meta" "records" "sequences" "sessions"]`},
 		{"no format", format("x"), `its format is "x"`},
 		{"older format", format("1"), `its format is 1`},
 		{"strange", changed(func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("z")); return err }), `its buckets are ["entries" "generations"`},
