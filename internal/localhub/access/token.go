@@ -14,7 +14,13 @@ import (
 const clockSkew = 5 * time.Minute
 
 // Verify turns the text of a token into a grant, or says why it will not.
-func (c *Control) Verify(text string) (Grant, *broker.Refusal) {
+func (c *Control) Verify(text string) (Grant, *broker.Refusal) { return c.verify(text, c.signer) }
+
+// signerOf finds who must have signed a token, and what it grants then. The grant
+// is not complete yet.
+type signerOf func(sas.Token, []sas.Scope) (Grant, sas.Key, *broker.Refusal)
+
+func (c *Control) verify(text string, signer signerOf) (Grant, *broker.Refusal) {
 	token, err := sas.ParseToken(text)
 	if err != nil {
 		return Grant{}, unauthorized("The token is malformed: %v.", err)
@@ -23,7 +29,7 @@ func (c *Control) Verify(text string) (Grant, *broker.Refusal) {
 	if host := scopes[1].Host; !c.isHost(host) { // decoded once, as most SDKs encode it
 		return Grant{}, unauthorized("The token is for host %q, this is %q.", host, c.hostName)
 	}
-	g, key, refused := c.signer(token, ofHost(scopes, scopes[1].Host))
+	g, key, refused := signer(token, ofHost(scopes, scopes[1].Host))
 	g.Resource, g.End = token.Resource(), token.Expiry().Add(clockSkew)
 	switch {
 	case refused != nil:
@@ -47,7 +53,7 @@ func ofHost(scopes []sas.Scope, host string) (same []sas.Scope) {
 }
 
 // signer finds who must have signed the token: the policy that it names, else
-// the device whose path it carries. The grant is not complete yet.
+// the device whose path it carries.
 func (c *Control) signer(token sas.Token, scopes []sas.Scope) (Grant, sas.Key, *broker.Refusal) {
 	if name := token.Policy(); name != "" {
 		policy, ok := c.policies[name]
