@@ -9,7 +9,6 @@ import (
 
 // sessionJournal keeps sessions, or fails.
 type sessionJournal struct {
-	noJournal
 	kept    map[string][]byte
 	changes []Change
 	err     error
