@@ -33,10 +33,11 @@ var allowed = map[string][]string{
 	"internal/localhub/access":    {"internal/localhub/address", "internal/localhub/broker", "internal/localhub/defaults", "internal/sas"},
 	"internal/localhub/amqpfront": {"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/address", "internal/localhub/broker"},
 	"internal/localhub/httpfront": {"internal/localhub/access", "internal/localhub/address", "internal/localhub/broker", "github.com/coder/websocket"},
+	"internal/localhub/mqttfront": {"internal/mqttwire", "internal/localhub/access", "internal/localhub/broker", "internal/sas"},
 	"internal/localhub/fault":     {"internal/amqpserver", "internal/amqpwire", "internal/faultnet", "internal/localhub/amqpfront"},
 	"internal/localhub": {
 		"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/amqpfront",
-		"internal/localhub/broker", "internal/localhub/fault", "internal/localhub/httpfront", "internal/localhub/store",
+		"internal/localhub/broker", "internal/localhub/fault", "internal/localhub/httpfront", "internal/localhub/mqttfront", "internal/localhub/store",
 	},
 
 	// Of the clients, only the tap has amqpwire.

@@ -31,7 +31,7 @@ func TestHTTPAnswers(t *testing.T) {
 		{"wrong path", "GET /websocket HTTP/1.1\r\nHost: x\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n\r\n", 404, "/$iothub/websocket"},
 		{"no upgrade", "GET /$iothub/websocket HTTP/1.1\r\nHost: x\r\n\r\n", 426, "Upgrade"},
 		{"no subprotocol", "GET /$iothub/websocket HTTP/1.1\r\nHost: x\r\n" + upgradeHeader + "\r\n", 400, "Sec-WebSocket-Protocol: AMQPWSB10"},
-		{"wrong subprotocol", "GET /$iothub/websocket HTTP/1.1\r\nHost: x\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: mqtt, amqp\r\n\r\n", 400, "Sec-WebSocket-Protocol: AMQPWSB10"},
+		{"wrong subprotocol", "GET /$iothub/websocket HTTP/1.1\r\nHost: x\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: mqttv5, amqp\r\n\r\n", 400, `"mqtt" for MQTT`},
 		{"foreign web page", "GET /$iothub/websocket HTTP/1.1\r\nHost: x\r\nOrigin: https://evil.example\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n\r\n", 403, "not authorized"},
 		{"malformed", "GET /\r\n\r\n", 400, "Bad Request"},
 		{"endless header", "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 32<<10-19), 431, "Request Header Fields Too Large"},

@@ -15,6 +15,7 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/fault"
 	"iothub-c2d/internal/localhub/httpfront"
+	"iothub-c2d/internal/localhub/mqttfront"
 	"iothub-c2d/internal/localhub/store"
 )
 
@@ -25,6 +26,7 @@ type Hub struct {
 	broker   *broker.Broker
 	store    *store.Store // nil if nothing is kept
 	amqp     *amqpfront.Front
+	mqtt     *mqttfront.Front
 	http     *httpfront.Front
 
 	authority func() (*authority, error)  // made at the first call, as is
@@ -55,6 +57,7 @@ func New(options *Options) (*Hub, error) {
 	h.amqp = amqpfront.New(amqpfront.Options{
 		Broker: h.broker, Access: control, Gateway: o.Gateway, Faults: h.faults(o.Faults),
 	})
+	h.mqtt = mqttfront.New(mqttfront.Options{Broker: h.broker, Access: control})
 	h.http = httpfront.New(httpfront.Options{HostName: o.HostName, Broker: h.broker, Access: control, Logger: o.Logger})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil

@@ -31,8 +31,9 @@ func New(o Options) *Front { return &Front{o} }
 type Client struct {
 	net.Conn
 	Log *slog.Logger
-	// AMQP serves a WebSocket: the byte stream in it, until that ends.
-	AMQP func(ctx context.Context, stream net.Conn)
+	// AMQP and MQTT serve a WebSocket of theirs: the byte stream in it, until that
+	// ends.
+	AMQP, MQTT func(ctx context.Context, stream net.Conn)
 }
 
 // maxHeader is how long the header of a request may be, in bytes. The SDKs' are
@@ -80,7 +81,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 const notFoundText = `This is a local stand-in for the Azure IoT Hub %q. On this address it
-speaks AMQP 1.0, plain or over TLS, and AMQP 1.0 over WebSocket at the path
+speaks AMQP 1.0 and MQTT 3.1.1, plain or over TLS, and over WebSocket at the path
 ` + websocketPath + `. Of the REST API it has the purge of a device's
 messages, DELETE /devices/{id}/commands. It has no web page.`
 
