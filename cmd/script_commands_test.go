@@ -35,7 +35,12 @@ func start(ts *testscript.TestScript, name, text string, argv []string) *process
 		path, err = exec.LookPath(argv[0])
 	}
 	ts.Check(err)
-	p := launch(ts, path, argv[1:]...)
+	return track(ts, name, text, launch(ts, path, argv[1:]...))
+}
+
+// track waits until text appears in the output of p. It interrupts p when the
+// script ends.
+func track(ts *testscript.TestScript, name, text string, p *process) *process {
 	ts.Value(processesKey{}).(processes)[name] = p
 	ts.Defer(func() {
 		_ = p.cmd.Process.Signal(syscall.SIGCONT) // it may be stopped, and may have ended
@@ -46,12 +51,52 @@ func start(ts *testscript.TestScript, name, text string, argv []string) *process
 	return p
 }
 
+func cmdUnread(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: unread NAME TEXT CMD...")
+	}
+	r, w, err := os.Pipe()
+	ts.Check(err)
+	ts.Defer(func() { _ = r.Close() })
+	defer w.Close()
+	ts.Check(fill(w))
+	p := newProcess(ts, filepath.Join(binaries, args[2]), args[3:]...)
+	p.cmd.Stdout = w
+	p.run(ts)
+	track(ts, args[0], args[1], p)
+}
+
+// fill writes to a pipe until it takes no more.
+func fill(w *os.File) error {
+	conn, err := w.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return conn.Write(func(fd uintptr) bool {
+		for {
+			if _, err := syscall.Write(int(fd), make([]byte, 1<<10)); err != nil {
+				return true // EAGAIN
+			}
+		}
+	})
+}
+
 // launch runs a command in a process group of its own.
 func launch(ts *testscript.TestScript, path string, args ...string) *process {
+	p := newProcess(ts, path, args...)
+	p.run(ts)
+	return p
+}
+
+func newProcess(ts *testscript.TestScript, path string, args ...string) *process {
 	p := &process{cmd: exec.Command(path, args...), done: make(chan struct{})}
 	p.cmd.Dir = ts.MkAbs(".")
 	p.cmd.Env = environment(ts)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.err
+	return p
+}
+
+func (p *process) run(ts *testscript.TestScript) {
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	ts.Check(p.cmd.Start())
 	go func() {
@@ -59,7 +104,6 @@ func launch(ts *testscript.TestScript, path string, args ...string) *process {
 		p.ended = time.Now()
 		close(p.done)
 	}()
-	return p
 }
 
 func environment(ts *testscript.TestScript) []string {
@@ -168,8 +212,10 @@ func cmdHub(ts *testscript.TestScript, neg bool, args []string) {
 	address = strings.TrimSuffix(address, ".")
 	ts.Setenv("HUB", address)
 	cs := defaults.DeviceString(address, defaults.DeviceID, sas.Key{})
-	cs.Token = sas.NewToken(defaults.Key(), cs.Resource(), "", time.Now().Add(time.Hour))
-	ts.Setenv("SAS", cs.Reveal())
+	for name, life := range map[string]time.Duration{"SAS": time.Hour, "EXPIREDSAS": -time.Hour} {
+		cs.Token = sas.NewToken(defaults.Key(), cs.Resource(), "", time.Now().Add(life))
+		ts.Setenv(name, cs.Reveal())
+	}
 }
 
 func cmdExit(ts *testscript.TestScript, neg bool, args []string) {

@@ -9,6 +9,8 @@
 //	                         put its settings into .env; $HUB is its address
 //	start NAME TEXT CMD...   start CMD in the background and wait until TEXT
 //	                         appears in its output
+//	unread NAME TEXT CMD...  likewise, with the standard output to a pipe that is full
+//	                         and that nobody reads
 //	await NAME TEXT          wait until TEXT appears in the output of NAME
 //	signal NAME INT|TERM|KILL|STOP|CONT
 //	ends NAME [CODE]         wait until NAME ends, with exit code CODE (default 0), and
@@ -25,7 +27,7 @@
 // $LOCAL is a loopback address that no other script uses, with no port. $SILENT
 // is one where a server accepts connections and says nothing. $KEY is the
 // local hub's key, $WRONGKEY another, $SAS a device string with a token in place
-// of the key, after the hub command.
+// of the key, after the hub command, $EXPIREDSAS the same with a token that is over.
 
 package cmd_test
 
@@ -63,6 +65,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"hub":      cmdHub,
 			"start":    cmdStart,
+			"unread":   cmdUnread,
 			"await":    cmdAwait,
 			"signal":   cmdSignal,
 			"ends":     cmdEnds,

@@ -13,6 +13,7 @@ type (
 		Event     string `json:"event"`
 		N         int    `json:"n"`
 		DeviceID  string `json:"deviceId"`
+		ModuleID  string `json:"moduleId,omitempty"`
 		MessageID string `json:"messageId"`
 		Size      int    `json:"size"`
 		SentAt    string `json:"sentAt"`

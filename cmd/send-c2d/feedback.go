@@ -49,8 +49,6 @@ there as a whole.`,
 
 // monitorFeedback prints feedback until there has been enough.
 func monitorFeedback(ctx context.Context, c *console.Console, f *monitorFlags) error {
-	ctx, cancel := c.WithTimeout(ctx)
-	defer cancel()
 	if f.count < 0 {
 		return console.Usagef("--count takes a positive number")
 	}

@@ -33,6 +33,7 @@ type sendFlags struct {
 type messageFlags struct {
 	arguments []string // MESSAGE, if it is given
 	devices   []string
+	module    string
 	file      string
 	lines     bool
 	jsonLines bool
@@ -69,6 +70,7 @@ func (f *sendFlags) add(c *console.Console, cmd *cobra.Command) {
 
 func (m *messageFlags) add(f *pflag.FlagSet) {
 	addDeviceFlag(f, &m.devices, "to send to")
+	f.StringVar(&m.module, "module-id", "", "send to the module `ID` of the device")
 	f.StringVarP(&m.file, "file", "f", "", "read the body from `PATH` (-: standard input)")
 	f.BoolVarP(&m.lines, "lines", "l", false, "send each line of standard input, or of --file; a blank one is an empty message")
 	f.BoolVar(&m.jsonLines, "jsonl", false, "each line is a whole message as JSON, as --output json of simulated-device prints it")
@@ -166,6 +168,11 @@ func (m *messageFlags) check() error {
 		return console.Usagef("the message is given twice: as an argument and as input")
 	case m.ttl > 0 && m.expiry != "":
 		return console.Usagef("--ttl and --expiry exclude each other")
+	}
+	if m.module != "" {
+		if err := console.CheckModuleID(m.module); err != nil {
+			return err
+		}
 	}
 	return m.checkProperties()
 }

@@ -147,13 +147,18 @@ func (j *jsonMessage) fill(out *outgoing) (err error) {
 		}
 		out.device, out.addressed = j.DeviceID, true
 	}
+	if j.ModuleID != "" {
+		if err := console.CheckModuleID(j.ModuleID); err != nil {
+			return fmt.Errorf("moduleId: %w", err)
+		}
+	}
 	switch j.Ack {
 	case "", iothub.AckFull, iothub.AckPositive, iothub.AckNegative, iothub.AckNone:
 	default:
 		return fmt.Errorf("ack %q is not one of full, positive, negative, none", j.Ack)
 	}
 	m := iothub.Message{
-		ID: j.MessageID, CorrelationID: j.CorrelationID, UserID: j.UserID,
+		ModuleID: j.ModuleID, ID: j.MessageID, CorrelationID: j.CorrelationID, UserID: j.UserID,
 		ContentType: j.ContentType, ContentEncoding: j.ContentEncoding,
 		Properties: j.Properties, Ack: j.Ack,
 	}

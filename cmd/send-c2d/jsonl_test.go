@@ -27,6 +27,10 @@ func TestParseJSONLine(t *testing.T) {
 				Expiry: time.Date(2099, 1, 2, 3, 4, 5, 0, time.UTC),
 			}},
 		},
+		{
+			"a module", `{"payload":"x","deviceId":"d","moduleId":"m"}`,
+			outgoing{device: "d", addressed: true, message: iothub.Message{ModuleID: "m", Body: []byte("x")}},
+		},
 		{"no device", `{"payload":"x"}`, outgoing{device: "default", message: iothub.Message{Body: []byte("x")}}},
 		{"bytes", `{"payload":"AP8=","payloadEncoding":"base64"}`, outgoing{device: "default", message: iothub.Message{Body: []byte{0, 255}}}},
 		{"an object", `{"payload": {"a": [1, 2]} }`, outgoing{device: "default", message: iothub.Message{Body: []byte(`{"a": [1, 2]}`)}}},
@@ -69,6 +73,7 @@ func TestParseJSONLineErrors(t *testing.T) {
 		{`{"payload":"!","payloadEncoding":"base64"}`, "illegal base64"},
 		{`{"payload":"x","payloadEncoding":"hex"}`, "neither utf8 nor base64"},
 		{`{"payload":"x","deviceId":"two words"}`, "deviceId"},
+		{`{"payload":"x","moduleId":"two words"}`, "moduleId: that is no module id"},
 		{`{"payload":"x","ack":"maybe"}`, `ack "maybe"`},
 		{`{"payload":"x","expiryTimeUtc":"soon"}`, "expiryTimeUtc"},
 		{`{"payload":"x","properties":{"b":true,"a":1}}`, `not a message in JSON: property "a" must be a string`},

@@ -52,8 +52,6 @@ simulated-device brings.`,
 // run is the tutorial's SendCloudToDeviceMessage.py: it connects, asks for
 // feedback, sends, waits for the feedback and reports.
 func run(ctx context.Context, c *console.Console, f *sendFlags) error {
-	ctx, cancel := c.WithTimeout(ctx)
-	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	stop := func(err error) { end(console.Cause(ctx, err)) } // the first failure ends all the rest

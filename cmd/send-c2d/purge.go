@@ -40,8 +40,6 @@ whatever --protocol says, and --trace does not show it.`,
 
 // purge empties the queues of devices.
 func purge(ctx context.Context, c *console.Console, f *purgeFlags) error {
-	ctx, cancel := c.WithTimeout(ctx)
-	defer cancel()
 	target, err := newTarget(&f.hub)
 	if err != nil {
 		return err

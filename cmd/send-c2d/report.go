@@ -34,8 +34,8 @@ func (r *report) sent(out outgoing) error {
 	defer r.mu.Unlock()
 	r.total++
 	m := &out.message
-	return r.show(sentEvent{"sent", out.n, out.device, m.ID, len(m.Body), console.Timestamp(time.Now())},
-		"Sent %s to %s (%d bytes)", m.ID, out.device, len(m.Body))
+	return r.show(sentEvent{"sent", out.n, out.device, m.ModuleID, m.ID, len(m.Body), console.Timestamp(time.Now())},
+		"Sent %s to %s (%d bytes)", m.ID, out.target(), len(m.Body))
 }
 
 // dryRun shows the messages that would be sent.
@@ -66,7 +66,7 @@ func (r *report) planned(out outgoing) error {
 	if encoding == "base64" {
 		payload += " (base64)"
 	}
-	if err := r.console.PrintLine("Would send %s to %s (%d bytes): %s", m.ID, out.device, len(m.Body), payload); err != nil {
+	if err := r.console.PrintLine("Would send %s to %s (%d bytes): %s", m.ID, out.target(), len(m.Body), payload); err != nil {
 		return err
 	}
 	return r.details(m)

@@ -96,41 +96,41 @@ func (s *sender) deliver(ctx context.Context, out outgoing) error {
 		err := s.service.Send(ctx, out.device, &out.message)
 		left := time.Until(deadline)
 		if err == nil && wait == firstWait {
-			s.full.remove(out.device)
+			s.full.remove(out.target())
 		}
 		if !errors.Is(err, iothub.ErrQueueFull) || left <= 0 {
 			return err
 		}
-		if s.full.add(out.device) {
-			s.report.console.Note("The queue of %s is full: waiting up to %s for room.", out.device, s.pace.retryQueueFull)
+		if s.full.add(out.target()) {
+			s.report.console.Note("The queue of %s is full: waiting up to %s for room.", out.target(), s.pace.retryQueueFull)
 		}
 		_ = console.Pause(ctx, min(wait, left)) // the next Send notices the end of ctx
 	}
 }
 
-// fullQueues are the devices whose queues are full. A queue that takes a message
+// fullQueues are the devices and modules whose queues are full. A queue that takes a message
 // only after a wait still counts as full: the next message will have to wait too.
 type fullQueues struct {
 	mu      sync.Mutex
-	devices map[string]bool
+	targets map[string]bool
 }
 
-// add reports whether the device is new.
-func (f *fullQueues) add(device string) bool {
+// add reports whether the target is new.
+func (f *fullQueues) add(target string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.devices[device] {
+	if f.targets[target] {
 		return false
 	}
-	if f.devices == nil {
-		f.devices = make(map[string]bool)
+	if f.targets == nil {
+		f.targets = make(map[string]bool)
 	}
-	f.devices[device] = true
+	f.targets[target] = true
 	return true
 }
 
-func (f *fullQueues) remove(device string) {
+func (f *fullQueues) remove(target string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.devices, device)
+	delete(f.targets, target)
 }

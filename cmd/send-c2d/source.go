@@ -20,6 +20,14 @@ type outgoing struct {
 	message   iothub.Message
 }
 
+// target names the device or the module that the message is for.
+func (o *outgoing) target() string {
+	if o.message.ModuleID == "" {
+		return o.device
+	}
+	return o.device + "/" + o.message.ModuleID
+}
+
 // source makes the messages that the flags describe.
 type source struct {
 	devices    []string
@@ -39,7 +47,7 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 	}
 	s := &source{
 		devices: f.devices, count: f.count, ttl: time.Duration(f.ttl),
-		defaults:   iothub.Message{ContentType: f.contentType, ContentEncoding: f.contentEncoding, Ack: f.ack},
+		defaults:   iothub.Message{ModuleID: f.module, ContentType: f.contentType, ContentEncoding: f.contentEncoding, Ack: f.ack},
 		repeatsIDs: f.jsonLines || f.id != "" && !strings.Contains(f.id, ".UUID"),
 	}
 	var err error
@@ -99,6 +107,7 @@ func (s *source) build(out *outgoing, raw body) error {
 		return err
 	}
 	m := &out.message
+	m.ModuleID = cmp.Or(m.ModuleID, s.defaults.ModuleID)
 	m.ContentType = cmp.Or(m.ContentType, s.defaults.ContentType)
 	m.ContentEncoding = cmp.Or(m.ContentEncoding, s.defaults.ContentEncoding)
 	m.Ack = cmp.Or(m.Ack, s.defaults.Ack)

@@ -63,9 +63,8 @@ func (f *deviceFlags) localTarget(ctx context.Context, c *console.Console, s *co
 	return defaults.DeviceString(address, device.ID, device.Key), hub, nil
 }
 
-// connect opens the device's connection to the hub. The device holds prefetch
-// messages at once unless the flags say otherwise.
-func (f *deviceFlags) connect(ctx context.Context, c *console.Console, s *console.Settings, cs sas.ConnectionString, prefetch int) (*iothub.Device, error) {
+// connect opens the connection to the hub of the device that r receives for.
+func (f *deviceFlags) connect(ctx context.Context, c *console.Console, s *console.Settings, cs sas.ConnectionString, r *receiver) (*iothub.Device, error) {
 	options, err := c.ClientOptions(s, cs)
 	if err != nil {
 		return nil, err
@@ -73,7 +72,8 @@ func (f *deviceFlags) connect(ctx context.Context, c *console.Console, s *consol
 	if options.TLS.Certificates, err = f.files.load(cs); err != nil {
 		return nil, err
 	}
-	options.Prefetch = cmp.Or(f.prefetch, prefetch)
+	options.Prefetch = cmp.Or(f.prefetch, r.settle.prefetch())
+	r.idle.follow(options)
 	options.Logger.Info("connecting", "hub", cs.HostName, "device", cs.DeviceID)
 	return iothub.DialDevice(ctx, cs, options)
 }

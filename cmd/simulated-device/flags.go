@@ -42,7 +42,7 @@ func (f *deviceFlags) add(c *console.Console, cmd *cobra.Command) {
 	flags.SortFlags = false
 	flags.StringVarP(&f.deviceID, "device-id", "d", "", "device `ID` to be, on the local hub (default "+defaults.DeviceID+")")
 	flags.IntVarP(&f.count, "count", "C", 0, "stop after `N` settled messages")
-	flags.Var(&f.idle, "exit-when-idle", "stop after this long without a message")
+	flags.Var(&f.idle, "exit-when-idle", "stop after this long without a message, while connected")
 	flags.IntVar(&f.prefetch, "prefetch", 0, "messages to hold at once; the lock of each is running (default 10; 1 with --exec or --settle-delay, 1000 to leave some unsettled)")
 	f.files.add(flags)
 	f.settle.add(flags)
@@ -82,5 +82,5 @@ func (f *deviceFlags) read(c *console.Console) (*console.Settings, *receiver, er
 	if err != nil {
 		return nil, nil, err
 	}
-	return settings, &receiver{count: f.count, idle: time.Duration(f.idle), settle: settle, print: printer}, nil
+	return settings, &receiver{count: f.count, idle: &idleClock{limit: time.Duration(f.idle)}, settle: settle, print: printer}, nil
 }

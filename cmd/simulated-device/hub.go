@@ -37,8 +37,6 @@ on standard output, in the form of a .env file.`,
 
 // serveHub serves the local hub alone until the context ends.
 func serveHub(ctx context.Context, c *console.Console, f *hubFlags) error {
-	ctx, cancel := c.WithTimeout(ctx)
-	defer cancel()
 	options, err := f.options()
 	if err != nil {
 		return err

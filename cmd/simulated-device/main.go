@@ -45,8 +45,6 @@ to that, so that everything can be tried without an Azure account.`,
 // run is the tutorial's SimulatedDevice.py: it connects, receives and settles
 // until there is a reason to stop, and prints the totals.
 func run(ctx context.Context, c *console.Console, f *deviceFlags) error {
-	ctx, cancel := c.WithTimeout(ctx)
-	defer cancel()
 	settings, r, err := f.read(c)
 	if err != nil {
 		return err
@@ -56,7 +54,7 @@ func run(ctx context.Context, c *console.Console, f *deviceFlags) error {
 		return err
 	}
 	defer hub.stop(ctx)
-	device, err := f.connect(ctx, c, settings, cs, r.settle.prefetch())
+	device, err := f.connect(ctx, c, settings, cs, r)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}

@@ -12,8 +12,8 @@ import (
 
 // receiver takes messages from the hub, prints and settles them.
 type receiver struct {
-	count  int           // stop after so many; 0: never
-	idle   time.Duration // stop after this long without a message; 0: never
+	count  int        // stop after so many; 0: never
+	idle   *idleClock // ends the wait for a message
 	settle *settler
 	print  *printer
 }
@@ -40,16 +40,10 @@ func (r *receiver) receive(ctx context.Context, device *iothub.Device) error {
 	return nil
 }
 
-var errIdle = errors.New("no message for a while")
-
 // next waits for a message, as long as --exit-when-idle and --timeout allow.
 func (r *receiver) next(ctx context.Context, device *iothub.Device) (*iothub.Delivery, error) {
-	waiting := ctx
-	if r.idle > 0 {
-		var cancel context.CancelFunc
-		waiting, cancel = context.WithTimeoutCause(ctx, r.idle, errIdle)
-		defer cancel()
-	}
+	waiting, cancel := r.idle.wait(ctx)
+	defer cancel()
 	d, err := device.Receive(waiting)
 	if err != nil && waiting.Err() != nil {
 		return nil, context.Cause(waiting)

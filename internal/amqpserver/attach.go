@@ -27,9 +27,7 @@ func (s *Session) attach(a *amqpwire.Attach) error {
 	case c.links >= maxLinks:
 		return Errorf(CondLimitExceeded, "The connection has %d links.", c.links)
 	}
-	c.links++
 	l := &Link{session: s, handle: a.Handle, name: a.Name, address: address(a)}
-	s.links[a.Handle] = l
 	r := reply(a)
 	refused := l.check(r)
 	switch {
@@ -39,8 +37,14 @@ func (s *Session) attach(a *amqpwire.Attach) error {
 	default:
 		refused = l.serve(a, r)
 	}
+	c.links++
+	s.links[a.Handle] = l
 	if refused != nil {
 		return l.refuse(r, refused)
+	}
+	l.send(r)
+	if l.receiver != nil {
+		l.receiver.grantCredit()
 	}
 	return nil
 }

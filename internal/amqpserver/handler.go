@@ -7,7 +7,7 @@ import "iothub-c2d/internal/amqpwire"
 // they need no lock against each other, and must not wait for long.
 type Handler interface {
 	// Login checks the client's answer to SASL with one of the mechanisms that
-	// were offered: nil lets it in.
+	// were offered: nil lets it in. A client may do without SASL.
 	Login(mechanism amqpwire.Symbol, response []byte) *amqpwire.Error
 	// Sink returns what takes the messages that the client sends on l, or why the
 	// link is refused. The attach is the client's own.

@@ -20,8 +20,8 @@ type receiver struct {
 // unless the sink says otherwise: what IoT Hub grants.
 const linkCredit uint32 = 100
 
-// receive attaches a link on which the client sends, with the answer r, or
-// returns why it must not.
+// receive makes the link one on which the client sends, and completes the answer
+// r, or returns why it must not.
 func (l *Link) receive(a, r *amqpwire.Attach) *amqpwire.Error {
 	sink, refused := l.session.conn.handler.Sink(l, a)
 	if refused != nil {
@@ -36,8 +36,6 @@ func (l *Link) receive(a, r *amqpwire.Attach) *amqpwire.Error {
 	}
 	l.receiver = e
 	r.MaxMessageSize = new(uint64(e.maxSize))
-	l.send(r)
-	e.grantCredit()
 	return nil
 }
 

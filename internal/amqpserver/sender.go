@@ -26,8 +26,8 @@ type sending struct {
 	payload  []byte
 }
 
-// serve attaches a link on which the client receives, with the answer r, or
-// returns why it must not.
+// serve makes the link one on which the client receives, and completes the
+// answer r, or returns why it must not.
 func (l *Link) serve(a, r *amqpwire.Attach) *amqpwire.Error {
 	source, refused := l.session.conn.handler.Source(l, a)
 	if refused != nil {
@@ -39,7 +39,6 @@ func (l *Link) serve(a, r *amqpwire.Attach) *amqpwire.Error {
 	if s, ok := source.(interface{ MaxMessageSize() int }); ok {
 		r.MaxMessageSize = new(uint64(s.MaxMessageSize()))
 	}
-	l.send(r)
 	return nil
 }
 
@@ -54,7 +53,7 @@ func (e *sender) flow(f *amqpwire.Flow) {
 	}
 	e.drain = f.Drain
 	e.look()
-	if f.Echo {
+	if f.Echo && !e.Gone() {
 		e.sendFlow()
 	}
 }
@@ -71,7 +70,7 @@ func (e *sender) pump() {
 	for !e.Gone() && e.session.remoteWindow > 0 && (e.sending.transfer != nil || e.fetch()) {
 		e.sendPart()
 	}
-	if e.drain && e.idle() {
+	if e.drain && !e.Gone() && e.idle() {
 		// Nothing is left to send: the rest of the credit is used up (§2.6.7).
 		e.deliveryCount += e.credit
 		e.credit = 0

@@ -1,6 +1,8 @@
 package amqpserver
 
 import (
+	"errors"
+	"os"
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
@@ -36,12 +38,29 @@ func (c *Conn) write() {
 			err = c.flush(buf)
 		}
 		if err != nil {
-			c.giveUp(err)
+			c.writeNoMore(err)
 			return
 		}
 		if last {
 			return
 		}
+	}
+}
+
+// lastWords is how long the reader may still hear what a client has said that
+// takes no more bytes.
+const lastWords = time.Second
+
+// writeNoMore takes what the owner queues, for nobody, until the connection ends.
+// A client that hangs up may have settled messages just before: that counts, so
+// the end is the reader's to find. One that does not read has no such merit.
+func (c *Conn) writeNoMore(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.giveUp(err)
+	}
+	end := time.AfterFunc(lastWords, func() { c.giveUp(err) })
+	defer end.Stop()
+	for range c.out {
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"iothub-c2d/internal/iothub"
 )
 
-// WithTimeout returns ctx with the limit of --timeout.
-func (c *Console) WithTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+// withTimeout returns ctx with the limit of --timeout.
+func (c *Console) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	if c.Timeout == 0 {
 		return context.WithCancel(ctx)
 	}

@@ -59,7 +59,7 @@ func Fail(err error, code ExitCode, hint string) error {
 	return &failure{err: err, code: code, hint: hint}
 }
 
-// refusals are the reasons why a hub will never take a message.
+// refusals are the errors with which a hub refuses a message.
 var refusals = []error{
 	iothub.ErrNotFound, iothub.ErrQueueFull, iothub.ErrQuotaExceeded, iothub.ErrTooLarge, iothub.ErrInvalidMessage,
 }

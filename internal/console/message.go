@@ -14,6 +14,7 @@ import (
 // reads.
 type MessageFields struct {
 	DeviceID        string            `json:"deviceId"`
+	ModuleID        string            `json:"moduleId,omitempty"`
 	MessageID       string            `json:"messageId"`
 	CorrelationID   string            `json:"correlationId"`
 	UserID          string            `json:"userId"`
@@ -32,7 +33,7 @@ func NewMessageFields(deviceID string, m *iothub.Message) MessageFields {
 		properties = make(map[string]string) // {} rather than null
 	}
 	return MessageFields{
-		DeviceID: deviceID, MessageID: m.ID, CorrelationID: m.CorrelationID, UserID: m.UserID,
+		DeviceID: deviceID, ModuleID: m.ModuleID, MessageID: m.ID, CorrelationID: m.CorrelationID, UserID: m.UserID,
 		ContentType: m.ContentType, ContentEncoding: m.ContentEncoding,
 		Payload: payload, PayloadEncoding: encoding, Properties: properties,
 	}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,10 @@ func TestMessageFields(t *testing.T) {
 		`"payload":"/w==","payloadEncoding":"base64","properties":{"a":"1"}}`
 	if got != want || err != nil {
 		t.Errorf("got %s, %v, want %s", got, err, want)
+	}
+	got, err = JSON(NewMessageFields("d", &iothub.Message{ModuleID: "x"}))
+	if want := `{"deviceId":"d","moduleId":"x",`; !strings.HasPrefix(got, want) || err != nil {
+		t.Errorf("got %s, %v, want %s...", got, err, want)
 	}
 	if p := NewMessageFields("d", &iothub.Message{}).Properties; p == nil {
 		t.Error("no properties are null in JSON, want {}")

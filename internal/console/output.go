@@ -1,6 +1,8 @@
 package console
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -20,7 +22,11 @@ const (
 
 // Print writes text to the output.
 func (c *Console) Print(text string) error {
-	if _, err := io.WriteString(c.Out, text); err != nil {
+	to := c.Out
+	if c.out != nil {
+		to = c.out
+	}
+	if _, err := io.WriteString(to, text); err != nil {
 		return fmt.Errorf("write output: %w", err)
 	}
 	return nil
@@ -60,6 +66,50 @@ func (c *Console) Stderr() io.Writer {
 		return c.Err
 	}
 	return c.progress
+}
+
+// boundedWriter writes to w. After the end of the run a write gives up soon: to a
+// pipe that is full, and that nobody reads, it would block for ever.
+type boundedWriter struct {
+	w     io.Writer
+	ended <-chan struct{} // closed at the end of the run
+
+	mu     sync.Mutex
+	failed bool // a write gave up, and may still go on
+}
+
+// writeTimeout is how long a write may take after the end of the run.
+const writeTimeout = 500 * time.Millisecond
+
+var errUnread = errors.New("nobody reads it")
+
+// Write writes in a goroutine, which outlives a write that gives up.
+func (b *boundedWriter) Write(text []byte) (n int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failed {
+		return 0, errUnread
+	}
+	done := make(chan struct{})
+	text = bytes.Clone(text) // the caller may use it again
+	var written int
+	var failure error
+	go func() {
+		defer close(done)
+		written, failure = b.w.Write(text)
+	}()
+	select {
+	case <-done:
+		return written, failure
+	case <-b.ended:
+	}
+	select {
+	case <-done:
+		return written, failure
+	case <-time.After(writeTimeout):
+		b.failed = true
+		return 0, errUnread
+	}
 }
 
 // Logger returns where to log to: standard error with -v, else nowhere.

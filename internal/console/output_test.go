@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -69,6 +70,55 @@ func TestLogger(t *testing.T) {
 		}
 	}
 }
+
+// TestWriteThatNobodyReads: until the run ends a write takes as long as it takes.
+// Then the one that blocks gives up soon, and the others at once.
+func TestWriteThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		ended := make(chan struct{})
+		c := &Console{out: &boundedWriter{w: w, ended: ended}}
+		go func() {
+			time.Sleep(time.Hour)
+			_, _ = r.Read(make([]byte, len("read\n")))
+		}()
+		began := time.Now()
+		if err := c.PrintLine("read"); err != nil || time.Since(began) != time.Hour {
+			t.Errorf("got %v after %s, want success after 1h", err, time.Since(began))
+		}
+		began = time.Now()
+		time.AfterFunc(time.Hour, func() { close(ended) })
+		if err := c.PrintLine("unread"); !errors.Is(err, errUnread) || time.Since(began) != time.Hour+writeTimeout {
+			t.Errorf("got %v after %s, want %v after 1h and %s", err, time.Since(began), errUnread, writeTimeout)
+		}
+		began = time.Now()
+		if err := c.PrintLine("after that"); !errors.Is(err, errUnread) || time.Since(began) != 0 {
+			t.Errorf("got %v after %s, want %v at once", err, time.Since(began), errUnread)
+		}
+		r.Close() // the write that gave up ends
+	})
+}
+
+// TestWriteAfterTheEnd: what the run has to say at its end is still written.
+func TestWriteAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	ended := make(chan struct{})
+	close(ended)
+	c := &Console{out: &boundedWriter{w: &b, ended: ended}}
+	if err := c.PrintLine("total"); err != nil || b.String() != "total\n" {
+		t.Errorf("got %q, %v", b.String(), err)
+	}
+	c = &Console{out: &boundedWriter{w: failingWriter{}, ended: ended}}
+	if err := c.PrintLine("total"); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("got %v, want %v", err, io.ErrClosedPipe)
+	}
+}
+
+type failingWriter struct{}
+
+func (failingWriter) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestOnTerminal(t *testing.T) {
 	t.Parallel()

@@ -32,6 +32,7 @@ type Console struct {
 	Verbose bool
 	Timeout Duration // of the whole run; 0: none
 
+	out      io.Writer // Out, but see boundedWriter; nil: Out itself
 	progress *progress // on Err; nil: it is never shown
 }
 
@@ -52,12 +53,12 @@ const exitTimeout = 5 * time.Second
 // Run executes the command that build returns with the process's arguments and
 // streams. It returns the exit code.
 //
-// The first SIGINT or SIGTERM ends the command's context, so that it can settle
-// the messages that it holds and print its totals. The second signal ends the
-// process, and so does exitTimeout. A closed output is an error of writing like
-// any other, and not the end of the process, for the same reason.
+// The first SIGINT or SIGTERM ends the command's context, and so does --timeout.
+// Then the command settles the messages that it holds and prints its totals. The
+// second signal ends the process, and so does exitTimeout. A closed output is an
+// error of writing like any other, and not the end of the process, for the same
+// reason.
 func Run(name string, build func(*Console) *cobra.Command) int {
-	c := &Console{Name: name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, progress: &progress{w: os.Stderr}}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
@@ -65,16 +66,30 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	defer signal.Stop(signals)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore: --exec would inherit that
 	go endOnSignal(signals, cancel)                         // it ends with the process
+	ended := make(chan struct{})
+	c := &Console{
+		Name: name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		out:      &boundedWriter{w: os.Stdout, ended: ended},
+		progress: &progress{w: &boundedWriter{w: os.Stderr, ended: ended}},
+	}
 	cmd := build(c)
 	cmd.SetIn(c.In)
 	cmd.SetOut(c.Out)
 	cmd.SetErr(c.Err)
 	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return checkFlags(cmd.Flags()) }
 	completeChoices(cmd)
 	cmd.SilenceErrors = true
 	cmd.SilenceUsage = true
 	cmd.SetFlagErrorFunc(flagError)
+	var stopTimer context.CancelFunc = func() {}
+	defer func() { stopTimer() }()
+	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		var limited context.Context
+		limited, stopTimer = c.withTimeout(ctx)
+		context.AfterFunc(limited, func() { close(ended) })
+		cmd.SetContext(limited)
+		return checkFlags(cmd.Flags())
+	}
 	return c.finish(ctx, cmd.ExecuteContext(ctx))
 }
 

@@ -2,7 +2,6 @@ package console
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -110,9 +109,14 @@ func (s *Settings) LocalAddress() (address string, asked bool, err error) {
 
 // CheckDeviceID returns a usage error if no device can have the id. The error
 // does not quote it: people have put connection strings there.
-func CheckDeviceID(id string) error {
+func CheckDeviceID(id string) error { return checkID("device", id) }
+
+// CheckModuleID is [CheckDeviceID] for a module.
+func CheckModuleID(id string) error { return checkID("module", id) }
+
+func checkID(owner, id string) error {
 	if sas.ValidDeviceID(id) {
 		return nil
 	}
-	return Usage(errors.New("that is no device id"), "it has 1 to 128 letters, digits and -:.+%_#*?!(),=@$'")
+	return Usage(fmt.Errorf("that is no %s id", owner), "it has 1 to 128 letters, digits and -:.+%_#*?!(),=@$'")
 }

@@ -178,6 +178,9 @@ func TestCheckDeviceID(t *testing.T) {
 		"myFirstDevice": true, "a:b.c%_#*?!(),=@$'": true, strings.Repeat("x", 128): true,
 		"": false, "a b": false, "a/b": false, "a;b": false, "é": false, strings.Repeat("x", 129): false,
 	} {
+		if err := CheckModuleID(id); (err == nil) != ok {
+			t.Errorf("%q: got %v for a module", id, err)
+		}
 		if err := CheckDeviceID(id); (err == nil) != ok {
 			t.Errorf("%q: got %v", id, err)
 		} else if err != nil && id != "" && strings.Contains(err.Error(), id) {

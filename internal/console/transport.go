@@ -90,12 +90,23 @@ func (c *Console) ClientOptions(s *Settings, cs sas.ConnectionString) (*iothub.O
 		Trace:       trace,
 		Logger:      c.Logger(),
 	}
-	if !cs.Token.IsZero() && time.Now().Before(cs.Token.Expiry()) {
-		c.Note("The SharedAccessSignature is good until %s; only its maker can renew it.", Timestamp(cs.Token.Expiry()))
+	if !cs.Token.IsZero() {
+		c.tellExpiry(cs.Token.Expiry())
 	}
 	o.Lost = func(err error) { c.Note("connection lost: %s; reconnecting", oneLine(err.Error())) }
 	o.Restored = func(after time.Duration) { c.Note("connection restored after %s", after.Round(time.Millisecond)) }
 	return o, nil
+}
+
+// tellExpiry says until when a ready-made token is valid. If it is over by our
+// clock, the hub's clock may differ, and hubs allow some minutes: it is for the hub
+// to decide.
+func (c *Console) tellExpiry(expiry time.Time) {
+	if time.Now().Before(expiry) {
+		c.Note("The SharedAccessSignature is good until %s; only its maker can renew it.", Timestamp(expiry))
+		return
+	}
+	c.Say("Warning: by the clock of this machine the SharedAccessSignature expired at %s; the hub may refuse it.", Timestamp(expiry))
 }
 
 // roots returns the CAs to trust, nil for the system's.

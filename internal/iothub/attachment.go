@@ -14,11 +14,14 @@ type closer interface {
 	Close(ctx context.Context) error
 }
 
+// attach attaches a link on a session of a connection.
+type attach[L closer] func(ctx context.Context, conn *connection, session *amqp.Session) (L, error)
+
 // attachment keeps one link of a client attached. Each link has a session of its
 // own, so that the end of a session does not harm another link.
 type attachment[L closer] struct {
 	client *client
-	attach func(ctx context.Context, s *amqp.Session) (L, error)
+	attach attach[L]
 
 	attempts attempts // to attach the link; their lock guards what follows
 	link     L        // zero if there is none
@@ -26,7 +29,7 @@ type attachment[L closer] struct {
 	conn     *connection // of the link
 }
 
-func newAttachment[L closer](c *client, attach func(ctx context.Context, s *amqp.Session) (L, error)) *attachment[L] {
+func newAttachment[L closer](c *client, attach attach[L]) *attachment[L] {
 	return &attachment[L]{client: c, attach: attach, attempts: newAttempts()}
 }
 
@@ -53,7 +56,8 @@ func (a *attachment[L]) get(ctx context.Context, knownFailures int64) (link L, c
 		return none, conn, err
 	}
 	if err = a.attachTo(open, conn); err != nil {
-		err = conn.finalIfNew(err)
+		err = conn.classify(err)
+		a.client.library.count(err)
 		a.attempts.failed(ctx, err)
 		return none, conn, err
 	}
@@ -61,15 +65,24 @@ func (a *attachment[L]) get(ctx context.Context, knownFailures int64) (link L, c
 	return a.link, conn, nil
 }
 
+// first gets the link for the first time, which is tried once only.
+func (a *attachment[L]) first(ctx context.Context) error {
+	w := a.client.options.Progress.begin(forStage)
+	defer w.end()
+	_, _, err := a.get(ctx, 0)
+	return err
+}
+
 // attachTo attaches the link, on a new session of the connection.
 func (a *attachment[L]) attachTo(ctx context.Context, conn *connection) error {
 	ctx, cancel := context.WithTimeout(ctx, a.client.options.ConnectTimeout)
 	defer cancel()
+	a.client.options.Progress.reached(forLink)
 	session, err := conn.amqp.NewSession(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin session: %w", refine(err))
 	}
-	link, err := a.attach(ctx, session)
+	link, err := a.attach(ctx, conn, session)
 	if err != nil {
 		_ = session.Close(ctx) // what went wrong before is what matters
 		return err

@@ -127,7 +127,7 @@ func status(reply *amqp.Message) error {
 		Op:        "authenticate",
 		Condition: conditionOfStatus[code],
 		Code:      code,
-		Message:   description,
+		Message:   mask(description),
 	}
 	if refused.Condition == "" { // a fault of the hub's, that may pass
 		refused.Condition = string(amqp.ErrCondInternalError)

@@ -22,7 +22,8 @@ type client struct {
 	attempts attempts    // to connect; their lock guards conn
 	conn     *connection // nil if there is none
 
-	outage *outage
+	outage  *outage
+	library libraryErrors
 }
 
 func newClient(cs sas.ConnectionString, options *Options) *client {
@@ -57,6 +58,7 @@ func (c *client) connection(ctx context.Context) (*connection, error) {
 			c.attempts.succeeded()
 			return c.conn, nil
 		}
+		c.library.count(err)
 		c.attempts.failed(ctx, err)
 	}
 	if c.closing.Err() != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"time"
@@ -20,41 +21,42 @@ import (
 // the hub new tokens until close.
 type connection struct {
 	stream net.Conn
+	tap    *tap.Tap // on the stream
 	amqp   *amqp.Conn
 	cbs    *cbs      // nil if a certificate authenticates us
 	began  time.Time // when the hub authenticated us
+	logger *slog.Logger
 }
 
 // connect dials the hub of the connection string and authenticates.
 func connect(ctx context.Context, cs sas.ConnectionString, o Options) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
 	defer cancel()
+	o.Progress.reached(forConnection)
 	route := o.route(cs)
 	stream, err := route.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{stream: stream}
-	container, err := c.open(ctx, cs, o)
-	if err != nil {
+	c := &connection{stream: stream, tap: tap.New(stream, o.Trace), logger: o.Logger}
+	if err := c.open(ctx, cs); err != nil {
 		return nil, fmt.Errorf("open AMQP connection to %s: %w", route.Address(), refine(err))
 	}
-	o.Logger.Info("connected", "hub", route.Address(), "transport", route, "tls", dial.TLSVersion(stream), "container", container)
+	o.Logger.Info("connected", "hub", route.Address(), "transport", route, "tls", dial.TLSVersion(stream), "container", c.tap.Container())
 	if err := c.authenticate(ctx, cs, o); err != nil {
 		_ = c.close(context.WithoutCancel(ctx)) // what went wrong before is what matters
-		return nil, c.finalIfNew(err)
+		return nil, c.classify(err)
 	}
 	c.began = time.Now()
 	return c, nil
 }
 
-// open exchanges the AMQP header and open frames on the stream, and returns the
-// hub's container id.
-func (c *connection) open(ctx context.Context, cs sas.ConnectionString, o Options) (container string, err error) {
-	tapped := tap.New(c.stream, o.Trace)
+// open exchanges the AMQP header and open frames.
+func (c *connection) open(ctx context.Context, cs sas.ConnectionString) (err error) {
 	host, _ := cs.Endpoint()
-	c.amqp, err = amqp.NewConn(ctx, tapped, &amqp.ConnOptions{
-		HostName: host,
+	c.amqp, err = amqp.NewConn(ctx, c.tap, &amqp.ConnOptions{
+		HostName:     host,
+		MaxFrameSize: tap.MaxFrameSize,
 		// No SASL layer: the token goes over $cbs, as in the Node and C# SDKs.
 		SASLType: nil,
 	})
@@ -63,10 +65,10 @@ func (c *connection) open(ctx context.Context, cs sas.ConnectionString, o Option
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = context.DeadlineExceeded // the socket may be the first to notice
 		}
-		return "", err
+		return err
 	}
 	c.began = time.Now()
-	return tapped.Container(), nil
+	return nil
 }
 
 // authenticate shows the hub who we are. A certificate has done so in TLS.
@@ -75,16 +77,21 @@ func (c *connection) authenticate(ctx context.Context, cs sas.ConnectionString, 
 		o.Logger.Info("authenticated", "by", "certificate")
 		return nil
 	}
+	o.Progress.reached(forAuthentication)
 	c.cbs, err = authenticate(ctx, c.amqp, cs, o)
 	return err
 }
 
-// finalIfNew marks err as final if the hub refuses what it has only just
-// authenticated: the next connection, with a token as new as this one's, would
-// be refused as well. Later, the token may have expired.
-func (c *connection) finalIfNew(err error) error {
-	if errors.Is(err, ErrUnauthorized) && time.Since(c.began) < stableAfter {
+// classify marks what err alone does not tell.
+func (c *connection) classify(err error) error {
+	switch {
+	case errors.Is(err, ErrUnauthorized) && time.Since(c.began) < stableAfter:
+		// The hub refuses what it has only just authenticated. The next connection,
+		// with a token as new as this one's, would be refused as well. Later, the
+		// token may have expired.
 		return finalError{err}
+	case c.endedByLibrary(err):
+		return libraryError{err}
 	}
 	return err
 }

@@ -21,10 +21,8 @@ type Device struct {
 // displaces the first.
 func DialDevice(ctx context.Context, cs sas.ConnectionString, options *Options) (*Device, error) {
 	d := &Device{client: newClient(cs, options), id: cs.DeviceID}
-	d.receiver = newAttachment(d.client, func(ctx context.Context, session *amqp.Session) (*amqp.Receiver, error) {
-		return attachReceiver(ctx, session, receiveAddress(cs), d.client.options.Prefetch)
-	})
-	if _, _, err := d.receiver.get(ctx, 0); err != nil {
+	d.receiver = newAttachment(d.client, receiverOf(receiveAddress(cs), d.client.options.Prefetch))
+	if err := d.receiver.first(ctx); err != nil {
 		_ = d.client.close(context.WithoutCancel(ctx)) // what went wrong before is what matters
 		return nil, err
 	}
@@ -35,7 +33,8 @@ func DialDevice(ctx context.Context, cs sas.ConnectionString, options *Options) 
 // meanwhile. The message must be settled before its lock runs out, a minute
 // later, or the hub delivers it again.
 func (d *Device) Receive(ctx context.Context) (delivery *Delivery, err error) {
-	err = d.receiver.do(ctx, func(ctx context.Context, receiver *amqp.Receiver) error {
+	err = d.receiver.do(ctx, func(ctx context.Context, receiver *amqp.Receiver, w *wait) error {
+		w.on(forMessage)
 		m, err := receiver.Receive(ctx, nil)
 		if err != nil {
 			return err
@@ -69,7 +68,8 @@ type Delivery struct {
 
 // Complete tells the hub that the message has been processed. It fails with
 // [ErrLockLost] if the hub delivers the message again nevertheless: because the
-// lock had run out, or because the connection broke and with it the answer.
+// lock had run out, or because the connection broke and with it the answer. It
+// fails with [ErrNotSettled] if the hub refuses for any other reason.
 func (d *Delivery) Complete(ctx context.Context) error {
 	return d.held.settle(ctx, "complete message", (*amqp.Receiver).AcceptMessage)
 }

@@ -107,7 +107,7 @@ func refine(err error) error {
 	refined := &HubError{Condition: string(remote.Condition), cause: err}
 	refined.TrackingID, _ = remote.Info["com.microsoft:tracking-id"].(string)
 	if !refined.describe(remote.Description) {
-		refined.Message = remote.Description // other AMQP peers' are plain text
+		refined.Message = mask(remote.Description) // other AMQP peers' are plain text
 	}
 	return refined
 }
@@ -123,7 +123,7 @@ func (e *HubError) describe(text string) bool {
 	if json.Unmarshal([]byte(text), &d) != nil || d.Message == "" {
 		return false
 	}
-	e.Code, e.Message, e.TrackingID = d.ErrorCode, d.Message, cmp.Or(e.TrackingID, d.TrackingID)
+	e.Code, e.Message, e.TrackingID = d.ErrorCode, mask(d.Message), cmp.Or(e.TrackingID, d.TrackingID)
 	return true
 }
 

@@ -1,11 +1,11 @@
 package iothub
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +23,9 @@ const (
 	DeliveryCountExceeded Status = "DeliveryCountExceeded"
 	Rejected              Status = "Rejected"
 	Purged                Status = "Purged"
+	// Unknown is what the hub says of no message. It stands for a status that is
+	// missing, or that this package does not know.
+	Unknown Status = "Unknown"
 )
 
 // statuses is also the order of their numbers, which some hubs send instead of
@@ -53,16 +56,12 @@ type FeedbackReceiver struct {
 // ReceiveFeedback starts to receive delivery feedback. All back ends of a hub
 // share one queue of it: what one completes, no other sees.
 func (s *Service) ReceiveFeedback(ctx context.Context) (*FeedbackReceiver, error) {
-	f := &FeedbackReceiver{newAttachment(s.client, attachFeedback)}
-	attached := func(context.Context, *amqp.Receiver) error { return nil }
+	f := &FeedbackReceiver{newAttachment(s.client, receiverOf(feedbackAddress, feedbackCredit))}
+	attached := func(context.Context, *amqp.Receiver, *wait) error { return nil }
 	if err := f.receiver.do(ctx, attached); err != nil {
 		return nil, err
 	}
 	return f, nil
-}
-
-func attachFeedback(ctx context.Context, session *amqp.Session) (*amqp.Receiver, error) {
-	return attachReceiver(ctx, session, feedbackAddress, feedbackCredit)
 }
 
 // Receive waits for the next feedback message. One that cannot be read is left
@@ -82,7 +81,8 @@ func (f *FeedbackReceiver) Receive(ctx context.Context) (*FeedbackBatch, error) 
 
 // next waits for the next feedback message, which is not read yet.
 func (f *FeedbackReceiver) next(ctx context.Context) (batch *FeedbackBatch, err error) {
-	err = f.receiver.do(ctx, func(ctx context.Context, receiver *amqp.Receiver) error {
+	err = f.receiver.do(ctx, func(ctx context.Context, receiver *amqp.Receiver, w *wait) error {
+		w.on(forMessage)
 		m, err := receiver.Receive(ctx, nil)
 		if err != nil {
 			return err
@@ -115,7 +115,7 @@ type FeedbackBatch struct {
 	held    held
 }
 
-// Complete removes the batch from the hub.
+// Complete removes the batch from the hub. It fails as [Delivery.Complete] does.
 func (b *FeedbackBatch) Complete(ctx context.Context) error {
 	return b.held.settle(ctx, "complete feedback", (*amqp.Receiver).AcceptMessage)
 }
@@ -149,22 +149,24 @@ func decodeFeedback(body []byte) ([]Feedback, error) {
 }
 
 // feedbackStatus understands all the forms in which hubs have sent a status: a
-// name, a number, or (for Success, in 2015) only the description.
+// name, its number, either as a string, or (for Success, in 2015) the name in the
+// description only. It takes nothing else for a status.
 func feedbackStatus(code json.RawMessage, description string) Status {
-	var value any // nil if there is none, or null
+	var value any // nil if there is none
 	_ = json.Unmarshal(code, &value)
-	if number, ok := value.(float64); ok && slices.Contains([]float64{0, 1, 2, 3, 4}, number) {
-		return statuses[int(number)]
+	text, _ := value.(string)
+	if number, ok := value.(float64); ok {
+		text = strconv.FormatFloat(number, 'f', -1, 64)
 	}
-	name, _ := value.(string)
-	name = cmp.Or(name, description)
-	for _, s := range statuses {
-		if strings.EqualFold(name, string(s)) {
-			return s
+	if n := slices.Index([]string{"0", "1", "2", "3", "4"}, text); n >= 0 {
+		return statuses[n]
+	}
+	for _, name := range []string{text, description} {
+		for _, s := range statuses {
+			if strings.EqualFold(name, string(s)) {
+				return s
+			}
 		}
 	}
-	if name == "" {
-		return Success
-	}
-	return Status(name)
+	return Unknown
 }

@@ -2,6 +2,7 @@ package iothub
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"math"
 
@@ -27,23 +28,41 @@ func receiveAddress(cs sas.ConnectionString) string {
 }
 
 // attachSender attaches the link that a back end sends on.
-func attachSender(ctx context.Context, session *amqp.Session) (*amqp.Sender, error) {
+func attachSender(ctx context.Context, _ *connection, session *amqp.Session) (*amqp.Sender, error) {
 	sender, err := session.NewSender(ctx, sendAddress, nil)
 	if err != nil {
-		return nil, fmt.Errorf("attach %s: %w", sendAddress, refine(err))
+		return nil, fmt.Errorf("attach %s: %w", sendAddress, untyped(refine(err)))
 	}
 	return sender, nil
 }
 
-// attachReceiver attaches a link that holds up to credit messages unsettled.
-func attachReceiver(ctx context.Context, session *amqp.Session, address string, credit int) (*amqp.Receiver, error) {
-	receiver, err := session.NewReceiver(ctx, address, &amqp.ReceiverOptions{
-		Credit: int32(min(credit, math.MaxInt32)),
-		// Second: the hub confirms each settlement, so a lost lock is told.
-		SettlementMode: amqp.ReceiverSettleModeSecond.Ptr(),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("attach %s: %w", address, refine(err))
+// receiverOf returns how to attach a link to receive from an address, which
+// holds up to credit messages unsettled.
+//
+// It asks for rcv-settle-mode second: the hub confirms each settlement, so a
+// lost lock is told. A hub may answer with mode first, which is also what it
+// means if it does not answer this (AMQP 1.0 part 2 §2.7.3). go-amqp detaches the
+// link then, and would do so as well if it asked a hub of the other kind for
+// first. So the link is attached again with no mode asked for, which takes what
+// the hub answers.
+func receiverOf(address string, credit int) attach[*amqp.Receiver] {
+	return func(ctx context.Context, conn *connection, session *amqp.Session) (*amqp.Receiver, error) {
+		options := &amqp.ReceiverOptions{
+			Name:           rand.Text(),
+			Credit:         int32(min(credit, math.MaxInt32)),
+			SettlementMode: amqp.ReceiverSettleModeSecond.Ptr(),
+		}
+		receiver, err := session.NewReceiver(ctx, address, options)
+		if err != nil && conn.tap.SettlesFirst(options.Name) {
+			options.Name, options.SettlementMode = rand.Text(), nil
+			receiver, err = session.NewReceiver(ctx, address, options)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("attach %s: %w", address, untyped(refine(err)))
+		}
+		if conn.tap.SettlesFirst(options.Name) {
+			conn.logger.Info("the hub confirms no settlement: lost locks will not be told", "link", address)
+		}
+		return receiver, nil
 	}
-	return receiver, nil
 }

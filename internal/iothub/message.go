@@ -31,6 +31,7 @@ const ackProperty = "iothub-ack"
 
 // Message is a cloud-to-device message. Empty fields are not sent.
 type Message struct {
+	ModuleID        string // of the module of the device that it is for; empty: the device itself
 	ID              string // 128 characters at most; feedback refers to it
 	CorrelationID   string
 	UserID          string
@@ -77,11 +78,11 @@ func (m *Message) Validate() error {
 
 func isNotASCII(r rune) bool { return r > unicode.MaxASCII }
 
-// encode returns m as it goes to the device.
+// encode returns m as it goes to the device, or to its module.
 func (m *Message) encode(deviceID string) *amqp.Message {
 	out := amqp.NewMessage(m.Body)
 	out.Properties = &amqp.MessageProperties{
-		To:              new("/devices/" + sas.Escape(deviceID) + "/messages/devicebound"),
+		To:              new(receiveAddress(sas.ConnectionString{DeviceID: deviceID, ModuleID: m.ModuleID})),
 		ContentType:     optional(m.ContentType),
 		ContentEncoding: optional(m.ContentEncoding),
 	}

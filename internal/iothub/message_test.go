@@ -34,6 +34,10 @@ func TestEncodeMessage(t *testing.T) {
 			ApplicationProperties: map[string]any{"k": "v", "iothub-ack": "full"},
 			Data:                  [][]byte{{0xff}},
 		}},
+		{"for a module", "dev1", Message{ModuleID: "a%"}, &amqp.Message{
+			Properties: &amqp.MessageProperties{To: new("/devices/dev1/modules/a%25/messages/devicebound")},
+			Data:       [][]byte{nil},
+		}},
 		{"odd device id", "a:b.c%_#*?!(),=@$'", Message{}, &amqp.Message{
 			Properties: &amqp.MessageProperties{To: new("/devices/a%3Ab.c%25_%23%2A%3F%21%28%29%2C%3D%40%24%27/messages/devicebound")},
 			Data:       [][]byte{nil},

@@ -7,49 +7,79 @@ import (
 	"math/rand/v2"
 )
 
+// operation is what is done on a link. It keeps w up to date.
+type operation[L closer] func(ctx context.Context, link L, w *wait) error
+
+// failure is what has become of an attempt at an operation.
+type failure[L closer] struct {
+	err      error
+	attached bool        // the link was there: it is the operation that failed
+	link     L           // zero if there is none
+	conn     *connection // that was used; nil if there is none
+}
+
 // do runs op on the link. If that fails it replaces what is broken and runs op
 // again, until it succeeds, ctx ends or no attempt can help.
-func (a *attachment[L]) do(ctx context.Context, op func(ctx context.Context, link L) error) error {
+func (a *attachment[L]) do(ctx context.Context, op operation[L]) error {
+	w := a.client.options.Progress.begin(forStage)
+	defer w.end()
 	failures := a.attempts.failures.Load()
 	for refusals := 0; ; {
-		link, conn, err := a.get(ctx, failures)
-		attached := err == nil
-		if attached {
-			err = a.try(ctx, link, conn, op)
-		}
-		switch {
-		case err == nil:
+		f := a.try(ctx, failures, op, w)
+		if f.err == nil {
 			return nil
-		case ctx.Err() != nil:
-			return ended(ctx, err)
-		case a.client.closing.Err() != nil && (!attached || remoteRejection(err) == nil):
-			return errClosed
 		}
-		failures = a.attempts.failures.Load() // to replace what is broken may take its time
-		r := remedyFor(err)
-		if r == stop || r != retry && a.client.options.NoReconnect {
-			a.replace(ctx, damage(err), link, conn) // for the next operation
+		if err := a.interrupted(ctx, f, w); err != nil {
 			return err
 		}
-		a.recover(ctx, r, err, link, conn)
-		if attached && r == retry { // get waits by itself
+		w.failed(f.err)
+		failures = a.attempts.failures.Load() // to replace what is broken may take its time
+		r := remedyFor(f.err)
+		if r == stop || r != retry && a.client.options.NoReconnect {
+			a.replace(ctx, damage(f.err), f) // for the next operation
+			return f.err
+		}
+		if err := a.recover(ctx, r, f); err != nil {
+			return err
+		}
+		if f.attached && r == retry { // to attach a link, get waits by itself
 			refusals++
-			a.client.backOff(ctx, err, refusals)
+			w.on(forRetry)
+			a.client.backOff(ctx, f.err, refusals)
 		}
 		if ctx.Err() != nil {
-			return ended(ctx, err)
+			return w.ended(ctx, f.err)
 		}
 	}
 }
 
-// try runs op on the link, unless its connection is lost: a message that the
-// link still holds can no longer be settled.
-func (a *attachment[L]) try(ctx context.Context, link L, conn *connection, op func(ctx context.Context, link L) error) error {
-	if err := conn.lost(); err != nil {
-		return conn.finalIfNew(refine(err))
+// try makes one attempt: it gets the link and runs op on it. It does not if the
+// connection is lost: a message that the link still holds can no longer be
+// settled.
+func (a *attachment[L]) try(ctx context.Context, knownFailures int64, op operation[L], w *wait) (f failure[L]) {
+	w.on(forStage)
+	if f.link, f.conn, f.err = a.get(ctx, knownFailures); f.err != nil {
+		return f
 	}
-	a.client.outage.restored()
-	return conn.finalIfNew(refine(op(ctx, link)))
+	f.attached = true
+	if f.err = f.conn.lost(); f.err == nil {
+		a.client.outage.restored()
+		f.err = op(ctx, f.link, w)
+	}
+	f.err = f.conn.classify(refine(f.err))
+	return f
+}
+
+// interrupted returns the error of an operation that ctx or [client.close] has
+// ended; nil if neither has. What the hub refuses is told nevertheless.
+func (a *attachment[L]) interrupted(ctx context.Context, f failure[L], w *wait) error {
+	switch {
+	case ctx.Err() != nil:
+		return w.ended(ctx, f.err)
+	case a.client.closing.Err() != nil && (!f.attached || remoteRejection(f.err) == nil):
+		return errClosed
+	}
+	return nil
 }
 
 // backOff waits before what the hub has refused so many times is tried again.
@@ -73,21 +103,30 @@ func ended(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", ctx.Err(), err)
 }
 
-// recover replaces what err broke, and tells the user of the outage.
-func (a *attachment[L]) recover(ctx context.Context, r remedy, err error, link L, conn *connection) {
-	if a.replace(ctx, r, link, conn) || conn == nil {
-		a.client.outage.lost(err)
+// recover replaces what is broken, and tells the user of the outage. It returns
+// an error if that has been of no use so often that it will not be.
+func (a *attachment[L]) recover(ctx context.Context, r remedy, f failure[L]) error {
+	replaced := a.replace(ctx, r, f)
+	if replaced || f.conn == nil {
+		a.client.outage.lost(f.err)
 	}
+	if replaced && f.attached { // get counts its own
+		a.client.library.count(f.err)
+	}
+	if err := a.client.library.finalIfRepeated(f.err); isFinal(err) {
+		return err
+	}
+	return nil
 }
 
 // replace drops what is broken, and reports whether it did. The next get makes
 // it anew.
-func (a *attachment[L]) replace(ctx context.Context, r remedy, link L, conn *connection) bool {
+func (a *attachment[L]) replace(ctx context.Context, r remedy, f failure[L]) bool {
 	switch r {
 	case relink:
-		return a.drop(ctx, link)
+		return a.drop(ctx, f.link)
 	case reconnect:
-		return a.client.drop(ctx, conn)
+		return a.client.drop(ctx, f.conn)
 	}
 	return false
 }

@@ -57,6 +57,8 @@ type Options struct {
 	// not block: the operation that has noticed waits for them. Default: none.
 	Lost     func(err error)
 	Restored func(after time.Duration)
+	// Progress is told what the client waits for. Default: nobody is.
+	Progress *Progress
 	// Logger hears of the connection's life. Default: nobody.
 	Logger *slog.Logger
 }
@@ -66,11 +68,17 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		d = *o
 	}
+	if d.Trace != nil {
+		d.Trace = maskingWriter{d.Trace}
+	}
 	if d.Prefetch <= 0 {
 		d.Prefetch = 10
 	}
 	if d.ConnectTimeout <= 0 {
 		d.ConnectTimeout = 30 * time.Second
+	}
+	if d.Progress == nil {
+		d.Progress = new(Progress)
 	}
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)

@@ -74,7 +74,7 @@ func refineHTTP(status int, body []byte) *HubError {
 		return refused
 	}
 	name, text, _ := strings.Cut(strings.TrimPrefix(answer.Message, "ErrorCode:"), ";")
-	refused.Message = cmp.Or(text, name)
+	refused.Message = mask(cmp.Or(text, name))
 	refused.TrackingID = strings.TrimPrefix(answer.ExceptionMessage, "Tracking ID:")
 	return refused
 }

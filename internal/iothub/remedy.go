@@ -129,7 +129,7 @@ func damage(err error) remedy {
 		return reconnect
 	case errors.As(err, &link), errors.As(err, &session): // one link has one session
 		return relink
-	case errors.As(err, &rejected): // the delivery, or a link that never was
+	case errors.As(err, &rejected), errors.Is(err, errReleased): // the delivery, or a link that never was
 		return retry
 	}
 	return reconnect

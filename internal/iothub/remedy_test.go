@@ -95,6 +95,8 @@ func TestRemedyByDamage(t *testing.T) {
 		{"connection closed", &amqp.ConnError{}, reconnect},
 		{"connection ended, unknown condition", &amqp.ConnError{RemoteErr: &amqp.Error{Condition: "x:y"}}, reconnect},
 		{"rejected, unknown condition", &amqp.Error{Condition: "x:y"}, retry},
+		{"released", errReleased, retry},
+		{"no outcome", errNoOutcome, stop},
 		{"reset", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, reconnect},
 		{"refused", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, reconnect},
 		{"end of file", io.EOF, reconnect},
@@ -135,7 +137,7 @@ func TestStaleErrors(t *testing.T) {
 		t.Error("a stale error dropped the link")
 	}
 	for _, r := range []remedy{retry, relink, reconnect, stop} {
-		if a.replace(ctx, r, oldLink, old) {
+		if a.replace(ctx, r, failure[*amqp.Receiver]{link: oldLink, conn: old}) {
 			t.Errorf("a stale error replaced something by %v", r)
 		}
 	}
@@ -154,6 +156,8 @@ func TestWhoHasTheMessage(t *testing.T) {
 	}{
 		{"rejected", remote, true},
 		{"no credit", noCredit(context.DeadlineExceeded), true},
+		{"released", errReleased, true},
+		{"no outcome", errNoOutcome, false},
 		{"half of another on the link", unsentError{&amqp.LinkError{}}, true},
 		{"link detached", &amqp.LinkError{RemoteErr: remote}, false},
 		{"session ended", &amqp.SessionError{RemoteErr: remote}, false},
@@ -169,9 +173,9 @@ func TestWhoHasTheMessage(t *testing.T) {
 	}
 }
 
-// TestFinalIfNew wants the hub's refusal of what it has only just authenticated
+// TestClassify wants the hub's refusal of what it has only just authenticated
 // to be final, and only that.
-func TestFinalIfNew(t *testing.T) {
+func TestClassify(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	young, old := &connection{began: now}, &connection{began: now.Add(-2 * stableAfter)}
@@ -187,11 +191,11 @@ func TestFinalIfNew(t *testing.T) {
 		{"unauthorized, later", old, unauthorized, reconnect},
 		{"anything else", young, forced, relink},
 	} {
-		if got := remedyFor(tt.conn.finalIfNew(tt.err)); got != tt.want {
+		if got := remedyFor(tt.conn.classify(tt.err)); got != tt.want {
 			t.Errorf("%s: remedy = %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	if err := young.finalIfNew(nil); err != nil {
-		t.Errorf("finalIfNew(nil) = %v", err)
+	if err := young.classify(nil); err != nil {
+		t.Errorf("classify(nil) = %v", err)
 	}
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // ErrIndeterminate marks the error of a send after which the hub may have the
-// message nevertheless: the connection broke before an answer came.
+// message nevertheless: the connection broke before an answer came, or the answer
+// said nothing.
 var ErrIndeterminate = errors.New("the hub may have the message nevertheless")
 
 // sendTimeout is how long the hub may take to answer one attempt to send. Then
@@ -19,13 +20,15 @@ var ErrIndeterminate = errors.New("the hub may have the message nevertheless")
 const sendTimeout = time.Minute
 
 // attempt sends a message once, and waits for the hub's answer.
-func (s *Service) attempt(ctx context.Context, sender *amqp.Sender, message *amqp.Message) error {
+func (s *Service) attempt(ctx context.Context, sender *amqp.Sender, message *amqp.Message, w *wait) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
+	w.on(forCredit)
 	receipt, err := s.transfer(ctx, sender, message)
 	if err != nil {
 		return err
 	}
+	w.on(forAnswer)
 	state, err := receipt.Wait(ctx)
 	if err != nil {
 		return err
@@ -35,11 +38,19 @@ func (s *Service) attempt(ctx context.Context, sender *amqp.Sender, message *amq
 		return nil
 	case *amqp.StateRejected:
 		return rejection(state.Error)
+	case *amqp.StateReleased, *amqp.StateModified:
+		return errReleased
 	}
-	// Released and modified mean that the hub does not have the message, and
-	// nothing against it.
-	return &amqp.Error{Condition: amqp.ErrCondInternalError, Description: fmt.Sprintf("the outcome is %T", state)}
+	return errNoOutcome
 }
+
+// errReleased says that the hub does not have the message, and nothing against
+// it: AMQP's outcomes released and modified.
+var errReleased = errors.New("the hub gave the message back")
+
+// errNoOutcome says that the hub has settled the message, and not how. To send it
+// again may be to send it twice, each time.
+var errNoOutcome = finalError{errors.New("the hub answered without an outcome")}
 
 // rejection is the error of a message that the hub rejects. It is final unless
 // the reason is known to pass. The Node SDK does not send such a message again
@@ -70,7 +81,7 @@ func (s *Service) transfer(ctx context.Context, sender *amqp.Sender, message *am
 	}
 	receipt, err := sender.SendWithReceipt(ctx, message, nil)
 	if err == nil || ctx.Err() == nil {
-		return receipt, err
+		return receipt, untyped(err)
 	}
 	var local *amqp.Error
 	waiting := errors.As(err, &local) && local.Condition == amqp.ErrCondTransferLimitExceeded && !linkLost(err)
@@ -104,7 +115,7 @@ func noCredit(err error) error { return unsentError{fmt.Errorf("the hub grants n
 // neverTaken reports whether err means that the hub does not have the message.
 func neverTaken(err error) bool {
 	var unsent unsentError
-	return errors.As(err, &unsent) || remoteRejection(err) != nil
+	return errors.As(err, &unsent) || errors.Is(err, errReleased) || remoteRejection(err) != nil
 }
 
 // remoteRejection returns the hub's reason for refusing a delivery, nil if err

@@ -25,7 +25,7 @@ type Service struct {
 func DialService(ctx context.Context, cs sas.ConnectionString, options *Options) (*Service, error) {
 	s := &Service{client: newClient(cs, options), sending: newMutex()}
 	s.sender = newAttachment(s.client, attachSender)
-	if _, _, err := s.sender.get(ctx, 0); err != nil {
+	if err := s.sender.first(ctx); err != nil {
 		_ = s.client.close(context.WithoutCancel(ctx)) // what went wrong before is what matters
 		return nil, err
 	}
@@ -47,11 +47,11 @@ func (s *Service) Send(ctx context.Context, deviceID string, m *Message) error {
 	}
 	message := m.encode(deviceID)
 	doubtful := false // some attempt may have reached the hub
-	err = s.sender.do(ctx, func(ctx context.Context, sender *amqp.Sender) error {
+	err = s.sender.do(ctx, func(ctx context.Context, sender *amqp.Sender, w *wait) error {
 		if doubtful {
 			s.resent.Add(1)
 		}
-		err := s.attempt(ctx, sender, message)
+		err := s.attempt(ctx, sender, message, w)
 		doubtful = doubtful || err != nil && !neverTaken(err)
 		return err
 	})

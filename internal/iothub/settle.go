@@ -7,7 +7,14 @@ import (
 	"time"
 
 	"github.com/Azure/go-amqp"
+
+	"iothub-c2d/internal/iothub/tap"
 )
+
+// ErrNotSettled marks the error of a settlement that the hub has not carried out.
+// The message comes again when its lock has run out. The device, or the receiver
+// of feedback, is as good as before.
+var ErrNotSettled = errors.New("the hub did not settle the message")
 
 // settleTimeout is how long the hub may take to confirm a settlement: as long
 // as the lock may last that the settlement is about.
@@ -26,6 +33,8 @@ type held struct {
 func (h held) settle(ctx context.Context, what string, tell func(*amqp.Receiver, context.Context, *amqp.Message) error) error {
 	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
+	w := h.attachment.client.options.Progress.begin(forAnswer)
+	defer w.end()
 	err := tell(h.receiver, limited, h.message)
 	switch {
 	case err == nil:
@@ -35,11 +44,31 @@ func (h held) settle(ctx context.Context, what string, tell func(*amqp.Receiver,
 		// wait for. A new link has all of it.
 		h.attachment.drop(ctx, h.receiver)
 		if ctx.Err() != nil {
-			return fmt.Errorf("%s: %w", what, err)
+			return fmt.Errorf("%s: %w", what, w.ended(ctx, err))
 		}
 		return fmt.Errorf("%s: %w: %w", what, ErrLockLost, err)
-	case linkLost(err), errors.Is(refine(err), ErrNotFound): // the C# device reads it that way too
+	case linkLost(err):
 		return fmt.Errorf("%s: %w: %w", what, ErrLockLost, refine(err))
 	}
-	return fmt.Errorf("%s: %w", what, refine(err))
+	return fmt.Errorf("%s: %w", what, notSettled(refine(err)))
 }
+
+// notSettled returns what the hub's refusal of a settlement means.
+func notSettled(err error) error {
+	var refused *HubError
+	switch {
+	case !errors.As(err, &refused), errors.Is(err, ErrLockLost):
+		return err
+	case refused.Condition == tap.OtherOutcome && goesBack[refused.Message]:
+		return fmt.Errorf("%w: the hub answered %s", ErrLockLost, refused.Message)
+	case refused.Condition == tap.OtherOutcome:
+		return fmt.Errorf("%w: it answered %s", ErrNotSettled, refused.Message)
+	case errors.Is(err, ErrNotFound): // the C# device reads it that way too
+		return fmt.Errorf("%w: %w", ErrLockLost, err)
+	}
+	return fmt.Errorf("%w: %w", ErrNotSettled, err)
+}
+
+// goesBack has the outcomes by which a message goes back to the queue (AMQP 1.0
+// part 3 §3.4.4 and §3.4.5).
+var goesBack = map[string]bool{"released": true, "modified": true}

@@ -3,12 +3,15 @@ package iothub_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub/defaults"
 )
@@ -29,6 +32,38 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// TestEchoedTokenIsMasked wants a token that the hub repeats in what it says to be
+// neither in the trace nor in the error.
+func TestEchoedTokenIsMasked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const signature, jwt = "c2VjcmV0L3NlY3JldA%3D%3D", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJzIn0.c2VjcmV0"
+		hub := &fakeHub{t: t, transfer: func(c *fakeHubConn, channel uint16, id uint32) {
+			c.outcome(channel, id, &amqpwire.Rejected{Error: &amqpwire.Error{
+				Condition:   "amqp:not-allowed",
+				Description: "not with SharedAccessSignature sr=hub&Sig=" + signature + "&se=1 nor sig%3D" + signature + ", nor Bearer " + jwt,
+				Info:        amqpwire.Map{{Key: amqpwire.Symbol("with"), Value: `{"token":"sr=hub&sig=` + signature + `"}`}},
+			}})
+		}}
+		defer hub.served.Wait()
+		var trace lockedBuffer
+		s := hub.service(iothub.Options{Trace: &trace})
+		err := s.Send(t.Context(), "dev1", &iothub.Message{})
+		if err == nil || !strings.Contains(err.Error(), "sr=hub&Sig=REDACTED&se=1 nor sig%3DREDACTED, nor Bearer REDACTED") {
+			t.Errorf("Send = %v, want what the hub said without tokens", err)
+		}
+		if !strings.Contains(trace.String(), "Sig=REDACTED&se=1") {
+			t.Errorf("the trace has no masked token:\n%s", trace.String())
+		}
+		for _, text := range []string{trace.String(), fmt.Sprintf("%v %+v", err, err)} {
+			if strings.Contains(text, signature) || strings.Contains(text, jwt) {
+				t.Errorf("a token is shown:\n%s", text)
+			}
+		}
+		_ = s.Close(t.Context())
+	})
 }
 
 // TestTrace expects the frames of a round trip in the trace, and neither the

@@ -11,6 +11,8 @@ import (
 
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/amqpfront"
+	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 func TestDataErrors(t *testing.T) {
@@ -79,4 +81,60 @@ func TestFailedNewLetsGo(t *testing.T) {
 			t.Errorf("error = %v, want one about the queue of dev1", err)
 		}
 	}
+}
+
+// keeper returns a hub that keeps its queues in dir.
+func keeper(t *testing.T, dir string) *Hub {
+	t.Helper()
+	h, err := New(&Options{Data: dir, MaxDeliveryCount: 3, Devices: []Device{{ID: "dev1", Key: defaults.Key()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// enqueueKept puts a message that wants all feedback.
+func enqueueKept(t *testing.T, h *Hub, id string, life time.Duration) {
+	t.Helper()
+	message, err := amqpfront.Codec{}.Decode(encode(t, &amqpwire.Message{
+		Properties: &amqpwire.Properties{
+			MessageID: id, AbsoluteExpiryTime: new(amqpwire.NewTimestamp(time.Now().Add(life))),
+		},
+		ApplicationProperties: amqpwire.Map{{Key: "iothub-ack", Value: "full"}},
+		Data:                  [][]byte{[]byte("body of " + id)},
+	}))
+	if err == nil {
+		err = mailboxOf(t, h).Put(message)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mailboxOf(t *testing.T, h *Hub) *broker.Mailbox {
+	t.Helper()
+	m, refused := h.broker.Mailbox(broker.ID{Device: "dev1"})
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	return m
+}
+
+func takeOne(t *testing.T, h *Hub) broker.Delivery {
+	t.Helper()
+	d, ok := mailboxOf(t, h).Take()
+	if !ok {
+		t.Fatal("no message is ready")
+	}
+	return d
+}
+
+// bodyOf returns the body of a message that a back end has sent.
+func bodyOf(t *testing.T, d broker.Delivery) string {
+	t.Helper()
+	b, err := amqpfront.Codec{}.Encode(d.Message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(decode(t, b).Data[0])
 }

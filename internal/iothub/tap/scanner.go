@@ -4,21 +4,24 @@ import "encoding/binary"
 
 // Performative codes that the tap looks for (AMQP 1.0 part 2 §2.7).
 const (
-	codeOpen     = 0x10
-	codeBegin    = 0x11
-	codeFlow     = 0x13
-	codeTransfer = 0x14
+	codeOpen        = 0x10
+	codeBegin       = 0x11
+	codeAttach      = 0x12
+	codeFlow        = 0x13
+	codeTransfer    = 0x14
+	codeDisposition = 0x15
+	codeEnd         = 0x17
 )
 
 // frameStart is how many bytes of a frame tell its performative: the header and
-// a descriptor in its short form, which is the only one in use.
+// a descriptor in its short form, which is the only one that go-amqp takes. Like
+// go-amqp, the tap has no regard for the data offset.
 const frameStart = 11
 
 // performativeOf returns the code of the frame that starts with b, 0 if b is
-// no AMQP performative.
+// no performative.
 func performativeOf(b []byte) byte {
-	const dataOffset, amqpFrame = 2, 0
-	if len(b) < frameStart || b[4] != dataOffset || b[5] != amqpFrame || b[8] != 0x00 || b[9] != 0x53 {
+	if len(b) < frameStart || b[8] != 0x00 || b[9] != 0x53 {
 		return 0
 	}
 	return b[10]
@@ -30,7 +33,9 @@ func isHeader(b []byte) bool { return string(b[:4]) == "AMQP" }
 
 // outScanner finds the frames in a stream of writes, however it is cut.
 type outScanner struct {
-	frame func(performative byte, channel uint16, whole []byte)
+	// frame is given every frame: begin and disposition whole, and of others enough
+	// to tell the performative, and the delivery-id of a transfer.
+	frame func(performative byte, channel uint16, b []byte)
 	start []byte // what is held of the current frame
 	skip  int    // bytes up to the next frame
 }
@@ -56,8 +61,11 @@ func (s *outScanner) want() int {
 		return 8
 	}
 	size := int(binary.BigEndian.Uint32(s.start))
-	if performativeOf(s.start) == codeBegin {
+	switch performativeOf(s.start) {
+	case codeBegin, codeDisposition:
 		return size
+	case codeTransfer:
+		return min(size, fieldsStart)
 	}
 	return min(size, frameStart)
 }

@@ -6,25 +6,44 @@ import (
 	"iothub-c2d/internal/amqpwire"
 )
 
-// sessions follows the sessions of a connection, and completes the flow frames
-// of newer hubs.
+// sessions follows the sessions of a connection, and rewrites what the hub sends
+// on them.
 //
-// Their gateway ("v2") sends flow frames without next-incoming-id. AMQP 1.0
-// part 2 §2.7.4 demands it once a session has begun, and go-amqp ends the
-// session over it (Azure/go-amqp#326), so that a program cannot send at all.
-// The field is set to the id that follows the transfers we have sent: then the
-// window that the hub grants is the window that go-amqp uses.
+//   - Flow frames are completed. The gateway of newer hubs ("v2") sends them
+//     without next-incoming-id. AMQP 1.0 part 2 §2.7.4 demands it once a session
+//     has begun, and go-amqp ends the session over it (Azure/go-amqp#326), so that
+//     a program cannot send at all. The field is set to the id that follows the
+//     transfers we have sent: then the window that the hub grants is the window
+//     that go-amqp uses.
+//   - The answer to an attach gets a bound: go-amqp collects a message of any size
+//     where the hub announces no max-message-size.
+//   - Dispositions are cut to what waits for them: see [deliveries].
 //
 // The reading and the writing goroutines share it, under mu.
 type sessions struct {
 	mu       sync.Mutex
-	peer     string            // the hub's container id
-	sent     map[uint16]uint32 // our next-outgoing-id, by our channel
-	channels map[uint16]uint16 // our channel, by the hub's
+	peer     string              // the hub's container id
+	ours     map[uint16]*session // by our channel
+	channels map[uint16]uint16   // our channel, by the hub's
+}
+
+// session is what is known of one session.
+type session struct {
+	nextOutgoingID uint32
+	// receiver is the last link that the hub has attached for us to receive from,
+	// with the mode that the hub has answered (part 2 §2.7.3).
+	receiver     string
+	settlesFirst bool
+
+	deliveries deliveries
 }
 
 func newSessions() sessions {
-	return sessions{sent: make(map[uint16]uint32), channels: make(map[uint16]uint16)}
+	return sessions{ours: make(map[uint16]*session), channels: make(map[uint16]uint16)}
+}
+
+func newSession(nextOutgoingID uint32) *session {
+	return &session{nextOutgoingID: nextOutgoingID, deliveries: newDeliveries()}
 }
 
 func (s *sessions) container() string {
@@ -33,9 +52,20 @@ func (s *sessions) container() string {
 	return s.peer
 }
 
-// incoming takes note of a frame from the hub, and reports whether it completed
-// it.
-func (s *sessions) incoming(f amqpwire.Frame) bool {
+func (s *sessions) settlesFirst(link string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, session := range s.ours {
+		if session.receiver == link {
+			return session.settlesFirst
+		}
+	}
+	return false
+}
+
+// incoming takes note of a frame from the hub. If the frame is not to be passed
+// on as it is, it returns true, and what is to be passed on in its place.
+func (s *sessions) incoming(f amqpwire.Frame) (instead []amqpwire.Performative, replaced bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch body := f.Body.(type) {
@@ -45,27 +75,82 @@ func (s *sessions) incoming(f amqpwire.Frame) bool {
 		if body.RemoteChannel != nil {
 			s.channels[f.Channel] = *body.RemoteChannel
 		}
+	case *amqpwire.Attach:
+		if s.of(f.Channel).attached(body) {
+			return []amqpwire.Performative{body}, true
+		}
 	case *amqpwire.Flow:
 		if body.NextIncomingID == nil {
-			body.NextIncomingID = new(s.sent[s.channels[f.Channel]])
-			return true
+			body.NextIncomingID = new(s.of(f.Channel).nextOutgoingID)
+			return []amqpwire.Performative{body}, true
 		}
+	case *amqpwire.Disposition:
+		return s.of(f.Channel).deliveries.answered(body), true
+	case *amqpwire.End:
+		delete(s.ours, s.channels[f.Channel])
+		delete(s.channels, f.Channel)
 	}
-	return false
+	return nil, false
 }
 
-// outgoing takes note of a frame that we send: of its performative, and of all
-// of it where that is begin.
-func (s *sessions) outgoing(performative byte, channel uint16, whole []byte) {
+// settled does what [deliveries.settled] does, for a channel of the hub's.
+func (s *sessions) settled(channel uint16, start []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.of(channel).deliveries.settled(start)
+}
+
+// of returns the session on a channel of the hub's. Called with mu held.
+func (s *sessions) of(channel uint16) *session {
+	if ours, ok := s.ours[s.channels[channel]]; ok {
+		return ours
+	}
+	return newSession(0) // the hub has not begun it: go-amqp's to refuse
+}
+
+// maxMessageSize bounds the messages that are received, in bytes. IoT Hub's have
+// 64 KB, or 256 KB from a device to the cloud.
+const maxMessageSize = 1 << 20
+
+// attached takes note of the hub's answer to our attach, and reports whether it
+// has changed it. A hub that refuses a link answers without a source first, and
+// detaches it then.
+func (s *session) attached(a *amqpwire.Attach) (changed bool) {
+	if a.Role != amqpwire.RoleSender || a.Source == nil {
+		return false
+	}
+	s.receiver = a.Name
+	s.settlesFirst = a.RcvSettleMode == nil || *a.RcvSettleMode == amqpwire.ReceiverFirst
+	if a.MaxMessageSize != nil && *a.MaxMessageSize > 0 && *a.MaxMessageSize <= maxMessageSize {
+		return false
+	}
+	a.MaxMessageSize = new(uint64(maxMessageSize))
+	return true
+}
+
+// outgoing takes note of a frame that we send. See outScanner for how much of it
+// b has.
+func (s *sessions) outgoing(performative byte, channel uint16, b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch performative {
 	case codeTransfer:
-		s.sent[channel]++
-	case codeBegin:
-		f, err := amqpwire.DecodeFrame(whole)
-		if begin, ok := f.Body.(*amqpwire.Begin); err == nil && ok {
-			s.sent[channel] = begin.NextOutgoingID
+		if ours, ok := s.ours[channel]; ok {
+			ours.nextOutgoingID++
+			ours.deliveries.sent(b)
+		}
+	case codeBegin, codeDisposition:
+		f, err := amqpwire.DecodeFrame(b)
+		if err != nil {
+			return // go-amqp makes no such frames
+		}
+		switch body := f.Body.(type) {
+		case *amqpwire.Begin:
+			s.ours[channel] = newSession(body.NextOutgoingID)
+		case *amqpwire.Disposition:
+			if ours, ok := s.ours[channel]; ok {
+				ours.deliveries.settling(body)
+			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 
 	"iothub-c2d/internal/amqpwire"
 )
@@ -19,14 +20,21 @@ import (
 // to whoever writes.
 type Tap struct {
 	net.Conn
+	broken   atomic.Bool
+	closed   atomic.Bool // by go-amqp
 	out      outScanner
 	sessions sessions
 
 	in        *bufio.Reader
 	started   bool   // the hub has sent its protocol header
 	remaining int    // bytes of the current frame still to be passed on
-	whole     []byte // a frame that was read whole, or what is left of it
+	whole     []byte // what is left of a frame that was read whole, or of those in its place
 }
+
+// MaxFrameSize is the largest frame that the hub may send, in bytes. Open must
+// say so; it is what go-amqp says by default. A larger one ends the connection
+// before there is memory for it.
+const MaxFrameSize = 64 << 10
 
 // New returns a tap on a stream. It writes every frame that passes to trace, as
 // text and without secrets; nil means nowhere.
@@ -34,11 +42,8 @@ func New(stream net.Conn, trace io.Writer) *Tap {
 	if trace != nil {
 		stream = newTracedConn(stream, trace)
 	}
-	t := &Tap{
-		Conn:     stream,
-		in:       bufio.NewReaderSize(stream, 64<<10),
-		sessions: newSessions(),
-	}
+	t := &Tap{Conn: stream, sessions: newSessions()}
+	t.in = bufio.NewReaderSize(streamReader{t}, MaxFrameSize)
 	t.out.frame = t.sessions.outgoing
 	return t
 }
@@ -46,10 +51,49 @@ func New(stream net.Conn, trace io.Writer) *Tap {
 // Container returns the hub's container id, once it has opened the connection.
 func (t *Tap) Container() string { return t.sessions.container() }
 
+// SettlesFirst reports whether the hub has attached a link, from which we
+// receive, in rcv-settle-mode first. It knows the last such link of each
+// session.
+func (t *Tap) SettlesFirst(link string) bool { return t.sessions.settlesFirst(link) }
+
+// Broken reports whether reading from or writing to the stream failed before
+// go-amqp closed it. If it did not, go-amqp had a reason of its own.
+func (t *Tap) Broken() bool { return t.broken.Load() }
+
+// Close closes the stream.
+func (t *Tap) Close() error {
+	t.closed.Store(true)
+	return t.Conn.Close()
+}
+
+// note takes note of the failure of the stream.
+func (t *Tap) note(err error) {
+	if err != nil && !t.closed.Load() {
+		t.broken.Store(true)
+	}
+}
+
+// streamReader reads from the stream.
+type streamReader struct{ tap *Tap }
+
+func (r streamReader) Read(p []byte) (int, error) {
+	n, err := r.tap.Conn.Read(p)
+	r.tap.note(err)
+	return n, err
+}
+
+// Write passes p on and looks at the frames in it.
+func (t *Tap) Write(p []byte) (int, error) {
+	t.out.scan(p)
+	n, err := t.Conn.Write(p)
+	t.note(err)
+	return n, err
+}
+
 // Read passes on what the hub sends, frame by frame. Only the frames that may
 // have to be rewritten are read whole first.
 func (t *Tap) Read(p []byte) (int, error) {
-	if len(t.whole) == 0 && t.remaining == 0 {
+	for len(t.whole) == 0 && t.remaining == 0 { // some frames are left out
 		if err := t.next(); err != nil {
 			return 0, err
 		}
@@ -79,50 +123,52 @@ func (t *Tap) next() error {
 		return &notAMQPError{string(start)}
 	}
 	size := int(binary.BigEndian.Uint32(start))
-	if start, err = t.in.Peek(min(max(size, 8), frameStart)); err != nil {
+	if size > MaxFrameSize {
+		return fmt.Errorf("the hub sent a frame of %d bytes, which may have %d at most", size, MaxFrameSize)
+	}
+	if start, err = t.in.Peek(min(max(size, 8), fieldsStart)); err != nil {
 		return err
 	}
-	switch performativeOf(start) {
-	case codeOpen, codeBegin, codeFlow:
-		return t.readWhole(size)
+	switch code := performativeOf(start); code {
+	case codeDisposition:
+		if t.sessions.settled(binary.BigEndian.Uint16(start[6:]), start) {
+			break
+		}
+		return t.readWhole(size, code)
+	case codeOpen, codeBegin, codeAttach, codeFlow, codeEnd:
+		return t.readWhole(size, code)
 	}
 	// A size below the header's is go-amqp's to refuse.
 	t.remaining = max(size, 8)
 	return nil
 }
 
-// maxWhole bounds the frames that are read whole, in bytes. They have a few
-// dozen.
-const maxWhole = 64 << 10
-
-// readWhole reads a frame of a few performatives whole and rewrites it where
+// readWhole reads a frame of a few performatives whole, and replaces it where
 // that is needed.
-func (t *Tap) readWhole(size int) error {
-	if size > maxWhole {
-		t.remaining = size
-		return nil
-	}
+func (t *Tap) readWhole(size int, code byte) error {
 	t.whole = make([]byte, size)
 	if _, err := io.ReadFull(t.in, t.whole); err != nil {
 		return err
 	}
 	f, err := amqpwire.DecodeFrame(t.whole)
-	if err != nil {
+	_, disposition := f.Body.(*amqpwire.Disposition)
+	switch {
+	case code == codeDisposition && !disposition:
+		return errors.New("the hub sent a malformed disposition")
+	case err != nil:
 		return nil // go-amqp's to refuse
 	}
-	if !t.sessions.incoming(f) {
+	bodies, replaced := t.sessions.incoming(f)
+	if !replaced {
 		return nil
 	}
-	if t.whole, err = amqpwire.AppendFrame(nil, f); err != nil {
-		return fmt.Errorf("rewrite a frame: %w", err)
+	t.whole = nil
+	for _, body := range bodies {
+		if t.whole, err = amqpwire.AppendFrame(t.whole, amqpwire.Frame{Channel: f.Channel, Body: body}); err != nil {
+			return fmt.Errorf("rewrite a frame: %w", err)
+		}
 	}
 	return nil
-}
-
-// Write passes p on and looks at the frames in it.
-func (t *Tap) Write(p []byte) (int, error) {
-	t.out.scan(p)
-	return t.Conn.Write(p)
 }
 
 // ErrNotAMQP says that the server is no AMQP 1.0 server.

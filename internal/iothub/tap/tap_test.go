@@ -3,6 +3,7 @@ package tap
 import (
 	"bytes"
 	"io"
+	"math"
 	"net"
 	"slices"
 	"testing"
@@ -104,6 +105,41 @@ func TestTapCompletesFlows(t *testing.T) {
 	}
 }
 
+// TestSettlesFirst wants the mode of a link to be what the hub has answered, once
+// it has attached the link.
+func TestSettlesFirst(t *testing.T) {
+	t.Parallel()
+	attach := func(name string, role bool, source *amqpwire.Source, mode *uint8) amqpwire.Frame {
+		return amqpwire.Frame{Channel: 1, Body: &amqpwire.Attach{Name: name, Role: role, Source: source, RcvSettleMode: mode, MaxMessageSize: new(uint64(1))}}
+	}
+	there := &amqpwire.Source{Address: "a"}
+	for _, tt := range []struct {
+		name   string
+		answer amqpwire.Frame
+		want   bool
+	}{
+		{"first", attach("link", amqpwire.RoleSender, there, new(amqpwire.ReceiverFirst)), true},
+		{"none", attach("link", amqpwire.RoleSender, there, nil), true},
+		{"second", attach("link", amqpwire.RoleSender, there, new(amqpwire.ReceiverSecond)), false},
+		{"refused", attach("link", amqpwire.RoleSender, nil, nil), false},
+		{"another link", attach("other", amqpwire.RoleSender, there, nil), false},
+		{"a link to send on", attach("link", amqpwire.RoleReceiver, there, nil), false},
+	} {
+		out := script{{Channel: 4, Body: &amqpwire.Begin{}}}.bytes(t)
+		in := script{{Channel: 1, Body: &amqpwire.Begin{RemoteChannel: new(uint16(4))}}, tt.answer}.bytes(t)
+		tap := New(&fakeConn{Reader: bytes.NewReader(in)}, nil)
+		if _, err := tap.Write(out); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(tap); err != nil || !bytes.Equal(got, in) {
+			t.Errorf("%s: read %x, %v, want %x", tt.name, got, err, in)
+		}
+		if got := tap.SettlesFirst("link"); got != tt.want {
+			t.Errorf("%s: SettlesFirst = %t, want %t", tt.name, got, tt.want)
+		}
+	}
+}
+
 // readInPieces reads at most size bytes at once.
 type readInPieces struct {
 	r    io.Reader
@@ -113,10 +149,11 @@ type readInPieces struct {
 func (r readInPieces) Read(p []byte) (int, error) { return r.r.Read(p[:min(len(p), r.size)]) }
 
 // FuzzTap feeds a tap with arbitrary bytes from the hub and arbitrary cuts: it
-// must never panic, and must not change what is no flow.
+// must never panic, and must not change frames but those that it is there for.
 func FuzzTap(f *testing.F) {
 	f.Add(theirs(false).bytes(f), ours().bytes(f), 7)
 	f.Add(theirs(true).bytes(f), []byte("AMQP\x03\x01\x00\x00"), 1)
+	f.Add(script{dispositionOf(amqpwire.RoleReceiver, 0, new(uint32(math.MaxUint32)), true, nil)}.bytes(f), ours().bytes(f), 9)
 	f.Add([]byte("HTTP/1.1 200 OK\r\n"), []byte{}, 3)
 	f.Add([]byte("AMQP\x00\x01\x00\x00\xff\xff\xff\xff\x02\x00\x00\x00\x00\x53\x13\x45"), []byte{0}, 2)
 	f.Fuzz(func(t *testing.T, in, out []byte, size int) {
@@ -132,7 +169,8 @@ func FuzzTap(f *testing.F) {
 			t.Error("our bytes were changed")
 		}
 		got, _ := io.ReadAll(readInPieces{tap, size})
-		if !bytes.Contains(in, []byte{0x53, codeFlow}) && !bytes.HasPrefix(in, got) {
+		rewritten := func(code byte) bool { return bytes.Contains(in, []byte{0x53, code}) }
+		if !rewritten(codeFlow) && !rewritten(codeAttach) && !rewritten(codeDisposition) && !bytes.HasPrefix(in, got) {
 			t.Errorf("read %x of %x", got, in)
 		}
 	})

@@ -5,81 +5,17 @@ import (
 	"time"
 )
 
+// ShortenLock lets the lock that token names end after d.
+func (q *Queue) ShortenLock(token LockToken, d time.Duration) {
+	q.do(func(s *step) {
+		if e := q.locked[token]; e != nil {
+			e.lockedUntil = s.now.Add(d)
+			q.due(e.lockedUntil)
+		}
+	})
+}
+
 // The methods below are called with mu held.
-
-// fate returns the status in which a message ends that comes back after so many
-// deliveries, none if it stays.
-func (q *Queue) fate(e *entry, now time.Time, deliveries int) Status {
-	switch {
-	case e.expired(now):
-		return StatusExpired
-	case deliveries >= q.rules.deliveries:
-		return StatusDeliveryCountExceeded
-	}
-	return ""
-}
-
-func (e *entry) expired(now time.Time) bool { return !now.Before(e.Expires) }
-
-func (q *Queue) ending(e *entry, status Status) ending {
-	return ending{e, status, q.owner.record(e, status)}
-}
-
-// end ends a delivered message once that is kept.
-func (q *Queue) end(s *step, token LockToken, status Status) {
-	x := q.ending(q.locked[token], status)
-	s.change(x.changes(q.name)...)
-	s.then(func() {
-		delete(q.locked, token)
-		s.ended = append(s.ended, x)
-	})
-}
-
-// abandon gives a message back, counted, once that is kept. It is one change
-// either way: no message at its limit is found in the journal.
-func (q *Queue) abandon(s *step, token LockToken) {
-	e := q.locked[token]
-	counted := e.Entry
-	counted.DeliveryCount++
-	if status := q.fate(e, s.now, counted.DeliveryCount); status != "" {
-		q.end(s, token, status)
-		return
-	}
-	s.change(PutEntry{q.name, counted})
-	s.then(func() {
-		delete(q.locked, token)
-		e.Entry = counted
-		q.putBack(s, e, "abandoned")
-	})
-}
-
-// unlock gives a message back at once, whatever the journal says: its receiver
-// has let go of it. counts says that this was one of its deliveries.
-func (q *Queue) unlock(s *step, token LockToken, why string, counts bool) {
-	e := q.locked[token]
-	delete(q.locked, token)
-	if counts {
-		e.DeliveryCount++
-	}
-	if status := q.fate(e, s.now, e.DeliveryCount); status != "" {
-		q.unkept.ended = append(q.unkept.ended, q.ending(e, status))
-		return
-	}
-	if counts {
-		q.unkept.counted = append(q.unkept.counted, e)
-	}
-	q.putBack(s, e, why)
-}
-
-// putBack makes a message ready again, at its old place.
-func (q *Queue) putBack(s *step, e *entry, why string) {
-	e.lockedUntil = time.Time{}
-	i, _ := slices.BinarySearchFunc(q.ready, e, bySequence)
-	q.ready = slices.Insert(q.ready, i, e)
-	s.arrived = true
-	s.back = append(s.back, comeback{e, why})
-	q.due(e.Expires) // while it was locked, only its lock counted
-}
 
 // expire carries out the locks and lifetimes that have run out.
 func (q *Queue) expire(s *step) {

@@ -7,17 +7,6 @@ import (
 	"time"
 )
 
-// Settlement is what a receiver does with a message that it holds.
-type Settlement int
-
-// The settlements.
-const (
-	Complete Settlement = iota
-	Abandon             // give it back; this counts as a delivery
-	Reject              // dead-letter it
-	Release             // give it back as if it had not been delivered
-)
-
 // Errors of a [Queue].
 var (
 	ErrQueueFull = errors.New("queue is full")
@@ -48,10 +37,12 @@ type Delivery struct {
 }
 
 // entry is an [Entry] and what only the queue knows of it. It belongs to the
-// queue's lock.
+// queue's lock, but for the sequence number and a device's message, which never
+// change.
 type entry struct {
 	Entry
 	lockedUntil time.Time // while it is delivered
+	records     []Record  // in a feedback message that takes more of them, else nil
 }
 
 func bySequence(a, b *entry) int { return cmp.Compare(a.Sequence, b.Sequence) }

@@ -3,6 +3,7 @@ package broker
 import (
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -48,6 +49,7 @@ type feedback struct {
 	timer    *time.Timer   // to flush; nil before it is first needed
 	retry    time.Time     // not to send before, since it has failed
 	backoff  time.Duration // zero: it has not
+	dropping bool          // what is too much is dropped
 	closed   bool
 }
 
@@ -68,23 +70,28 @@ func (f *feedback) report(records ...Record) {
 // flush sends what is due, and sets the timer for the rest. Called with mu held.
 func (f *feedback) flush() {
 	for len(f.pending) > 0 && !f.closed {
-		if wait := f.wait(); wait > 0 {
+		n, wait := f.due()
+		if n == 0 {
 			f.wake(wait)
 			return
 		}
-		f.send()
+		f.send(n)
 	}
 }
 
-// wait returns how long the pending records have to wait.
-func (f *feedback) wait() time.Duration {
+// due returns how many of the pending records are to be sent now, and how long
+// the others have to wait.
+func (f *feedback) due() (n int, wait time.Duration) {
+	n, wait = len(f.pending), f.interval-time.Since(f.lastSent)
 	switch {
 	case f.backoff > 0:
-		return time.Until(f.retry)
-	case len(f.pending) >= feedbackBatch:
-		return 0
+		if wait = time.Until(f.retry); wait > 0 {
+			n = 0
+		}
+	case wait > 0:
+		n -= n % feedbackBatch
 	}
-	return f.interval - time.Since(f.lastSent)
+	return n, wait
 }
 
 func (f *feedback) wake(after time.Duration) {
@@ -99,18 +106,30 @@ func (f *feedback) wake(after time.Duration) {
 	})
 }
 
-// send puts a batch on the queue as one message. If that fails the records stay
+// send puts the first n pending records on the queue. If that fails they stay
 // pending. Called with mu held.
-func (f *feedback) send() {
-	batch := f.pending[:min(len(f.pending), feedbackBatch)]
-	if err := f.queue.putRecords(f.message(batch), batch); err != nil {
+func (f *feedback) send(n int) {
+	dropped, err := f.queue.putRecords(f.pending[:n], f.message)
+	if err != nil {
 		f.backoff = min(max(2*f.backoff, minRetry), maxRetry)
 		f.retry = time.Now().Add(f.backoff)
 		return
 	}
 	f.backoff = 0
-	f.pending = append([]Record(nil), f.pending[len(batch):]...)
+	f.pending = slices.Clone(f.pending[n:]) // the rest is small, what was sent may not be
 	f.lastSent = time.Now()
+	f.warn(dropped)
+}
+
+// warn logs that messages are dropped: once, until half of them have been read.
+func (f *feedback) warn(dropped int) {
+	switch {
+	case dropped > 0 && !f.dropping:
+		f.log.Warn("the oldest feedback messages are dropped: nobody reads them", "limit", maxFeedback)
+		f.dropping = true
+	case f.dropping && f.queue.Len() < maxFeedback/2:
+		f.dropping = false
+	}
 }
 
 func (f *feedback) message(records []Record) *Message {
@@ -119,17 +138,6 @@ func (f *feedback) message(records []Record) *Message {
 		f.log.Error("feedback records not encoded", "error", err)
 	}
 	return &Message{UserID: []byte(f.hubName), ContentType: FeedbackContentType, Body: body}
-}
-
-// putRecords enqueues the message that the records are in from now on.
-func (q *Queue) putRecords(m *Message, records []Record) error {
-	return q.update(func(s *step) error {
-		q.add(s, m)
-		for _, r := range records {
-			s.change(RemoveRecord{r.Key})
-		}
-		return nil
-	})
 }
 
 func (f *feedback) close() {
@@ -147,8 +155,10 @@ func (f *feedback) close() {
 func (f *feedback) record(*entry, Status) *Record { return nil }
 func (f *feedback) returned(*entry, string)       {}
 
-func (f *feedback) finished(x ending) {
-	if x.status != StatusSuccess {
-		f.log.Warn("feedback message not read", "status", string(x.status), "sequence", x.entry.Sequence)
+func (f *feedback) finished(list []ending) {
+	for _, x := range list {
+		if x.status != StatusSuccess && x.status != statusDropped {
+			f.log.Warn("feedback message not read", "status", string(x.status), "sequence", x.entry.Sequence)
+		}
 	}
 }

@@ -81,12 +81,18 @@ func (m *Mailbox) tell(e *Entry, kind EventKind, detail string) {
 
 func (m *Mailbox) returned(e *entry, why string) { m.tell(&e.Entry, EventReturned, why) }
 
-// finished reports a message that has reached its final state, if its sender
-// wants to know.
-func (m *Mailbox) finished(x ending) {
-	m.tell(&x.entry.Entry, EventFinished, string(x.status))
-	if x.record != nil {
-		m.broker.feedback.report(*x.record)
+// finished tells of messages that have reached their final state, and reports
+// those of which the sender wants to know.
+func (m *Mailbox) finished(list []ending) {
+	var records []Record
+	for _, x := range list {
+		m.tell(&x.entry.Entry, EventFinished, string(x.status))
+		if x.record != nil {
+			records = append(records, *x.record)
+		}
+	}
+	if len(records) > 0 {
+		m.broker.feedback.report(records...)
 	}
 }
 

@@ -61,4 +61,6 @@ const (
 	StatusDeliveryCountExceeded Status = "DeliveryCountExceeded"
 	StatusRejected              Status = "Rejected"
 	StatusPurged                Status = "Purged"
+
+	statusDropped Status = "Dropped" // of feedback only, which is not reported
 )

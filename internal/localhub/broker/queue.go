@@ -43,8 +43,9 @@ type owner interface {
 	// record returns the feedback on a message that ends, nil if nobody wants any.
 	// The queue's lock is held.
 	record(e *entry, s Status) *Record
-	// finished hears, with no lock held, the one status in which a message ends.
-	finished(ending)
+	// finished hears, with no lock held, the one status in which each message ends:
+	// of all that end at one moment, in the order of the queue.
+	finished([]ending)
 	// returned hears likewise of each delivery that ended with the message ready
 	// again, and why.
 	returned(e *entry, why string)
@@ -76,6 +77,9 @@ func (q *Queue) Subscribe(wake func()) (cancel func()) {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		delete(q.wakes, &wake)
+		if len(q.wakes) == 0 {
+			q.wakes = nil
+		}
 	}
 }
 
@@ -86,14 +90,18 @@ func (q *Queue) Put(m *Message) error {
 		if q.rules.pending > 0 && q.size() >= q.rules.pending {
 			return ErrQueueFull
 		}
-		q.add(s, m)
+		q.add(s, m, nil)
 		return nil
 	})
 }
 
 // add puts m at the end of the queue once it is kept.
-func (q *Queue) add(s *step, m *Message) {
-	e := &entry{Entry: Entry{Message: m, Sequence: q.sequence + 1, Enqueued: s.now, Expires: m.Expiry}}
+func (q *Queue) add(s *step, m *Message, records []Record) {
+	s.added++
+	e := &entry{
+		Entry:   Entry{Message: m, Sequence: q.sequence + s.added, Enqueued: s.now, Expires: m.Expiry},
+		records: records,
+	}
 	if e.Expires.IsZero() {
 		e.Expires = s.now.Add(q.rules.ttl)
 	}
@@ -113,8 +121,10 @@ func (q *Queue) Take() (d Delivery, ok bool) {
 			return
 		}
 		first := q.ready[0]
+		q.ready[0] = nil // for the garbage collector
 		q.ready = q.ready[1:]
 		first.lockedUntil = s.now.Add(q.rules.lock)
+		first.records = nil // its receiver has them now
 		q.due(first.lockedUntil)
 		d, ok = Delivery{first.Entry, newLockToken()}, true
 		if q.locked == nil {
@@ -125,73 +135,12 @@ func (q *Queue) Take() (d Delivery, ok bool) {
 	return d, ok
 }
 
-// Settle carries out what the receiver wants done with the delivery that token
-// names. It fails with [ErrLockLost] if the lock has run out meanwhile. Any other
-// error says that the settlement could not be kept: the receiver may try again
-// until the lock runs out.
-func (q *Queue) Settle(token LockToken, how Settlement) error {
-	var late error
-	err := q.update(func(s *step) error {
-		e := q.locked[token]
-		if e == nil {
-			return ErrLockLost
-		}
-		// A message that expired in its receiver's hands can only be dead-lettered.
-		if how == Complete && e.expired(s.now) {
-			late, how = ErrLockLost, Release
-		}
-		switch how {
-		case Complete:
-			q.end(s, token, StatusSuccess)
-		case Reject:
-			q.end(s, token, StatusRejected)
-		case Abandon:
-			q.abandon(s, token)
-		case Release:
-			q.unlock(s, token, "released", false)
-		}
-		return nil
-	})
-	if err == nil {
-		err = late
-	}
-	return err
-}
-
-// Release gives deliveries back as if they had not been: all at once, else a
-// receiver that waits could take a younger one before an older one is back.
-// Those whose lock has run out are back already.
-func (q *Queue) Release(tokens []LockToken) {
-	q.do(func(s *step) {
-		for _, t := range tokens {
-			if q.locked[t] != nil {
-				q.unlock(s, t, "released", false)
-			}
-		}
-	})
-}
-
-// ShortenLock lets the lock that token names end after d.
-func (q *Queue) ShortenLock(token LockToken, d time.Duration) {
-	q.do(func(s *step) {
-		if e := q.locked[token]; e != nil {
-			e.lockedUntil = s.now.Add(d)
-			q.due(e.lockedUntil)
-		}
-	})
-}
-
 // Purge ends all messages and returns how many there were. If it fails, all are
 // still there.
 func (q *Queue) Purge() (n int, err error) {
 	err = q.update(func(s *step) error {
 		n = q.size()
-		for _, e := range q.all() {
-			x := q.ending(e, StatusPurged)
-			s.change(x.changes(q.name)...)
-			s.then(func() { s.ended = append(s.ended, x) })
-		}
-		s.then(func() { q.ready, q.locked = nil, nil })
+		q.endOldest(s, n, StatusPurged)
 		return nil
 	})
 	if err != nil {
@@ -201,7 +150,7 @@ func (q *Queue) Purge() (n int, err error) {
 }
 
 // close stops the clock of the queue: nothing expires any more, nothing is
-// delivered.
+// delivered, and what could not be kept is left to the next start.
 func (q *Queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,3 +146,40 @@ func TestTokensLookRandom(t *testing.T) {
 		t.Errorf("%d different tokens of 10000", len(seen))
 	}
 }
+
+// TestReturnedInOrder checks what the owner hears of deliveries that end without
+// a settlement.
+func TestReturnedInOrder(t *testing.T) {
+	inBubble(t, iotHubLimits, func(t *testing.T, q *testQueue) {
+		var told []string
+		q.owner = &listener{finishedFunc(func(*entry, Status) {}), func(e *entry, why string) {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			told = append(told, e.Message.ID+" "+why)
+		}}
+		q.mustPut(names(1, 9)...)
+		var tokens []LockToken
+		for i := range 9 {
+			tokens = append(tokens, q.mustTake(fmt.Sprint("m", i+1), 0))
+		}
+		q.Release([]LockToken{tokens[2], tokens[0], tokens[1]})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		want := []string{
+			"m1 released", "m2 released", "m3 released",
+			"m4 lock lost", "m5 lock lost", "m6 lock lost", "m7 lock lost", "m8 lock lost", "m9 lock lost",
+		}
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if !slices.Equal(told, want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
+	})
+}
+
+type listener struct {
+	owner
+	back func(e *entry, why string)
+}
+
+func (l *listener) returned(e *entry, why string) { l.back(e, why) }

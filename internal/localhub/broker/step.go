@@ -15,6 +15,7 @@ type step struct {
 	ended   []ending   // to be reported when the queue's lock is free again,
 	back    []comeback // as are these
 	arrived bool       // a message has become ready
+	added   uint64     // messages so far
 }
 
 type comeback struct {
@@ -34,8 +35,8 @@ func (q *Queue) do(f func(*step)) {
 }
 
 // update runs f on a queue in which everything that is due has happened, keeps
-// the changes, then reports the messages that ended and wakes receivers if one
-// became ready. It returns the error of f, which then has changed nothing, or
+// the changes, then reports the messages that came back and that ended, in the
+// order of the queue, and wakes receivers if one became ready. It returns the error of f, which then has changed nothing, or
 // why the changes of f were not made.
 func (q *Queue) update(f func(*step) error) error {
 	q.mu.Lock()
@@ -52,12 +53,13 @@ func (q *Queue) update(f func(*step) error) error {
 	}
 	q.mu.Unlock()
 
+	slices.SortFunc(s.back, func(a, b comeback) int { return bySequence(a.entry, b.entry) })
 	for _, b := range s.back {
 		q.owner.returned(b.entry, b.why)
 	}
-	slices.SortFunc(s.ended, func(a, b ending) int { return bySequence(a.entry, b.entry) })
-	for _, x := range s.ended { // in the order of the queue
-		q.owner.finished(x)
+	if len(s.ended) > 0 {
+		slices.SortFunc(s.ended, func(a, b ending) int { return bySequence(a.entry, b.entry) })
+		q.owner.finished(s.ended)
 	}
 	for _, wake := range wakes {
 		(*wake)()
@@ -107,7 +109,7 @@ func (q *Queue) keep(s *step) error {
 
 func (q *Queue) commit(s *step) error {
 	u := &q.unkept
-	if len(s.changes) == 0 && (u.empty() || s.now.Before(u.retry)) {
+	if len(s.changes) == 0 && (u.empty() || q.closed || s.now.Before(u.retry)) {
 		return nil
 	}
 	changes := slices.Concat(u.first, u.changes(q.name), s.changes)

@@ -47,11 +47,14 @@ func (s *sink) Accept(m amqpserver.Incoming) (outcome amqpwire.DeliveryState) {
 // source sends a device its messages.
 type source struct {
 	amqpfront.LockSource
-	conn *Conn
+	conn     *Conn
+	withheld map[string]bool // tags of deliveries that were settled without a word
 }
 
 // Source returns s with the faults of the connection.
-func (c *Conn) Source(s amqpfront.LockSource) amqpserver.Source { return &source{s, c} }
+func (c *Conn) Source(s amqpfront.LockSource) amqpserver.Source {
+	return &source{LockSource: s, conn: c, withheld: make(map[string]bool)}
+}
 
 // Next makes the lock on a delivery run out early if a fault says so.
 func (s *source) Next() (amqpserver.Outgoing, bool) {
@@ -67,6 +70,9 @@ func (s *source) Next() (amqpserver.Outgoing, bool) {
 // Settle does not hear the device's word, or does not answer it, if a fault says
 // so.
 func (s *source) Settle(tag []byte, outcome amqpwire.DeliveryState, waits bool) amqpwire.DeliveryState {
+	if s.withheld[string(tag)] {
+		return nil // the client asks again: there still is no word
+	}
 	if _, strikes := s.conn.strikes(LoseDisposition); strikes {
 		return nil
 	}
@@ -75,6 +81,7 @@ func (s *source) Settle(tag []byte, outcome amqpwire.DeliveryState, waits bool) 
 		return answer
 	}
 	if _, strikes := s.conn.strikes(WithholdDisposition); strikes {
+		s.withheld[string(tag)] = true
 		return nil
 	}
 	return answer

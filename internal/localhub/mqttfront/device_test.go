@@ -123,15 +123,14 @@ func idOf(p *mqttwire.Publish) string {
 	return id
 }
 
-// wantFeedback checks what the back ends hear: the messages by id and status, in
-// the order of their ends.
-func (w *world) wantFeedback(want ...string) {
+// feedback returns what the back ends hear: the messages by id and status, in the
+// order of their ends.
+func (w *world) feedback() (got []string) {
 	w.t.Helper()
-	var got []string
 	for {
 		d, ok := w.broker.Feedback().Take()
 		if !ok {
-			break
+			return got
 		}
 		var records []broker.Record
 		if err := json.Unmarshal(d.Message.Body, &records); err != nil {
@@ -141,6 +140,11 @@ func (w *world) wantFeedback(want ...string) {
 			got = append(got, r.OriginalMessageID+" "+string(r.StatusCode))
 		}
 	}
+}
+
+func (w *world) wantFeedback(want ...string) {
+	w.t.Helper()
+	got := w.feedback()
 	if strings.Join(got, ", ") != strings.Join(want, ", ") {
 		w.t.Errorf("feedback %q, want %q", got, want)
 	}

@@ -37,13 +37,7 @@ func attack(t *testing.T, hostile []byte, prepare func(w *world) *rawclient.Clie
 		if ended != 1 {
 			t.Errorf("%d connections have ended, want the one", ended)
 		}
-		completed := 0
-		for {
-			if _, ok := w.broker.Feedback().Take(); !ok {
-				break
-			}
-			completed++
-		}
+		completed := len(w.feedback())
 		if waiting := w.mailbox(dev1).Len(); waiting+completed != 3 {
 			t.Errorf("%d messages wait, %d are complete, want 3 in all", waiting, completed)
 		}

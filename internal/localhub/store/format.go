@@ -34,7 +34,8 @@ var sealed = []string{bucketEntries, bucketSequences, bucketRecords, bucketGener
 
 var keyFormat = []byte("format")
 
-// damaged says that the file does not hold what was written to it.
+// damaged says that the file does not hold what was written to it. What is in the
+// file is quoted in 40 characters at most.
 func damaged(f string, args ...any) error {
 	return fmt.Errorf("the file is damaged: %w", fmt.Errorf(f, args...))
 }
@@ -88,9 +89,12 @@ func (s *Store) prepare(tx *bbolt.Tx) error {
 func bucketNames(tx *bbolt.Tx) (names []string, err error) {
 	err = tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
 		if b == nil {
-			return damaged("%q is no bucket", name)
+			return damaged("%.40q is no bucket", name)
 		}
 		names = append(names, string(name))
+		if len(names) > 10 {
+			return damaged("it has more than 10 buckets")
+		}
 		return nil
 	})
 	return names, err
@@ -113,13 +117,13 @@ func checkFormat(text []byte, buckets []string) error {
 	n, err := strconv.Atoi(string(text))
 	switch {
 	case err != nil:
-		return damaged("its format is %q", text)
+		return damaged("its format is %.40q", text)
 	case n > format:
 		return fmt.Errorf("a newer program has written it (format %d, not %d)", n, format)
 	case n < format:
 		return damaged("its format is %d", n)
 	case !slices.Equal(buckets, []string{bucketEntries, bucketGenerations, bucketMeta, bucketRecords, bucketSequences, bucketSessions}):
-		return damaged("its buckets are %q", buckets)
+		return damaged("its buckets are %.40q", buckets)
 	}
 	return nil
 }

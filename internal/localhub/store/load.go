@@ -25,7 +25,7 @@ func (s *Store) Load() (state *broker.State, err error) {
 		})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", s.path, err)
+		return nil, s.failed("read", err)
 	}
 	return state, nil
 }
@@ -96,9 +96,9 @@ func readBucket(tx *bbolt.Tx, bucket string, read func(key, payload []byte) erro
 // describe names a key for people.
 func describe(bucket string, key []byte) string {
 	if queue, sequence, ok := splitEntryKey(key); ok && bucket == bucketEntries {
-		return fmt.Sprintf("queue %q, message %d", queue, sequence)
+		return fmt.Sprintf("queue %.40q, message %d", queue, sequence)
 	}
-	return fmt.Sprintf("%s, %q", bucket, key)
+	return fmt.Sprintf("%s, %.40q", bucket, key)
 }
 
 func (s *Store) readEntry(state *broker.State, key, payload []byte) error {

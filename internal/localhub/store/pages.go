@@ -9,24 +9,25 @@ import (
 )
 
 // checkPages walks all pages that a bbolt file uses, as bbolt would, and returns
-// what is wrong with them. bbolt itself maps the file and trusts it: it runs
-// round a cycle of pages for ever, and past the end of one that is too short.
+// what is wrong with them, or what its meta page says. bbolt itself maps the file
+// and trusts it: it runs round a cycle of pages for ever, and past the end of one
+// that is too short.
 //
 // Every page is read once at most, so a hostile file costs no more than its
 // size. What is in the values is not looked at.
-func checkPages(file io.ReaderAt, size int64) error {
+func checkPages(file io.ReaderAt, size int64) (meta, error) {
 	m, err := readMeta(file, size)
 	if err != nil {
-		return err
+		return m, err
 	}
 	if m.pages > uint64(size)/m.pageSize {
-		return damaged("it ends too early")
+		return m, damaged("it ends too early")
 	}
 	w := &walk{file: file, pageSize: m.pageSize, used: make([]bool, m.pages)}
 	if err := w.tree(m.root, span{}, 0); err != nil {
-		return err
+		return m, err
 	}
-	return w.freelist(m.freelist)
+	return m, w.freelist(m.freelist)
 }
 
 // walk is one way through the pages of a file.

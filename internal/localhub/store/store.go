@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -13,7 +14,7 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 )
 
-// Codec turns messages into bytes and back.
+// Codec turns messages into bytes and back. Many goroutines may call it at once.
 type Codec interface {
 	Encode(*broker.Message) ([]byte, error)
 	Decode([]byte) (*broker.Message, error)
@@ -42,13 +43,22 @@ func Open(dir string, codec Codec) (*Store, error) {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	if err := s.open(patience, s.prepare); err != nil {
-		return nil, fmt.Errorf("open %s: %w", s.path, err)
+		return nil, s.failed("open", err)
 	}
 	return s, nil
 }
 
 func newStore(dir string, codec Codec) *Store {
 	return &Store{path: filepath.Join(dir, "hub.db"), codec: codec, update: (*bbolt.DB).Update}
+}
+
+// failed names the file, once.
+func (s *Store) failed(doing string, err error) error {
+	var named *fs.PathError
+	if errors.As(err, &named) {
+		err = named.Err
+	}
+	return fmt.Errorf("%s %s: %w", doing, s.path, err)
 }
 
 // open opens the file, and believes it once a transaction has got through to the
@@ -121,11 +131,12 @@ var errClosed = errors.New("the store is closed")
 
 // Commit makes the changes in one transaction. If it fails they are not made,
 // not even if the disk has them: then they are taken back before anything else
-// is written.
+// is written. Only if the disk fails until the process ends can they be there at
+// the next start, in doubt: nothing that was accepted is missing even then.
 func (s *Store) Commit(changes []broker.Change) error {
 	ops, err := s.ops(changes)
 	if err != nil {
-		return fmt.Errorf("encode for %s: %w", s.path, err)
+		return s.failed("encode for", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,7 +144,7 @@ func (s *Store) Commit(changes []broker.Change) error {
 		err = s.commit(ops)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", s.path, err)
+		return s.failed("write", err)
 	}
 	return nil
 }
@@ -164,7 +175,7 @@ func (s *Store) Close() error {
 	}
 	s.closed, s.db = true, nil
 	if err != nil {
-		return fmt.Errorf("close %s: %w", s.path, err)
+		return s.failed("close", err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,4 +117,29 @@ func TestStateIsKept(t *testing.T) {
 	if err := s.Commit(nil); !errors.Is(err, errClosed) {
 		t.Errorf("commit after close: %v", err)
 	}
+}
+
+type badCodec struct{ plain }
+
+func (badCodec) Encode(*broker.Message) ([]byte, error) { return nil, errIO }
+
+type strange struct{ broker.Change }
+
+// TestChangesThatCannotBeWritten checks that the disk is not blamed for them.
+func TestChangesThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	s, disk := onBadDisk(t, t.TempDir())
+	before := disk.opened
+	if err := s.Commit([]broker.Change{strange{}}); err == nil || !strings.Contains(err.Error(), "unknown change store.strange") {
+		t.Errorf("commit = %v", err)
+	}
+	s.codec = badCodec{}
+	if err := s.Commit(putOne(1, "one")); !errors.Is(err, errIO) {
+		t.Errorf("commit = %v, want %v", err, errIO)
+	}
+	if disk.opened != before {
+		t.Error("the file was opened anew")
+	}
+	closeStore(t, s)
+	closeStore(t, s) // once more does no harm
 }

@@ -21,7 +21,7 @@ const (
 // upgrade2 makes the current format of format 2.
 func upgrade2(tx *bbolt.Tx, names []string) error {
 	if !slices.Equal(names, []string{bucketEntries, bucketGenerations, bucketMeta, bucketRecords, bucketSequences}) {
-		return damaged("its buckets are %q", names)
+		return damaged("its buckets are %.40q", names)
 	}
 	if _, err := tx.CreateBucket([]byte(bucketSessions)); err != nil {
 		return err
@@ -33,7 +33,7 @@ func upgrade2(tx *bbolt.Tx, names []string) error {
 func (s *Store) upgrade(tx *bbolt.Tx, names []string) error {
 	old := []string{bucketGenerations, bucketQueues1, bucketRecords}
 	if !slices.Equal(names, old) {
-		return damaged("its buckets are %q", names)
+		return damaged("its buckets are %.40q", names)
 	}
 	ops, err := s.readFormat1(tx)
 	if err != nil {
@@ -56,17 +56,17 @@ func (s *Store) readFormat1(tx *bbolt.Tx) (ops []op, err error) {
 	err = queues.ForEach(func(name, _ []byte) error {
 		q := queues.Bucket(name)
 		if q == nil {
-			return damaged("queue %q is none", name)
+			return damaged("queue %.40q is none", name)
 		}
 		queue := path1(string(name))
 		ops = append(ops, put(bucketSequences, []byte(queue), number(q.Sequence())))
 		return q.ForEach(func(key, value []byte) error {
 			_, sequence, ok := splitEntryKey(key)
 			if !ok || len(key) != 8 {
-				return damaged("queue %q, message %q", name, key)
+				return damaged("queue %.40q, message %.40q", name, key)
 			}
 			if _, err := s.decodeEntry(sequence, value); err != nil {
-				return damaged("queue %q, message %d: %w", name, sequence, err)
+				return damaged("queue %.40q, message %d: %w", name, sequence, err)
 			}
 			ops = append(ops, put(bucketEntries, entryKey(queue, sequence), value))
 			return nil
@@ -78,7 +78,7 @@ func (s *Store) readFormat1(tx *bbolt.Tx) (ops []op, err error) {
 	err = tx.Bucket([]byte(bucketRecords)).ForEach(func(key, value []byte) error {
 		var r broker.Record
 		if err := json.Unmarshal(value, &r); err != nil {
-			return damaged("feedback record %q: %w", key, err)
+			return damaged("feedback record %.40q: %w", key, err)
 		}
 		ops = append(ops, put(bucketRecords, slices.Clone(key), value))
 		return nil

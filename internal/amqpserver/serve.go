@@ -1,0 +1,130 @@
+package amqpserver
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+)
+
+// Serve carries one connection from its first byte to its last, and closes it.
+// The handler that open returns decides what the client may do; it is asked for
+// before the first byte. Serve returns why the connection ended: nil if the
+// client closed it in good order, or if ctx ended while it was open, of which
+// the client is told.
+func Serve(ctx context.Context, nc net.Conn, open func(*Conn) Handler, o *Options) error {
+	c := newConn(nc, o)
+	c.handler = open(c)
+	return c.serve(ctx)
+}
+
+func newConn(nc net.Conn, o *Options) *Conn {
+	options := o.withDefaults()
+	c := &Conn{
+		options:       options,
+		net:           nc,
+		br:            bufio.NewReader(nc),
+		log:           options.Logger,
+		in:            make(chan amqpwire.Frame),
+		out:           make(chan amqpwire.Frame, 64),
+		broken:        make(chan struct{}),
+		wakes:         newWakes(),
+		peerFrameSize: amqpwire.MinMaxFrameSize,
+		sessions:      make(map[uint16]*Session),
+		alarm:         time.NewTimer(0),
+	}
+	c.alarm.Stop()
+	return c
+}
+
+func (c *Conn) serve(ctx context.Context) error {
+	defer c.net.Close() //nolint:errcheck // nothing is left to lose
+	defer c.alarm.Stop()
+	stop := context.AfterFunc(ctx, func() {
+		c.wakes.nudge()
+		time.AfterFunc(closeGrace, func() { _ = c.net.Close() })
+	})
+	defer stop()
+	if err := c.handshake(ctx); err != nil {
+		return fmt.Errorf("handshake: %w", err)
+	}
+	var reader, writer sync.WaitGroup
+	stopReading := make(chan struct{})
+	reader.Go(func() { c.read(stopReading) })
+	writer.Go(c.write)
+	err := c.run(ctx)
+	c.abandon()
+	close(c.out)
+	writer.Wait()
+	c.linger()
+	close(stopReading)
+	_ = c.net.Close()
+	reader.Wait()
+	return err
+}
+
+// closeGrace is how long a client may take to say goodbye when ctx ends.
+const closeGrace = 2 * time.Second
+
+// run is the owner's loop. It ends when the connection does.
+func (c *Conn) run(ctx context.Context) error {
+	for {
+		var err error
+		select {
+		case f := <-c.in:
+			if closed, ok := f.Body.(*amqpwire.Close); ok && !c.silent.Load() {
+				return c.closed(closed)
+			}
+			err = c.handle(f)
+		case <-c.wakes.signal:
+			c.look()
+		case <-c.alarm.C:
+			c.onAlarm()
+		case <-c.broken:
+			err = c.failure
+		}
+		if ctx.Err() != nil {
+			c.goAway()
+			return nil
+		}
+		if err != nil {
+			c.send(0, &amqpwire.Close{Error: toldPeer(err)}, nil)
+			return err
+		}
+	}
+}
+
+// closed answers the client's close.
+func (c *Conn) closed(f *amqpwire.Close) error {
+	c.send(0, &amqpwire.Close{}, nil)
+	if f.Error != nil {
+		return fmt.Errorf("closed by the client: %w", briefError(f.Error))
+	}
+	return nil
+}
+
+// goAway tells the client that the server is closing. Messages in its hands
+// are not given back: what it says of them may be on its way.
+func (c *Conn) goAway() {
+	reason := Errorf(CondDetachForced, "%s", c.options.Goodbye)
+	for l := range c.Links() {
+		l.sayDetach(reason)
+	}
+	c.send(0, &amqpwire.Close{Error: Errorf(CondConnectionForced, "%s", c.options.Goodbye)}, nil)
+}
+
+// abandon lets go of everything that sessions and links hold outside of this
+// connection. Messages in the client's hands are not given back: it may return
+// and settle them.
+func (c *Conn) abandon() {
+	for _, s := range c.sessions {
+		for _, l := range s.links {
+			l.finish(false)
+		}
+		s.over()
+	}
+}
