@@ -50,7 +50,7 @@ func (v vector) bytes(t testing.TB) (b []byte) {
 
 func vectors() []vector {
 	var all []vector
-	for _, table := range [][]vector{connectVectors, connAckVectors, publishVectors, subscribeVectors, otherVectors, framingVectors} {
+	for _, table := range [][]vector{connectVectors, connAckVectors, publishVectors, subscribeVectors, otherVectors, framingVectors, sdkVectors} {
 		all = append(all, table...)
 	}
 	return all
