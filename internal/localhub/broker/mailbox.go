@@ -17,7 +17,9 @@ type Mailbox struct {
 
 	mu       sync.Mutex
 	receiver Receiver
-	session  []byte // nil: none
+
+	keeping sync.Mutex // held while the session is written: others do not wait for the disk
+	session []byte     // nil: none
 }
 
 // Receiver is who takes messages out of a mailbox. It must be comparable.

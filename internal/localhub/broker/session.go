@@ -5,8 +5,8 @@ import "bytes"
 // Session returns what a door has kept with [Mailbox.KeepSession], nil if there is
 // nothing.
 func (m *Mailbox) Session() []byte {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.keeping.Lock()
+	defer m.keeping.Unlock()
 	return m.session
 }
 
@@ -14,8 +14,8 @@ func (m *Mailbox) Session() []byte {
 // as the queues are kept. Nobody else looks inside. Nil forgets it. If that
 // fails, the session is what it was.
 func (m *Mailbox) KeepSession(session []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.keeping.Lock()
+	defer m.keeping.Unlock()
 	if bytes.Equal(session, m.session) && (session == nil) == (m.session == nil) {
 		return nil
 	}

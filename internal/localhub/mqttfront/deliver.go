@@ -60,8 +60,10 @@ func (c *client) deliver(d broker.Delivery, qos mqttwire.QoS) error {
 		c.log.Warn("message dead-lettered: MQTT cannot carry it", "id", d.Message.ID, "reason", err.Error())
 		c.settle(d.Token, broker.Reject)
 		return nil
-	case err == nil && qos == mqttwire.AtMostOnce:
+	case qos == mqttwire.AtMostOnce && err == nil:
 		c.settle(d.Token, broker.Complete)
+	case qos == mqttwire.AtMostOnce: // the connection has ended before it was sent
+		c.mailbox.Release([]broker.LockToken{d.Token})
 	}
 	return err
 }

@@ -1,11 +1,13 @@
 package mqttfront
 
 import (
+	"fmt"
 	"net"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/mqttfront/rawclient"
 	"iothub-c2d/internal/mqttwire"
 )
@@ -65,6 +67,33 @@ func TestStuckConnectionIsDisplaced(t *testing.T) {
 		wantMessage(c, "m1", false)
 		if waited := time.Since(start); waited != 0 {
 			t.Errorf("the next connection waited for %v", waited)
+		}
+	})
+}
+
+// TestUnsentIsReadyAtOnce checks that with QoS 0 the next client gets what the one
+// before did not take.
+func TestUnsentIsReadyAtOnce(t *testing.T) {
+	inWorld(t, settings{broker: broker.Options{MaxQueue: 200}}, func(t *testing.T, w *world) {
+		near, far := net.Pipe()
+		w.served.Go(func() { w.serve(far, nil) })
+		stuck := rawclient.NewWithRoom(t, near, 1)
+		w.wantIn(stuck, hello("dev1"), false)
+		stuck.Subscribe(mqttwire.AtMostOnce, messages)
+		for i := range 200 {
+			w.enqueue(fmt.Sprint("m", i))
+		}
+		synctest.Wait()
+		completed := len(w.feedback())
+		c := w.device(true)
+		for i := completed; i < 200; i++ {
+			if p := rawclient.Want[*mqttwire.Publish](c); idOf(p) != fmt.Sprint("m", i) {
+				t.Fatalf("got %+v, want m%d", p, i)
+			}
+		}
+		c.WantNothing()
+		if got := len(w.feedback()); completed == 0 || completed+got != 200 {
+			t.Errorf("%d complete before, %d after, want 200 in all", completed, got)
 		}
 	})
 }
