@@ -34,7 +34,7 @@ to that, so that everything can be tried without an Azure account.`,
 		Example: `  simulated-device                    # then, in another terminal: send-c2d "hello"
   simulated-device --count 1          # stop after one message
   simulated-device --settle reject    # see what the sender is told`,
-		Args: console.Args(0),
+		Args: c.Args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), c, &f) },
 	}
 	f.add(c, cmd)

@@ -9,10 +9,11 @@ import (
 
 // What an attach may hold of text, in bytes, since a connection may have many
 // links. The link names of all SDKs have less than 200, addresses of IoT Hub at
-// most about 1000.
+// most about 1000, properties less than 500.
 const (
-	maxName    = 1 << 10
-	maxAddress = 4 << 10
+	maxName       = 1 << 10
+	maxAddress    = 4 << 10
+	maxProperties = 4 << 10 // encoded; larger ones are not confirmed
 )
 
 // attach answers the client's attach with a link to what it asked for, or with
@@ -28,6 +29,10 @@ func (s *Session) attach(a *amqpwire.Attach) error {
 		return Errorf(CondLimitExceeded, "The connection has %d links.", c.links)
 	}
 	l := &Link{session: s, handle: a.Handle, name: a.Name, address: address(a)}
+	l.cost = linkCost + min(len(l.name), maxName) + min(len(l.address), maxAddress)
+	if refused := c.Hold(l.cost); refused != nil {
+		return refused
+	}
 	r := reply(a)
 	refused := l.check(r)
 	switch {
@@ -54,7 +59,7 @@ func (s *Session) attach(a *amqpwire.Attach) error {
 func (l *Link) check(r *amqpwire.Attach) *amqpwire.Error {
 	c := l.session.conn
 	r.MaxMessageSize = new(uint64(math.MaxUint64)) // the longest
-	if !c.fits(r) {
+	if b, err := amqpwire.Append(nil, r.Properties); err != nil || len(b) > maxProperties || !c.fits(r) {
 		r.Properties = nil
 	}
 	fits := c.fits(r)
@@ -62,7 +67,7 @@ func (l *Link) check(r *amqpwire.Attach) *amqpwire.Error {
 	switch {
 	case len(l.name) > maxName:
 		return Errorf(CondInvalidField, "The name of the link is longer than %d bytes.", maxName)
-	case len(l.address) > maxAddress:
+	case len(r.Source.Address) > maxAddress, len(r.Target.Address) > maxAddress:
 		return Errorf(CondInvalidField, "The address of the link is longer than %d bytes.", maxAddress)
 	case !fits:
 		return Errorf(CondFrameTooSmall, "The answer does not fit into a frame of %d bytes.", c.peerFrameSize)

@@ -1,6 +1,7 @@
 package amqpserver
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"time"
@@ -17,7 +18,7 @@ func (c *Conn) read(stop <-chan struct{}) {
 	defer silence.Stop()
 	for {
 		silence.Reset(patience)
-		f, err := amqpwire.ReadFrame(c.br, c.options.MaxFrameSize)
+		f, err := c.readFrame()
 		silence.Stop()
 		if err != nil {
 			c.giveUp(err)
@@ -61,4 +62,14 @@ func (c *Conn) linger() {
 			return
 		}
 	}
+}
+
+// readFrame reads a frame of at most the size that the client is allowed when it
+// begins.
+func (c *Conn) readFrame() (amqpwire.Frame, error) {
+	start, err := c.br.Peek(4)
+	if limit := c.frameLimit(); err == nil && limit < c.options.MaxFrameSize && binary.BigEndian.Uint32(start) > limit {
+		return amqpwire.Frame{}, Errorf(CondLimitExceeded, "A client that has not shown who it is may send frames of %d bytes.", limit)
+	}
+	return amqpwire.ReadFrame(c.br, c.options.MaxFrameSize)
 }

@@ -31,6 +31,7 @@ func newConn(nc net.Conn, o *Options) *Conn {
 		log:           options.Logger,
 		in:            make(chan amqpwire.Frame),
 		out:           make(chan amqpwire.Frame, 64),
+		taken:         make(chan struct{}, 1),
 		broken:        make(chan struct{}),
 		wakes:         newWakes(),
 		peerFrameSize: amqpwire.MinMaxFrameSize,
@@ -38,12 +39,16 @@ func newConn(nc net.Conn, o *Options) *Conn {
 		alarm:         time.NewTimer(0),
 	}
 	c.alarm.Stop()
+	if options.Untrusted == 0 {
+		c.Trust()
+	}
 	return c
 }
 
 func (c *Conn) serve(ctx context.Context) error {
 	defer c.net.Close() //nolint:errcheck // nothing is left to lose
 	defer c.alarm.Stop()
+	defer func() { c.Free(c.held) }()
 	stop := context.AfterFunc(ctx, func() {
 		c.wakes.nudge()
 		time.AfterFunc(closeGrace, func() { _ = c.net.Close() })
@@ -85,7 +90,9 @@ func (c *Conn) run(ctx context.Context) error {
 		case <-c.alarm.C:
 			c.onAlarm()
 		case <-c.broken:
-			err = c.failure
+			if err = c.failure; ctx.Err() == nil {
+				c.lost(err)
+			}
 		}
 		if ctx.Err() != nil {
 			c.goAway()
@@ -95,16 +102,45 @@ func (c *Conn) run(ctx context.Context) error {
 			c.send(0, &amqpwire.Close{Error: toldPeer(err)}, nil)
 			return err
 		}
+		if !c.trusted.Load() {
+			c.catchUp(ctx)
+		}
+	}
+}
+
+// catchUp waits until the writer has taken all answers: those that an untrusted
+// client does not read must not pile up.
+func (c *Conn) catchUp(ctx context.Context) {
+	for len(c.out) > 0 {
+		select {
+		case <-c.taken:
+		case <-c.broken:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
 // closed answers the client's close.
 func (c *Conn) closed(f *amqpwire.Close) error {
 	c.send(0, &amqpwire.Close{}, nil)
-	if f.Error != nil {
-		return fmt.Errorf("closed by the client: %w", briefError(f.Error))
+	if f.Error == nil {
+		return nil
 	}
-	return nil
+	err := fmt.Errorf("closed by the client: %w", briefError(f.Error))
+	c.lost(err)
+	return err
+}
+
+// lost tells all links that the client has not ended them in good order.
+func (c *Conn) lost(why error) {
+	if c.silent.Load() {
+		return // it is the server that has
+	}
+	for l := range c.Links() {
+		l.lost(why)
+	}
 }
 
 // goAway tells the client that the server is closing. Messages in its hands

@@ -44,6 +44,13 @@ func (c *Conn) write() {
 		if last {
 			return
 		}
+		select {
+		case c.taken <- struct{}{}:
+		default:
+		}
+		if !c.trusted.Load() {
+			buf = nil
+		}
 	}
 }
 

@@ -130,8 +130,9 @@ func (c *Console) Logger() *slog.Logger {
 // OnTerminal reports whether the output goes to a terminal.
 func (c *Console) OnTerminal() bool { return isTerminal(c.Out) }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+// isTerminal reports whether a reader or a writer is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	if !ok {
 		return false
 	}

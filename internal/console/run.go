@@ -21,10 +21,11 @@ import (
 // Console is one run of a program at a terminal, or in a script. Data goes to
 // Out, everything else to Err.
 type Console struct {
-	Name string
-	In   io.Reader
-	Out  io.Writer
-	Err  io.Writer
+	Name        string
+	CommandLine []string // the arguments of the program
+	In          io.Reader
+	Out         io.Writer
+	Err         io.Writer
 
 	// The flags that every command has. See AddFlags.
 	Output  Output // empty: text
@@ -34,15 +35,18 @@ type Console struct {
 
 	out      io.Writer // Out, but see boundedWriter; nil: Out itself
 	progress *progress // on Err; nil: it is never shown
+	watch    watch     // over what the run waits for
 }
 
 // AddFlags registers the flags that every command has. What happens after the
 // timeout differs between commands.
 func (c *Console) AddFlags(cmd *cobra.Command, timeout string) {
 	f := cmd.Flags()
+	Group(f, "Flags")
 	f.BoolVarP(&c.Quiet, "quiet", "q", false, "print data and errors only")
 	f.BoolVarP(&c.Verbose, "verbose", "v", false, "print more: about messages, and on standard error about the connection")
 	f.VarP(&c.Timeout, "timeout", "W", timeout)
+	Group(f, "Output")
 }
 
 // exitTimeout is how long a command may go on after a signal. It needs two
@@ -68,11 +72,12 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	go endOnSignal(signals, cancel)                         // it ends with the process
 	ended := make(chan struct{})
 	c := &Console{
-		Name: name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		Name: name, CommandLine: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		out:      &boundedWriter{w: os.Stdout, ended: ended},
 		progress: &progress{w: &boundedWriter{w: os.Stderr, ended: ended}},
 	}
 	cmd := build(c)
+	cmd.SetArgs(c.CommandLine)
 	cmd.SetIn(c.In)
 	cmd.SetOut(c.Out)
 	cmd.SetErr(c.Err)
@@ -81,6 +86,7 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	cmd.SilenceErrors = true
 	cmd.SilenceUsage = true
 	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetUsageFunc(usage)
 	var stopTimer context.CancelFunc = func() {}
 	defer func() { stopTimer() }()
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -88,7 +94,7 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 		limited, stopTimer = c.withTimeout(ctx)
 		context.AfterFunc(limited, func() { close(ended) })
 		cmd.SetContext(limited)
-		return checkFlags(cmd.Flags())
+		return c.checkFlags(cmd.Flags())
 	}
 	return c.finish(ctx, cmd.ExecuteContext(ctx))
 }
@@ -115,7 +121,7 @@ func (c *Console) finish(ctx context.Context, err error) int {
 	var by interrupted
 	if errors.As(context.Cause(ctx), &by) {
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &by) {
-			c.report(err)
+			c.Report(err)
 		}
 		return signalCode(by.signal)
 	}
@@ -125,7 +131,7 @@ func (c *Console) finish(ctx context.Context, err error) int {
 	case errors.Is(err, syscall.EPIPE): // the reader of the output has gone
 		return signalCode(syscall.SIGPIPE)
 	}
-	c.report(err)
+	c.Report(err)
 	return int(codeOf(err))
 }
 

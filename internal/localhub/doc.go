@@ -81,7 +81,8 @@
 //   - The id of an MQTT client must be that in its user name, of which the rest does
 //     not matter. One with + or # is refused: no topic can hold it.
 //   - A purge takes the messages in the device's hands too. It needs service
-//     connect, for the hub or the device; any api-version will do.
+//     connect, for the hub, the device or /devices/{id}/commands; any api-version
+//     will do.
 //   - Feedback is sent at once unless [Options.FeedbackInterval] says otherwise.
 //     IoT Hub collects for 15 s, or 64 records. The 15 s run from the message
 //     before, or from the start. Feedback about a module carries the id of its
@@ -90,14 +91,27 @@
 //     recipient's path too), and names and values of the others. Times, numbers
 //     and annotations are free. A body that is not made of data sections counts
 //     as encoded. Whatever is counted, an encoded message has 262144 bytes at
-//     most; a larger one costs the link.
+//     most: a larger one costs the sender the link, and one that would be larger
+//     by the time that it is delivered, stamps included, is refused.
 //   - Message ids, module ids and property names are checked, device ids and
-//     property values are not. A message id may be missing; it is then empty in
-//     the feedback. An ack mode that is neither a string nor a symbol is none.
+//     property values are not, except for their types. A message id may be
+//     missing; it is then empty in the feedback.
+//   - Refused with com.microsoft:argument-error (400004), since receivers may not
+//     survive them: keys of annotations and of the footer that are neither symbol
+//     nor ulong; keys of maps inside of these or of the body that are null, binary
+//     or compound; application properties and message annotations whose values are
+//     lists, maps, arrays or described.
+//   - A message without a recipient, or to /messages/devicebound, is refused with
+//     amqp:not-allowed (400003); one whose recipient is no device's address, with
+//     com.microsoft:argument-error (400004).
+//   - The ack modes are case-sensitive. Those of the Java SDK, negativeonly and
+//     positiveonly, are taken for negative and positive. One that is neither a
+//     string nor a symbol is none.
 //   - An expiry in the past is refused. One before 1970 means none, as clients
 //     in .NET send year 1 for that. One after 9999 counts as the end of that year.
 //   - The header, the delivery annotations and annotations of the hub's own names
-//     are taken off a message. The rest is passed on as it is.
+//     are taken off a message. Properties, body and footer are passed on byte for
+//     byte.
 //   - Messages go to modules as well, which exist as soon as they are named, with
 //     a queue of their own and the key of their device: up to 50 for each device,
 //     as on IoT Hub.
@@ -105,12 +119,24 @@
 //     some SDKs encode ids. An id such as "a%41" must therefore be sent encoded.
 //     The resource of a token is read as it is, decoded once, and decoded twice,
 //     as some SDKs encode ids once more; of a device's own token, the first
-//     reading that names a registered device counts.
-//   - Tokens may name the hub as [Options.HostName], as localhost or a name below
-//     it, or by a loopback address, with any port. The hub named in the user of
-//     SASL PLAIN, or of MQTT, is not looked at.
-//   - The token of an MQTT device may name the hub alone, or an endpoint of the
-//     device, as some clients do.
+//     reading counts that names a registered device with the key.
+//   - The resource of a token is a prefix, by segment, of the endpoints that the
+//     token is good for, such as /messages/devicebound or
+//     /devices/{id}/messages/events, and compares without regard to case, ids too.
+//     Everywhere else ids keep their case: a device's own token is good for the
+//     one device whose key has signed it.
+//   - A device's own token may also name the hub alone: then the name of the
+//     put-token request, or the user name, says which device it is. A path below
+//     the device that is no endpoint, such as /api-version=2016-11-14, is ignored.
+//   - Tokens may name the hub as [Options.HostName] or one of [Options.Aliases], as
+//     localhost or a name below it, or by a loopback address, with any port. The hub
+//     named in the user of SASL PLAIN, or of MQTT, is not looked at. A token has 4096
+//     bytes at most.
+//   - HTTP requests must be sent to one of these names, or to an address, and must
+//     not come from the page of another host: else 403, so that no page on the web
+//     reaches the hub through a browser on this machine.
+//   - AMQP over WebSocket may be offered as AMQPWSB10 or as amqp; the answer is
+//     spelled like the offer. It is preferred to MQTT.
 //   - A token is good for five minutes more than it says. Then the links that
 //     live by it are detached; the connection stays, also after SASL PLAIN. A
 //     connection over MQTT is closed.

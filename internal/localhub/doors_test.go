@@ -21,29 +21,29 @@ import (
 	"iothub-c2d/internal/sas"
 )
 
-// ledger is what becomes of the messages for dev1, who is reached over AMQP and
+// account is what becomes of the messages for dev1, who is reached over AMQP and
 // MQTT.
-type ledger struct {
+type account struct {
 	mu       sync.Mutex
 	settled  map[string]int    // how often a device has been told that a message is complete, or could believe it
 	reported map[string]string // the statuses in the feedback, by message
 	seen     int               // messages that arrived, again or not
 }
 
-func (l *ledger) settle(id string) {
+func (l *account) settle(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.settled[id]++
 }
 
-func (l *ledger) see() {
+func (l *account) see() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seen++
 }
 
 // read reads feedback until there is some on n messages.
-func (l *ledger) read(ctx context.Context, t *testing.T, feedback *iothub.FeedbackReceiver, n int) {
+func (l *account) read(ctx context.Context, t *testing.T, feedback *iothub.FeedbackReceiver, n int) {
 	t.Helper()
 	for len(l.reported) < n {
 		batch, err := feedback.Receive(ctx)
@@ -56,7 +56,7 @@ func (l *ledger) read(ctx context.Context, t *testing.T, feedback *iothub.Feedba
 }
 
 // check expects Success of every message, once, and a device that knows of it.
-func (l *ledger) check(t *testing.T, ids []string) {
+func (l *account) check(t *testing.T, ids []string) {
 	t.Helper()
 	for _, id := range ids {
 		if l.reported[id] != string(iothub.Success) || l.settled[id] == 0 {
@@ -69,7 +69,7 @@ func (l *ledger) check(t *testing.T, ids []string) {
 }
 
 // deviceAMQP receives and completes until another receiver displaces it.
-func deviceAMQP(ctx context.Context, l line, book *ledger) error {
+func deviceAMQP(ctx context.Context, l line, book *account) error {
 	cs := sas.ConnectionString{HostName: "localhost", DeviceID: "dev1", Key: defaults.Key()}
 	device, err := iothub.DialDevice(ctx, cs, &iothub.Options{Dial: l.dialer(route{})})
 	if err != nil {
@@ -90,7 +90,7 @@ func deviceAMQP(ctx context.Context, l line, book *ledger) error {
 }
 
 // deviceMQTT receives and acknowledges until another receiver displaces it.
-func deviceMQTT(ctx context.Context, t *testing.T, l line, book *ledger) error {
+func deviceMQTT(ctx context.Context, t *testing.T, l line, book *account) error {
 	c, err := l.connect(ctx)
 	if err != nil {
 		return err
@@ -120,8 +120,8 @@ func deviceMQTT(ctx context.Context, t *testing.T, l line, book *ledger) error {
 	}
 }
 
-func newLedger() *ledger {
-	return &ledger{settled: make(map[string]int), reported: make(map[string]string)}
+func newAccount() *account {
+	return &account{settled: make(map[string]int), reported: make(map[string]string)}
 }
 
 // TestDoorsInTurns has a device come over AMQP and over MQTT in turns, each time
@@ -131,7 +131,7 @@ func TestDoorsInTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		l := overPipes(t, localhub.Options{})
-		service, book := dialService(ctx, t, l), newLedger()
+		service, book := dialService(ctx, t, l), newAccount()
 		feedback, err := service.ReceiveFeedback(ctx)
 		check(t, err)
 		var ids []string
@@ -193,7 +193,7 @@ func TestDoorsAtOnce(t *testing.T) {
 		const messages = 400
 		ctx, cancel := context.WithCancel(t.Context())
 		l := overPipes(t, localhub.Options{MaxQueue: messages})
-		service, book := dialService(ctx, t, l), newLedger()
+		service, book := dialService(ctx, t, l), newAccount()
 		feedback, err := service.ReceiveFeedback(ctx)
 		check(t, err)
 		var devices sync.WaitGroup

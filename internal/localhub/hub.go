@@ -16,14 +16,16 @@ import (
 	"iothub-c2d/internal/localhub/fault"
 	"iothub-c2d/internal/localhub/httpfront"
 	"iothub-c2d/internal/localhub/mqttfront"
+	"iothub-c2d/internal/localhub/registry"
 	"iothub-c2d/internal/localhub/store"
 )
 
 // Hub is a local IoT Hub. It serves connections until it is closed.
 type Hub struct {
-	hostName string
+	names    []string // its own first
 	log      *slog.Logger
 	broker   *broker.Broker
+	registry *registry.Registry
 	store    *store.Store // nil if nothing is kept
 	amqp     *amqpfront.Front
 	mqtt     *mqttfront.Front
@@ -43,22 +45,22 @@ type Hub struct {
 // New returns a hub. Its queues are empty, unless [Options.Data] has kept some.
 func New(options *Options) (*Hub, error) {
 	o := options.withDefaults()
-	control, err := access.New(access.Options{
-		HostName: o.HostName, Policies: o.Policies, Devices: o.Devices, ClientCAs: o.ClientCAs,
-	})
-	if err != nil {
+	if err := registry.Check(o.Devices); err != nil {
 		return nil, err
 	}
-	h := &Hub{hostName: o.HostName, log: o.Logger, authority: sync.OnceValues(newAuthority)}
+	h := &Hub{names: o.names(), log: o.Logger, authority: sync.OnceValues(newAuthority)}
 	h.tlsConfig = sync.OnceValues(h.newTLSConfig)
 	if err := h.openBroker(o); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrData, err)
 	}
+	control := access.New(access.Options{
+		HostNames: o.names(), Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs,
+	})
 	h.amqp = amqpfront.New(amqpfront.Options{
 		Broker: h.broker, Access: control, Gateway: o.Gateway, Faults: h.faults(o.Faults),
 	})
 	h.mqtt = mqttfront.New(mqttfront.Options{Broker: h.broker, Access: control})
-	h.http = httpfront.New(httpfront.Options{HostName: o.HostName, Broker: h.broker, Access: control, Logger: o.Logger})
+	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Logger: o.Logger})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
 }
@@ -79,19 +81,31 @@ func (h *Hub) openBroker(o Options) (err error) {
 		Observer:         o.Observer,
 		Logger:           o.Logger,
 	}
-	for _, d := range o.Devices {
-		options.Devices = append(options.Devices, d.ID)
+	if o.Data == "" {
+		return h.takeUp(options, o.Devices)
 	}
-	if o.Data != "" {
-		if h.store, err = store.Open(o.Data, amqpfront.Codec{}); err != nil {
-			return fmt.Errorf("%w: %w", ErrData, err)
-		}
-		options.Journal = h.store
+	if h.store, err = store.Open(o.Data, amqpfront.Codec{}); err != nil {
+		return err
 	}
+	options.Journal = h.store
+	if err = h.takeUp(options, o.Devices); err != nil {
+		err = errors.Join(err, h.store.Close())
+	}
+	return err
+}
+
+// takeUp makes the queues and the registry, with what the journal has kept.
+func (h *Hub) takeUp(options broker.Options, devices []Device) (err error) {
 	if h.broker, err = broker.New(options); err != nil {
-		return fmt.Errorf("%w: %w", ErrData, errors.Join(err, h.store.Close()))
+		return err
 	}
-	return nil
+	h.registry, err = registry.New(registry.Options{
+		Broker: h.broker, HostName: options.HostName, Devices: devices, Logger: options.Logger,
+	})
+	if err != nil {
+		h.broker.Close()
+	}
+	return err
 }
 
 // faults returns what makes the faults of a connection, nil if there are none.
@@ -130,7 +144,7 @@ func (h *Hub) newTLSConfig() (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.tlsConfig(h.hostName)
+	return a.tlsConfig(h.names)
 }
 
 // Close tells every client that the hub goes away, and waits until all

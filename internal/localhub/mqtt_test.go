@@ -94,7 +94,7 @@ func exchangeMQTT(t *testing.T, l line, c net.Conn) {
 		t.Fatalf("granted %v, want 1", got)
 	}
 	body := strings.Repeat("0123456789", 6000)
-	check(t, service.Send(ctx, "dev1", &iothub.Message{ID: "m1", Body: []byte(body), Ack: iothub.AckFull, Properties: map[string]string{"a": "b"}}))
+	check(t, service.Send(ctx, "dev1", &iothub.Message{ID: "m1", Body: []byte(body), Ack: iothub.AckFull, Properties: map[string]any{"a": "b"}}))
 	p := rawclient.Want[*mqttwire.Publish](m)
 	const topic = "devices/dev1/messages/devicebound/%24.mid=m1&%24.to=%2Fdevices%2Fdev1%2Fmessages%2Fdevicebound&iothub-ack=full&a=b"
 	if p.Topic != topic || string(p.Payload) != body {

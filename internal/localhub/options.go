@@ -4,18 +4,20 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"iothub-c2d/internal/localhub/access"
 	"iothub-c2d/internal/localhub/amqpfront"
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/fault"
+	"iothub-c2d/internal/localhub/registry"
 )
 
 // What the hub is made of, by the names that its users need.
 type (
 	// Device is a registered device.
-	Device = access.Device
+	Device = registry.Device
 	// Policy is a shared access policy.
 	Policy = access.Policy
 	// Gateway is a generation of IoT Hub's front end.
@@ -36,6 +38,10 @@ type Options struct {
 	// HostName is the hub's name in connection strings and tokens, where a port
 	// after it does not matter: localhost.
 	HostName string
+	// Aliases are more names by which clients reach the hub, such as that of its
+	// container: none. They are in its certificate, tokens may name them, and HTTP
+	// requests be sent to them.
+	Aliases []string
 	// Devices are the registered devices; none means no device.
 	Devices []Device
 	// Policies are the shared access policies: the five that every hub has, as
@@ -87,11 +93,24 @@ func (o *Options) withDefaults() Options {
 	if d.Policies == nil {
 		d.Policies = access.DefaultPolicies()
 	}
-	if host, _, err := net.SplitHostPort(d.HostName); err == nil {
-		d.HostName = host // tokens may name any port
+	d.HostName = withoutPort(d.HostName)
+	d.Aliases = slices.Clone(d.Aliases)
+	for i, name := range d.Aliases {
+		d.Aliases[i] = withoutPort(name)
 	}
 	return d
 }
+
+// withoutPort returns a host name alone: tokens and requests may name any port.
+func withoutPort(name string) string {
+	if host, _, err := net.SplitHostPort(name); err == nil {
+		return host
+	}
+	return name
+}
+
+// names returns the hub's names, its own first.
+func (o *Options) names() []string { return append([]string{o.HostName}, o.Aliases...) }
 
 func setDefault[T comparable](field *T, value T) {
 	var zero T

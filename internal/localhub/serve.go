@@ -81,8 +81,7 @@ func (h *Hub) ServeConn(c net.Conn) {
 		h.serveMQTT(h.ctx, s, s.Conn, log)
 	case protocolHTTP:
 		h.http.Serve(h.ctx, httpfront.Client{
-			Conn: s.Conn,
-			Log:  log,
+			Conn: s.Conn, Log: log, Certificates: s.certificates,
 			AMQP: func(ctx context.Context, stream net.Conn) { h.serveAMQP(ctx, s, stream, log) },
 			MQTT: func(ctx context.Context, stream net.Conn) { h.serveMQTT(ctx, s, stream, log) },
 		})

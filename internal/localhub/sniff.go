@@ -8,9 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"strings"
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
@@ -103,7 +101,11 @@ func (s *stream) look() ([]byte, error) {
 	p := &peeked{Conn: s.Conn, ahead: bufio.NewReaderSize(s.Conn, 2*startLen)}
 	start, err := p.ahead.Peek(startLen)
 	if err != nil {
-		return nil, fmt.Errorf("the client sent %q and no more: %w", start, err)
+		hint := ""
+		if s.tls && len(start) == 0 {
+			hint = distrustHint(err) // some clients look at the certificate only now
+		}
+		return nil, fmt.Errorf("the client sent %q and no more: %w%s", start, err, hint)
 	}
 	s.Conn = p
 	return bytes.Clone(start), nil
@@ -117,22 +119,11 @@ func (h *Hub) secure(s *stream) error {
 	}
 	secured := tls.Server(s.Conn, config)
 	if err := secured.HandshakeContext(h.ctx); err != nil {
-		return fmt.Errorf("TLS handshake: %w%s", err, tlsHint(err))
+		return fmt.Errorf("TLS handshake: %w%s", err, distrustHint(err))
 	}
 	s.Conn, s.tls = secured, true
 	s.certificates = secured.ConnectionState().PeerCertificates
 	return nil
-}
-
-// tlsHint explains the failure that everybody meets first. Some clients send an
-// alert, others just hang up.
-func tlsHint(err error) string {
-	var alert *net.OpError
-	told := errors.As(err, &alert) && alert.Op == "remote error" && strings.Contains(err.Error(), "certificate")
-	if told || errors.Is(err, io.EOF) {
-		return " (perhaps the client does not trust the hub's CA certificate, which is new at each start, or knows the hub by a name that is not in the certificate)"
-	}
-	return ""
 }
 
 func isAMQP(start []byte) bool { return bytes.HasPrefix(start, []byte("AMQP")) }

@@ -3,7 +3,6 @@ package localhub_test
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"log/slog"
 	"net"
@@ -200,26 +199,5 @@ func TestCloseDoesNotWaitForSilentClients(t *testing.T) {
 				pumps.Wait()
 			})
 		})
-	}
-}
-
-// TestDistrustIsExplained checks the log of a client that does not know the CA.
-func TestDistrustIsExplained(t *testing.T) {
-	t.Parallel()
-	var log logBuffer
-	hub := newHub(t, localhub.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	defer hub.Close()
-	client, server := net.Pipe()
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		hub.ServeConn(server)
-	}()
-	if err := tls.Client(client, &tls.Config{ServerName: "localhost", RootCAs: x509.NewCertPool()}).Handshake(); err == nil {
-		t.Error("an unknown CA was trusted")
-	}
-	<-served
-	if !strings.Contains(log.String(), "does not trust the hub's CA certificate") {
-		t.Errorf("log = %q, want an explanation", log.String())
 	}
 }

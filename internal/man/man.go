@@ -10,7 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
+
+	"iothub-c2d/internal/console"
 )
 
 // Write writes the pages of a program and of all its subcommands to a directory.
@@ -57,7 +58,7 @@ func Page(cmd *cobra.Command) string {
 	p.section("DESCRIPTION")
 	p.text(cmd.Long)
 	p.section("OPTIONS")
-	cmd.Flags().VisitAll(p.flag)
+	p.options(cmd)
 	if cmd.HasExample() {
 		p.section("EXAMPLES")
 		p.line(".EX")
@@ -105,34 +106,34 @@ func (p *page) text(text string) {
 	}
 }
 
+// options writes the flags of a command, under the titles that --help has.
+func (p *page) options(cmd *cobra.Command) {
+	groups := console.FlagGroups(cmd)
+	for _, g := range groups {
+		if len(groups) > 1 {
+			p.line(".SS %s", g.Title)
+		}
+		for _, f := range g.Flags {
+			p.flag(console.NewFlagHelp(f))
+		}
+	}
+}
+
 // flag writes one flag, its value and what it is for.
-func (p *page) flag(f *pflag.Flag) {
-	if f.Hidden || f.Deprecated != "" {
-		return
+func (p *page) flag(f console.FlagHelp) {
+	label := `\fB` + escape(f.Name) + `\fR`
+	if f.Short != "" {
+		label = `\fB` + escape(f.Short) + `\fR, ` + label
 	}
-	label := `\fB` + escape("--"+f.Name) + `\fR`
-	if f.Shorthand != "" {
-		label = `\fB` + escape("-"+f.Shorthand) + `\fR, ` + label
-	}
-	value, use := pflag.UnquoteUsage(f)
-	switch {
-	case value == "":
-	case f.NoOptDefVal != "":
-		label += `[=\fI` + escape(value) + `\fR]`
-	default:
-		label += ` \fI` + escape(value) + `\fR`
-	}
-	if hasDefault(f) {
-		use += " (default " + f.DefValue + ")"
+	switch value := `\fI` + escape(f.Value) + `\fR`; {
+	case f.Optional:
+		label += "[=" + value + "]"
+	case f.Value != "":
+		label += " " + value
 	}
 	p.line(".TP")
 	p.line("%s", label)
-	p.text(use)
-}
-
-// hasDefault reports whether a flag has a default that is not the zero value.
-func hasDefault(f *pflag.Flag) bool {
-	return !slices.Contains([]string{"", "0", "false", "[]"}, f.DefValue)
+	p.text(f.Use)
 }
 
 // escape returns text that roff shows as it is. A bare hyphen may be shown as

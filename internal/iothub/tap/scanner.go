@@ -10,6 +10,7 @@ const (
 	codeFlow        = 0x13
 	codeTransfer    = 0x14
 	codeDisposition = 0x15
+	codeDetach      = 0x16
 	codeEnd         = 0x17
 )
 
@@ -26,6 +27,9 @@ func performativeOf(b []byte) byte {
 	}
 	return b[10]
 }
+
+// channelOf returns the channel of a frame.
+func channelOf(b []byte) uint16 { return binary.BigEndian.Uint16(b[6:]) }
 
 // isHeader reports whether b begins a protocol header. No frame begins like
 // that: it would be larger than any peer allows.
@@ -80,7 +84,7 @@ func (s *outScanner) emit() {
 		return
 	}
 	size := int(binary.BigEndian.Uint32(s.start))
-	s.frame(performativeOf(s.start), binary.BigEndian.Uint16(s.start[6:]), s.start)
+	s.frame(performativeOf(s.start), channelOf(s.start), s.start)
 	s.skip = size - len(s.start)
 	s.start = s.start[:0]
 }

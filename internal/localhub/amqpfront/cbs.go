@@ -65,7 +65,8 @@ func (t *tokenSink) putToken(request *amqpwire.Message) (status int32, descripti
 	if !ok {
 		return 400, "The token is not a string."
 	}
-	g, refused := c.front.options.Access.Verify(text)
+	control := c.front.options.Access
+	g, refused := control.Verify(text, control.Identity(request.ApplicationProperties.String("name")))
 	if refused == nil {
 		refused = c.grants.Add(g)
 	}
@@ -86,12 +87,4 @@ func newReply(status int32, description string) *amqpwire.Message {
 		},
 		Value: amqpwire.Null{},
 	}
-}
-
-// propertiesOf returns a message's properties, empty if it has none.
-func propertiesOf(m *amqpwire.Message) *amqpwire.Properties {
-	if m.Properties == nil {
-		return new(amqpwire.Properties)
-	}
-	return m.Properties
 }

@@ -1,6 +1,7 @@
 package amqpfront
 
 import (
+	"fmt"
 	"time"
 
 	"iothub-c2d/internal/amqpserver"
@@ -18,6 +19,7 @@ const (
 // LockSource is a source whose deliveries are locked.
 type LockSource interface {
 	amqpserver.Source
+	MaxMessageSize() int
 	// ShortenLock lets the lock of a delivery end after d.
 	ShortenLock(tag []byte, d time.Duration)
 }
@@ -45,22 +47,38 @@ func newQueueSource(l *amqpserver.Link, q queue, stamps func(broker.Delivery) am
 	return queueSource{queue: q, link: l, stamps: stamps, cancel: q.Subscribe(l.Wake)}
 }
 
-// Next locks the next message and stamps it.
+// Next locks the next message and stamps it. One that cannot be delivered would
+// be taken again and again, and keep the others from the device: an older hub may
+// have stored it.
 func (s *queueSource) Next() (amqpserver.Outgoing, bool) {
-	d, ok := s.queue.Take()
-	if !ok {
-		return amqpserver.Outgoing{}, false
+	for {
+		d, ok := s.queue.Take()
+		if !ok {
+			return amqpserver.Outgoing{}, false
+		}
+		payload, err := s.encode(d)
+		if err == nil {
+			return amqpserver.Outgoing{Tag: d.Token[:], Payload: payload}, true
+		}
+		s.link.Conn().Log().Warn("message rejected, since it cannot be delivered", "id", broker.Brief(d.Message.ID), "sequence", d.Sequence, "reason", err.Error())
+		_ = s.queue.Settle(d.Token, broker.Reject) // if it fails, the lock runs out
 	}
-	m := *wireMessage(d.Message)
-	m.Annotations = append(m.Annotations[:len(m.Annotations):len(m.Annotations)], s.stamps(d)...)
-	payload, err := m.Append(nil)
-	if err != nil { // it was decoded before, or made here: cannot happen
-		s.link.Conn().Log().Error("message not encoded", "error", err)
-		_ = s.queue.Settle(d.Token, broker.Reject)
-		return amqpserver.Outgoing{}, false
-	}
-	return amqpserver.Outgoing{Tag: d.Token[:], Payload: payload}, true
 }
+
+func (s *queueSource) encode(d broker.Delivery) ([]byte, error) {
+	k, err := keptOf(d.Message)
+	if err != nil {
+		return nil, err
+	}
+	b, err := k.stamped(s.stamps(d))
+	if len(b) > maxMessage {
+		err = fmt.Errorf("it has %d bytes, the limit is %d", len(b), maxMessage)
+	}
+	return b, err
+}
+
+// MaxMessageSize is what the receiver is told, in bytes.
+func (*queueSource) MaxMessageSize() int { return maxMessage }
 
 // Empty reports whether no message is ready.
 func (s *queueSource) Empty() bool { return s.queue.Empty() }

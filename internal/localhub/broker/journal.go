@@ -17,6 +17,7 @@ type State struct {
 	Records     []Record              // of feedback that no message holds yet
 	Generations map[string]string     // generation ids, by the path of the device or module
 	Sessions    map[string][]byte     // of [Mailbox.KeepSession], by the path likewise
+	Identities  map[string][]byte     // what the registry has to keep of each, by path
 }
 
 // QueueState is what has been kept of one queue.
@@ -30,8 +31,8 @@ type QueueState struct {
 const FeedbackQueue = "/messages/serviceBound/feedback"
 
 // Change is one change to what is kept: [PutEntry], [RemoveEntry],
-// [PutSequence], [PutRecord], [RemoveRecord], [PutGeneration], [PutSession] or
-// [RemoveSession].
+// [PutSequence], [PutRecord], [RemoveRecord], [PutGeneration], [PutIdentity],
+// [RemoveIdentity], [PutSession] or [RemoveSession].
 type Change interface{ change() }
 
 // PutEntry keeps an entry, a new one or in place of its older self.
@@ -61,6 +62,17 @@ type RemoveRecord struct{ Key string }
 // PutGeneration keeps the generation id of a device or module.
 type PutGeneration struct{ Path, Generation string }
 
+// PutIdentity keeps what the registry says of a device or module. Nobody else looks
+// inside the document.
+type PutIdentity struct {
+	ID       ID
+	Document []byte
+}
+
+// RemoveIdentity forgets a device or module: its identity, its generation id, the
+// number of its newest entry and its session.
+type RemoveIdentity struct{ ID ID }
+
 // PutSession keeps the session of a device or module, in place of an older one.
 type PutSession struct {
 	Path    string
@@ -70,14 +82,16 @@ type PutSession struct {
 // RemoveSession forgets the session of a device or module.
 type RemoveSession struct{ Path string }
 
-func (PutEntry) change()      {}
-func (RemoveEntry) change()   {}
-func (PutSequence) change()   {}
-func (PutRecord) change()     {}
-func (RemoveRecord) change()  {}
-func (PutGeneration) change() {}
-func (PutSession) change()    {}
-func (RemoveSession) change() {}
+func (PutEntry) change()       {}
+func (RemoveEntry) change()    {}
+func (PutSequence) change()    {}
+func (PutRecord) change()      {}
+func (RemoveRecord) change()   {}
+func (PutGeneration) change()  {}
+func (PutIdentity) change()    {}
+func (RemoveIdentity) change() {}
+func (PutSession) change()     {}
+func (RemoveSession) change()  {}
 
 // noJournal keeps nothing.
 type noJournal struct{}

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// sessionJournal keeps sessions, or fails.
+// sessionJournal has kept sessions, notes their changes, or fails.
 type sessionJournal struct {
 	kept    map[string][]byte
 	changes []Change
@@ -17,24 +17,23 @@ type sessionJournal struct {
 func (j *sessionJournal) Load() (*State, error) { return &State{Sessions: j.kept}, nil }
 
 func (j *sessionJournal) Commit(changes []Change) error {
-	if j.err == nil {
-		j.changes = append(j.changes, changes...)
+	if j.err != nil {
+		return j.err
 	}
-	return j.err
+	for _, c := range changes {
+		switch c.(type) {
+		case PutSession, RemoveSession, RemoveIdentity:
+			j.changes = append(j.changes, c)
+		}
+	}
+	return nil
 }
 
 func mailboxOn(t *testing.T, j Journal, id ID) *Mailbox {
 	t.Helper()
-	b, err := New(Options{Devices: []string{id.Device}, Journal: j})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Close)
-	m, refused := b.Mailbox(id)
-	if refused != nil {
-		t.Fatal(refused)
-	}
-	return m
+	h := start(t, Options{Journal: j}, id.Device)
+	t.Cleanup(h.Close)
+	return h.box(id)
 }
 
 func TestSessionIsKept(t *testing.T) {
@@ -89,5 +88,39 @@ func TestLostLocks(t *testing.T) {
 	m.Release(tokens[:1])
 	if diff := cmp.Diff([]LockToken{tokens[0], tokens[1]}, m.Lost(tokens)); diff != "" {
 		t.Errorf("lost (-want +got):\n%s", diff)
+	}
+}
+
+// TestSessionEndsWithTheDevice checks that the next device of the same name finds
+// neither the session nor what a door remembers, even if the door is late.
+func TestSessionEndsWithTheDevice(t *testing.T) {
+	t.Parallel()
+	j := &sessionJournal{}
+	h := start(t, Options{Journal: j}, "d")
+	defer h.Close()
+	id := ID{Device: "d"}
+	old := h.box(id)
+	if err := old.KeepSession([]byte("s")); err != nil {
+		t.Fatal(err)
+	}
+	old.Memory(func() any { return "old" })
+	if got := old.Memory(func() any { return "new" }); got != "old" {
+		t.Errorf("it remembers %v, want what was first", got)
+	}
+	if err := h.Unregister(id); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.KeepSession([]byte("late")); !errors.Is(err, errGone) {
+		t.Errorf("kept for a device that is gone: %v", err)
+	}
+	if err := h.Register(PutIdentity{ID: id}); err != nil {
+		t.Fatal(err)
+	}
+	if m := h.box(id); m.Session() != nil || m.Memory(func() any { return "new" }) != "new" {
+		t.Error("the next device has something of the one before")
+	}
+	want := []Change{PutSession{"/devices/d", []byte("s")}, RemoveIdentity{id}}
+	if diff := cmp.Diff(want, j.changes); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 }

@@ -20,9 +20,10 @@ type client struct {
 	mailbox *broker.Mailbox
 	topics  topics
 
-	until    time.Time     // when its token or certificate ends
-	patience time.Duration // how long it may be silent
-	will     bool          // its end without DISCONNECT is telemetry
+	permitted *permission
+	presence  *broker.Presence
+	patience  time.Duration // how long it may be silent
+	will      bool          // its end without DISCONNECT is telemetry
 
 	session *session
 	present bool                    // the session is an old one
@@ -38,7 +39,7 @@ func newClient(f *Front, c *conn, m *broker.Mailbox, log *slog.Logger) *client {
 		log:     log.With("device", m.ID.String()),
 		mailbox: m,
 		topics:  topicsOf(m.ID),
-		session: f.session(m.ID),
+		session: sessionOf(m),
 		filters: make(map[string]mqttwire.QoS),
 		wake:    make(chan struct{}, 1),
 	}
@@ -79,10 +80,11 @@ func (c *client) nudge() {
 
 // run is the owner's loop. It ends when the connection does.
 func (c *client) run(ctx context.Context) error {
-	expiry := time.NewTimer(time.Until(c.until))
+	until := c.permitted.until()
+	expiry := time.NewTimer(time.Until(until))
 	defer expiry.Stop()
 	err := c.conn.send(&mqttwire.ConnAck{SessionPresent: c.present})
-	c.log.Debug("device connected", "session present", c.present, "until", c.until.UTC().Format(time.RFC3339))
+	c.log.Debug("device connected", "session present", c.present, "until", until.UTC().Format(time.RFC3339))
 	c.nudge() // messages may wait for a session that was taken up
 	for err == nil {
 		select {
@@ -104,13 +106,14 @@ func (c *client) run(ctx context.Context) error {
 // leave lets go of the device. Messages that the client has not acknowledged stay
 // locked, since it may come back and do so, but not if the hub has sent it away.
 func (c *client) leave(err error) {
+	var expelled *broker.Refusal
 	if c.will && !errors.Is(err, errDisconnected) {
 		c.takeTelemetry("will")
 	}
-	if errors.Is(err, errDisplaced) || errors.Is(err, errExpired) {
+	if errors.Is(err, errDisplaced) || errors.Is(err, errExpired) || errors.As(err, &expelled) {
 		c.mailbox.Release(c.session.tokens())
 	}
-	c.mailbox.Leave(c)
+	c.depart()
 	<-c.session.turn
 }
 

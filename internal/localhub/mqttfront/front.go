@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"sync"
 	"sync/atomic"
 
 	"iothub-c2d/internal/localhub/access"
@@ -23,15 +22,10 @@ type Options struct {
 type Front struct {
 	options   Options
 	telemetry atomic.Int64 // messages from devices
-
-	mu       sync.Mutex
-	sessions map[broker.ID]*session
 }
 
 // New returns a front.
-func New(o Options) *Front {
-	return &Front{options: o, sessions: make(map[broker.ID]*session)}
-}
+func New(o Options) *Front { return &Front{options: o} }
 
 // Stream is a client's connection with TLS and WebSocket taken off: what is
 // read from it is MQTT.

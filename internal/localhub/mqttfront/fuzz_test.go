@@ -79,7 +79,7 @@ func FuzzLoggedIn(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, hostile []byte) {
 		attack(t, hostile, func(w *world) *rawclient.Client {
-			w.front.session(dev1).lastID = 0 // so that the fuzzer can guess
+			sessionOf(w.mailbox(dev1)).lastID = 0 // so that the fuzzer can guess
 			c := w.subscribed(mqttwire.AtLeastOnce)
 			for _, id := range []string{"m1", "m2", "m3"} {
 				wantMessage(c, id, false)

@@ -26,7 +26,7 @@ func (r *refusal) Error() string {
 }
 
 func refuse(code mqttwire.ConnectCode, reason string) error {
-	return &refusal{code, cut(reason, maxLogReason)} // it may quote the client
+	return &refusal{code, reason}
 }
 
 func refusef(code mqttwire.ConnectCode, format string, args ...any) error {
@@ -48,12 +48,12 @@ func (f *Front) admit(ctx context.Context, c *conn, shown access.Credential, log
 	if err != nil {
 		return nil, err
 	}
-	until, mailbox, err := f.authorize(id, p, shown)
+	permitted, mailbox, err := f.authorize(id, p, shown)
 	if err != nil {
 		return nil, err
 	}
 	cl := newClient(f, c, mailbox, log)
-	cl.until, cl.patience, cl.will = until, patienceOf(p.KeepAlive), p.Will != nil
+	cl.permitted, cl.patience, cl.will = permitted, patienceOf(p.KeepAlive), p.Will != nil
 	if err := cl.takeOver(ctx, p.CleanSession); err != nil {
 		return nil, err
 	}
@@ -67,13 +67,13 @@ func identify(p *mqttwire.Connect) (id broker.ID, err error) {
 	id = broker.ID{Device: device, Module: module}
 	switch {
 	case device == "", ok && module == "", strings.Contains(module, "/"):
-		return id, refusef(mqttwire.BadClientID, "client id %q is neither DEVICE nor DEVICE/MODULE", cut(p.ClientID, maxLogName))
+		return id, refusef(mqttwire.BadClientID, "client id %q is neither DEVICE nor DEVICE/MODULE", broker.Brief(p.ClientID))
 	case strings.ContainsAny(p.ClientID, "+#"): // §4.7.1: no topic can name it
-		return id, refusef(mqttwire.BadClientID, "client id %q has a + or #, which MQTT cannot have in a topic", cut(p.ClientID, maxLogName))
+		return id, refusef(mqttwire.BadClientID, "client id %q has a + or #, which MQTT cannot have in a topic", broker.Brief(p.ClientID))
 	case p.Username == nil:
 		return id, refuse(mqttwire.BadUsername, "no user name")
 	case !names(*p.Username, p.ClientID):
-		return id, refusef(mqttwire.BadUsername, "user name %q is not HOST/%s/?api-version=...", cut(*p.Username, maxLogName), cut(p.ClientID, maxLogName))
+		return id, refusef(mqttwire.BadUsername, "user name %q is not HOST/%s/?api-version=...", broker.Brief(*p.Username), broker.Brief(p.ClientID))
 	case p.Will != nil:
 		return id, checkWill(topicsOf(id), p.Will)
 	}
@@ -94,15 +94,14 @@ func names(username, clientID string) bool {
 // iot-mqtt-connect-to-iot-hub: it is telemetry.
 func checkWill(t topics, w *mqttwire.Will) error {
 	if !t.isTelemetry(w.Topic) || w.QoS > mqttwire.AtLeastOnce {
-		return refusef(mqttwire.NotAuthorized, "a will with QoS %d for topic %q", w.QoS, cut(w.Topic, maxLogName))
+		return refusef(mqttwire.NotAuthorized, "a will with QoS %d for topic %q", w.QoS, broker.Brief(w.Topic))
 	}
 	return nil
 }
 
-// authorize checks the client's password, or its certificate if it has none. It
-// returns until when the client may stay.
-func (f *Front) authorize(id broker.ID, p *mqttwire.Connect, shown access.Credential) (time.Time, *broker.Mailbox, error) {
-	until, refused := f.permitted(id, p.Password, shown)
+// authorize checks the client's password, or its certificate if it has none.
+func (f *Front) authorize(id broker.ID, p *mqttwire.Connect, shown access.Credential) (*permission, *broker.Mailbox, error) {
+	permitted, refused := f.permit(id, p.Password, shown)
 	var mailbox *broker.Mailbox
 	if refused == nil {
 		mailbox, refused = f.options.Broker.Mailbox(id)
@@ -111,25 +110,52 @@ func (f *Front) authorize(id broker.ID, p *mqttwire.Connect, shown access.Creden
 	if refused != nil {
 		event.Detail = strconv.Itoa(refused.Code.HTTPStatus())
 		f.options.Broker.Tell(event)
-		return until, nil, refuse(mqttwire.NotAuthorized, refused.Message)
+		return nil, nil, refuse(mqttwire.NotAuthorized, refused.Message)
 	}
 	f.options.Broker.Tell(event)
-	return until, mailbox, nil
+	return permitted, mailbox, nil
 }
 
-func (f *Front) permitted(id broker.ID, password mqttwire.Password, shown access.Credential) (time.Time, *broker.Refusal) {
-	need := access.Need{Permission: access.DeviceConnect, Path: id.Path()}
+// permission is what lets a client be its device: a token, or a certificate.
+type permission struct {
+	need  access.Need
+	token *access.Grant // nil: the certificate counts
+	shown access.Credential
+}
+
+// until returns when the permission ends: the zero time if there is none, or no
+// longer.
+func (p *permission) until() time.Time {
+	if p.token != nil {
+		return p.token.Until(p.need)
+	}
+	return p.shown.Until(p.need)
+}
+
+func (f *Front) permit(id broker.ID, password mqttwire.Password, shown access.Credential) (*permission, *broker.Refusal) {
+	p := &permission{need: access.Need{Permission: access.DeviceConnect, Of: id}, shown: shown}
 	if len(password) > 0 {
-		grant, refused := f.options.Access.VerifyFor(id, string(password))
-		if until := grant.Until(need); refused != nil || !until.IsZero() {
-			return until, refused
+		grant, refused := f.options.Access.Verify(string(password), id)
+		if refused != nil {
+			return nil, refused
 		}
-		return time.Time{}, broker.Refuse(broker.Unauthorized, "The token for %q does not permit to be %q.", grant.Resource, id)
+		p.token = &grant
 	}
-	if until := shown.Until(need); !until.IsZero() {
-		return until, nil
+	if !p.until().IsZero() {
+		return p, nil
 	}
-	return time.Time{}, broker.Refuse(broker.Unauthorized, "There is no password, and no certificate that permits to be %q.%s", id, shown.Remark)
+	return nil, p.refuse(id)
+}
+
+// refuse words why there is no permission.
+func (p *permission) refuse(id broker.ID) *broker.Refusal {
+	if p.token == nil {
+		return broker.Refuse(broker.Unauthorized, "There is no password, and no certificate that permits to be %q.%s", id, p.shown.Remark())
+	}
+	if refused := (access.Grants{*p.token}).Suspended(p.need); refused != nil {
+		return refused
+	}
+	return broker.Refuse(broker.Unauthorized, "The token for %q does not permit to be %q.", p.token.Resource, id)
 }
 
 // maxSilence is how long any client may be silent. Source: Microsoft docs,

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"iothub-c2d/internal/localhub/access"
 	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/localhub/registry"
 	"iothub-c2d/internal/mqttwire"
 )
 
@@ -62,7 +62,8 @@ func TestConnect(t *testing.T) {
 		{"longer id", "dev1", username(testHost + "/dev12/?api-version=1"), mqttwire.BadUsername, "is not HOST/dev1/?"},
 		{"module in the user name only", "dev1", username(testHost + "/dev1/mod1/?api-version=1"), mqttwire.BadUsername, "is not HOST/dev1/?"},
 		{"long user name is cut", "dev1", username(strings.Repeat("x", 5000)), mqttwire.BadUsername, "xxx…"},
-		{"wrong key", "dev1", func(p *mqttwire.Connect) { p.Password = token(device+"0", "", time.Hour) }, mqttwire.NotAuthorized, "is not for \"dev1\""},
+		{"token of another device", "dev1", password(testHost+"/devices/dev2", "", time.Hour), mqttwire.NotAuthorized, "does not permit to be \"dev1\""},
+		{"token of a module", "dev1", password(device+"/modules/mod1", "", time.Hour), mqttwire.NotAuthorized, "does not permit to be \"dev1\""},
 		{"bad signature", "dev1", func(p *mqttwire.Connect) { p.Password = append(p.Password, "0"...) }, mqttwire.NotAuthorized, "signed with another key"},
 		{"expired", "dev1", password(device, "", -6*time.Minute), mqttwire.NotAuthorized, "expired at"},
 		{"unknown device", "nobody", nil, mqttwire.NotAuthorized, "Device nobody at IotHub"},
@@ -124,9 +125,7 @@ func TestCertificates(t *testing.T) {
 	t.Parallel()
 	shown := &x509.Certificate{Raw: []byte("the certificate"), NotBefore: time.Unix(0, 0), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}
 	hash := fmt.Sprintf("%x", sha256.Sum256(shown.Raw))
-	var s settings
-	s.broker.Devices = []string{"bearer"}
-	s.access.Devices = []access.Device{{ID: "bearer", Thumbprints: []string{hash}}}
+	s := settings{devices: []registry.Device{{ID: "bearer", Thumbprints: []string{hash}}}}
 	withoutPassword := func(id string) *mqttwire.Connect {
 		return changed(id, func(p *mqttwire.Connect) { p.Password = nil })
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/mqttwire"
 )
 
@@ -45,11 +46,12 @@ func (c *client) take(topic string) (answer *mqttwire.Publish, err error) {
 	case ok && strings.HasPrefix(path, methodResponse):
 		return nil, nil // though no method was called
 	}
-	return nil, fmt.Errorf("the client sent a message to topic %q, which is not its own", cut(topic, maxLogName))
+	return nil, fmt.Errorf("the client sent a message to topic %q, which is not its own", broker.Brief(topic))
 }
 
 // takeTelemetry counts a message, which is not kept.
 func (c *client) takeTelemetry(what string) {
+	c.mailbox.Active()
 	total := c.front.telemetry.Add(1)
 	c.log.Info(what, "messages", 1, "total", total)
 }

@@ -78,7 +78,7 @@ func TestMessagesThatEndInFlight(t *testing.T) {
 			}
 		}
 		c.WantAlive()
-		if n := len(w.front.session(dev1).sent); n > 2*maxInFlight {
+		if n := len(sessionOf(w.mailbox(dev1)).sent); n > 2*maxInFlight {
 			t.Errorf("the hub remembers %d packets", n)
 		}
 	})

@@ -27,19 +27,16 @@ type sent struct {
 	token    broker.LockToken // of the last delivery; it may be lost
 }
 
-// session returns the session of a device or module.
-func (f *Front) session(id broker.ID) *session {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	s := f.sessions[id]
-	if s == nil {
-		s = &session{turn: make(chan struct{}, 1), sent: make(map[uint16]*sent), reported: 1}
-		// Not from 1: what a client has to say of packets that another hub sent, before
-		// a restart, must not be taken for something else.
-		s.lastID = uint16(rand.Uint32()) //nolint:gosec // G404: it is no secret
-		f.sessions[id] = s
-	}
-	return s
+// sessionOf returns the session of a device or module, which ends with it.
+func sessionOf(m *broker.Mailbox) *session {
+	return m.Memory(func() any {
+		return &session{
+			turn: make(chan struct{}, 1), sent: make(map[uint16]*sent), reported: 1,
+			// Not from 1: what a client has to say of packets that another hub sent, before a
+			// restart, must not be taken for something else.
+			lastID: uint16(rand.Uint32()), //nolint:gosec // G404: it is no secret
+		}
+	}).(*session)
 }
 
 // tokens returns the locks of the messages that are not acknowledged.
@@ -82,23 +79,42 @@ func (s *session) forget(lost []broker.LockToken) {
 // takeOver makes the client the one receiver of its device, waits until the one
 // before it has let go of the session, and takes that up, or begins a new one.
 func (c *client) takeOver(ctx context.Context, clean bool) error {
+	c.presence = c.mailbox.Enter("MQTT", func(why *broker.Refusal) { c.conn.giveUp(why) })
 	c.mailbox.Claim(c)
-	var err error
+	err := c.wait(ctx)
+	if err != nil {
+		c.depart()
+		return err
+	}
+	until := c.permitted.until() // the registry may have changed meanwhile
+	if until.IsZero() {
+		err = refuse(mqttwire.NotAuthorized, c.permitted.refuse(c.mailbox.ID).Message)
+	} else if failed := c.resume(clean); failed != nil {
+		err = refusef(mqttwire.Unavailable, "the session cannot be kept: %v", failed)
+	}
+	if err != nil {
+		c.depart()
+		<-c.session.turn
+	}
+	return err
+}
+
+// wait waits for the turn.
+func (c *client) wait(ctx context.Context) error {
 	select {
 	case c.session.turn <- struct{}{}:
-		failed := c.resume(clean)
-		if failed == nil {
-			return nil
-		}
-		err = refusef(mqttwire.Unavailable, "the session cannot be kept: %v", failed)
-		<-c.session.turn
+		return nil
 	case <-c.conn.broken: // another has come already
-		err = c.conn.failure
+		return c.conn.failure
 	case <-ctx.Done():
-		err = ctx.Err()
+		return ctx.Err()
 	}
+}
+
+// depart tells the broker that the client is no longer there.
+func (c *client) depart() {
 	c.mailbox.Leave(c)
-	return err
+	c.presence.Leave()
 }
 
 // resume takes up what is kept of the device, or forgets it. Messages that the

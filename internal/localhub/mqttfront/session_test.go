@@ -37,6 +37,8 @@ func (j *sessions) Commit(changes []broker.Change) error {
 		case broker.RemoveSession:
 			delete(j.kept, c.Path)
 			j.commits++
+		case broker.RemoveIdentity:
+			delete(j.kept, c.ID.Path())
 		}
 	}
 	return nil

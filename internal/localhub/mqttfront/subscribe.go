@@ -44,7 +44,7 @@ func (c *client) report(p *mqttwire.Subscribe, answer *mqttwire.SubAck) {
 		}
 	}
 	if i := slices.Index(answer.Granted, mqttwire.Refused); i >= 0 {
-		c.log.Info("subscription refused", "filter", cut(p.Filters[i].Topic, maxLogName))
+		c.log.Info("subscription refused", "filter", broker.Brief(p.Filters[i].Topic))
 	}
 }
 

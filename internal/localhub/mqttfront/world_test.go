@@ -16,6 +16,7 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/defaults"
 	"iothub-c2d/internal/localhub/mqttfront/rawclient"
+	"iothub-c2d/internal/localhub/registry"
 )
 
 const testHost = "myhub.azure-devices.net"
@@ -30,8 +31,8 @@ var dev1 = broker.ID{Device: "dev1"}
 
 // settings are what a test changes of a front.
 type settings struct {
-	broker broker.Options
-	access access.Options
+	broker  broker.Options
+	devices []registry.Device // more than there are in every world
 }
 
 // world is a front with its broker, in a synctest bubble.
@@ -39,6 +40,7 @@ type world struct {
 	t      *testing.T
 	front  *Front
 	broker *broker.Broker
+	reg    *registry.Registry
 	ctx    context.Context // of the connections
 	cancel context.CancelFunc
 	served sync.WaitGroup
@@ -61,19 +63,19 @@ func newWorld(t *testing.T, s settings) *world {
 	t.Helper()
 	w := &world{t: t}
 	s.broker.HostName, s.broker.Observer = testHost, w.observe
-	s.access.HostName, s.access.Policies = testHost, access.DefaultPolicies()
+	devices := s.devices
 	for _, id := range []string{"dev1", "dev2", "a.b:c"} {
-		s.broker.Devices = append(s.broker.Devices, id)
-		s.access.Devices = append(s.access.Devices, access.Device{ID: id, Key: defaults.Key()})
+		devices = append(devices, registry.Device{ID: id, Key: defaults.Key()})
 	}
 	var err error
 	if w.broker, err = broker.New(s.broker); err != nil {
 		t.Fatal(err)
 	}
-	control, err := access.New(s.access)
+	w.reg, err = registry.New(registry.Options{Broker: w.broker, HostName: testHost, Devices: devices, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	control := access.New(access.Options{HostNames: []string{testHost}, Policies: access.DefaultPolicies(), Registry: w.reg})
 	w.front = New(Options{Broker: w.broker, Access: control})
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	t.Cleanup(func() {
