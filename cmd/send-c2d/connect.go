@@ -77,7 +77,7 @@ func (t target) connect(ctx context.Context, c *console.Console, options *iothub
 		if w.For == "" || w.For == iothub.ForConnection {
 			w.For = iothub.ForConnection + " to " + t.hub.HostName
 		}
-		return console.Waiting{For: w.For, Last: reasonText(w.Reason)}
+		return console.Waiting{For: w.For, Last: console.Reason(w.Reason)}
 	})
 	defer phase.End()
 	service, err := iothub.DialService(ctx, t.hub, options)

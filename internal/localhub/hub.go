@@ -22,14 +22,15 @@ import (
 
 // Hub is a local IoT Hub. It serves connections until it is closed.
 type Hub struct {
-	names    []string // its own first
-	log      *slog.Logger
-	broker   *broker.Broker
-	registry *registry.Registry
-	store    *store.Store // nil if nothing is kept
-	amqp     *amqpfront.Front
-	mqtt     *mqttfront.Front
-	http     *httpfront.Front
+	names       []string // its own first
+	log         *slog.Logger
+	broker      *broker.Broker
+	registry    *registry.Registry
+	store       *store.Store // nil if nothing is kept
+	connections *memory      // what they may hold
+	amqp        *amqpfront.Front
+	mqtt        *mqttfront.Front
+	http        *httpfront.Front
 
 	authority func() (*authority, error)  // made at the first call, as is
 	tlsConfig func() (*tls.Config, error) // this
@@ -56,10 +57,11 @@ func New(options *Options) (*Hub, error) {
 	control := access.New(access.Options{
 		HostNames: o.names(), Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs,
 	})
+	h.connections = newMemory(o.Memory / 4)
 	h.amqp = amqpfront.New(amqpfront.Options{
-		Broker: h.broker, Access: control, Gateway: o.Gateway, Faults: h.faults(o.Faults),
+		Broker: h.broker, Access: control, Gateway: o.Gateway, Memory: h.connections, Faults: h.faults(o.Faults),
 	})
-	h.mqtt = mqttfront.New(mqttfront.Options{Broker: h.broker, Access: control})
+	h.mqtt = mqttfront.New(mqttfront.Options{Broker: h.broker, Access: control, Memory: h.connections})
 	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Logger: o.Logger})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
@@ -77,6 +79,7 @@ func (h *Hub) openBroker(o Options) (err error) {
 		MaxDeliveryCount: o.MaxDeliveryCount,
 		CountLostLocks:   o.CountLostLocks,
 		MaxQueue:         o.MaxQueue,
+		MaxBytes:         o.Memory / 4 * 3,
 		FeedbackInterval: o.FeedbackInterval,
 		Observer:         o.Observer,
 		Logger:           o.Logger,

@@ -29,36 +29,66 @@ func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrMalformed, fmt.Errorf(format, args...))
 }
 
-// Read reads one packet. limit is how many bytes may follow the fixed header; a
-// longer packet is [ErrTooLong]. The error is [io.EOF] between packets, and
-// [io.ErrUnexpectedEOF] within one. The packet keeps nothing of r's buffer.
-func Read(r *bufio.Reader, limit int) (Packet, error) {
+// Header is the fixed header of a packet (§2.2): what must be known before memory
+// is spent on the rest.
+type Header struct {
+	Length int // of the rest, in bytes
+	packet Packet
+}
+
+// IsPublish reports whether the packet holds a message.
+func (h Header) IsPublish() bool {
+	_, ok := h.packet.(*Publish)
+	return ok
+}
+
+// ReadHeader reads the fixed header of a packet. The error is [io.EOF] between
+// packets, and [io.ErrUnexpectedEOF] within one.
+func ReadHeader(r *bufio.Reader) (h Header, err error) {
 	first, err := r.ReadByte()
 	if err != nil {
-		return nil, err
+		return h, err
 	}
-	p := newPacket(first)
+	h.packet = newPacket(first)
 	switch {
-	case p == nil:
-		return nil, malformed("there is no use for packets of type %d", first>>4)
-	case p.first() != first:
-		return nil, malformed("flags %#x in a packet of type %d", first&0xf, first>>4)
+	case h.packet == nil:
+		return h, malformed("there is no use for packets of type %d", first>>4)
+	case h.packet.first() != first:
+		return h, malformed("flags %#x in a packet of type %d", first&0xf, first>>4)
 	}
-	n, err := readLength(r)
-	switch {
-	case err != nil:
-		return nil, err
-	case n > limit:
-		return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLong, n, limit)
-	}
-	b := make([]byte, n)
+	h.Length, err = readLength(r)
+	return h, err
+}
+
+// Read reads the rest of the packet, once. The packet keeps nothing of r's buffer.
+func (h Header) Read(r *bufio.Reader) (Packet, error) {
+	b := make([]byte, h.Length)
 	if _, err := io.ReadFull(r, b); err != nil {
 		return nil, midway(err)
 	}
-	if err := decode(p, b); err != nil {
+	if err := decode(h.packet, b); err != nil {
 		return nil, err
 	}
-	return p, nil
+	return h.packet, nil
+}
+
+// Read reads one packet. limit is how many bytes may follow the fixed header; a
+// longer packet is [ErrTooLong]. Other errors are those of [ReadHeader].
+func Read(r *bufio.Reader, limit int) (Packet, error) {
+	h, err := ReadHeader(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case h.Length > limit:
+		return nil, TooLong(h.Length, limit)
+	}
+	return h.Read(r)
+}
+
+// TooLong returns an [ErrTooLong] that says how long a packet is, and how long it
+// may be, in bytes.
+func TooLong(n, limit int) error {
+	return fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLong, n, limit)
 }
 
 // ReadConnect reads the first packet of a connection, which must be a Connect

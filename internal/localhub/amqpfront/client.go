@@ -34,7 +34,24 @@ func (f *Front) newClient(conn *amqpserver.Conn, s Stream) *Client {
 	if f.options.Faults != nil {
 		c.faults = f.options.Faults(conn, s.Socket)
 	}
+	if c.credential.Vouches() {
+		conn.Trust()
+	}
 	return c
+}
+
+// grant adds what a token permits to what the connection has been permitted.
+func (c *Client) grant(g access.Grant) *broker.Refusal {
+	c.conn.Trust()
+	before := c.grants.Size()
+	if refused := c.grants.Add(g); refused != nil {
+		return refused
+	}
+	if refused := c.conn.Hold(c.grants.Size() - before); refused != nil {
+		c.grants = c.grants[:len(c.grants)-1]
+		return broker.Refuse(broker.TooManyTokens, "%s", refused.Description)
+	}
+	return nil
 }
 
 // Login checks the credentials of a SASL layer, and adds what they permit to the
@@ -60,7 +77,7 @@ func (c *Client) plain(response string) *broker.Refusal {
 	if refused != nil {
 		return refused
 	}
-	return c.grants.Add(g)
+	return c.grant(g)
 }
 
 // Sink returns what takes the messages of a link, or why there is none.

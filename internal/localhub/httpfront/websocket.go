@@ -72,5 +72,7 @@ func (h *handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	defer stream.Close()                 //nolint:errcheck // the protocol has said goodbye by then
 	ws.SetReadLimit(maxWebSocketMessage) // NetConn has lifted it
 	h.outlive()
-	serve(r.Context(), stream)
+	ctx := r.Context()
+	r.Header, r.URL, r.RequestURI = nil, nil, "" // they may be long, and nobody needs them any more
+	serve(ctx, stream)
 }

@@ -88,8 +88,9 @@ func (c *client) run(ctx context.Context) error {
 	c.nudge() // messages may wait for a session that was taken up
 	for err == nil {
 		select {
-		case p := <-c.conn.in:
-			err = c.handle(p)
+		case r := <-c.conn.in:
+			err = c.handle(r.packet)
+			c.conn.account.give(r.cost)
 		case <-c.wake:
 			err = c.pump()
 		case <-expiry.C:

@@ -13,11 +13,8 @@ import (
 )
 
 // The limits of a connection. A client that is not let in yet has no more than
-// its CONNECT, which holds a token of some hundred bytes.
+// its CONNECT.
 const (
-	maxConnect = 16 << 10  // bytes of a CONNECT
-	maxPacket  = 256 << 10 // bytes of any other packet. Source: Microsoft docs, iot-mqtt-connect-to-iot-hub
-
 	connectTimeout = 30 * time.Second // to send the CONNECT
 	writeTimeout   = time.Minute      // to read what the hub writes
 	goodbye        = time.Second      // to read the last of it
@@ -26,10 +23,11 @@ const (
 // conn carries packets. Its reader and writer are goroutines of their own; all
 // that is not theirs belongs to the owner.
 type conn struct {
-	net net.Conn
-	br  *bufio.Reader // until the reader takes it over
+	net     net.Conn
+	br      *bufio.Reader // until the reader takes it over
+	account account
 
-	in      chan mqttwire.Packet
+	in      chan received
 	out     chan []byte   // encoded packets
 	broken  chan struct{} // closed when the connection is to end
 	failure error         // why; set before broken is closed
@@ -39,14 +37,21 @@ type conn struct {
 	stop           chan struct{} // closed to end the reader
 }
 
-func newConn(nc net.Conn) *conn {
+// received is a packet of the client's, and what it costs until it is done with.
+type received struct {
+	packet mqttwire.Packet
+	cost   int
+}
+
+func newConn(nc net.Conn, m Memory) *conn {
 	return &conn{
-		net:    nc,
-		br:     bufio.NewReader(nc),
-		in:     make(chan mqttwire.Packet),
-		out:    make(chan []byte, 64),
-		broken: make(chan struct{}),
-		stop:   make(chan struct{}),
+		net:     nc,
+		br:      bufio.NewReader(nc),
+		account: account{memory: m},
+		in:      make(chan received),
+		out:     make(chan []byte, 64),
+		broken:  make(chan struct{}),
+		stop:    make(chan struct{}),
 	}
 }
 
@@ -55,7 +60,7 @@ func (c *conn) connect() (*mqttwire.Connect, error) {
 	if err := c.net.SetDeadline(time.Now().Add(connectTimeout)); err != nil {
 		return nil, err
 	}
-	p, err := mqttwire.ReadConnect(c.br, maxConnect)
+	p, err := mqttwire.ReadConnect(c.br, maxPacket)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +78,7 @@ func (c *conn) refuse(code mqttwire.ConnectCode) {
 		return
 	}
 	if _, err := c.net.Write(b); err == nil {
-		_, _ = io.CopyN(io.Discard, c.br, maxConnect)
+		_, _ = io.CopyN(io.Discard, c.br, maxPacket)
 	}
 }
 
@@ -93,7 +98,7 @@ func (c *conn) read(patience time.Duration) {
 	defer silence.Stop()
 	for {
 		silence.Reset(patience)
-		p, err := mqttwire.Read(c.br, maxPacket)
+		p, err := c.receive()
 		silence.Stop()
 		if err != nil {
 			c.giveUp(err)
@@ -105,6 +110,19 @@ func (c *conn) read(patience time.Duration) {
 			return
 		}
 	}
+}
+
+// receive reads a packet, if there is memory for it.
+func (c *conn) receive() (r received, err error) {
+	h, err := mqttwire.ReadHeader(c.br)
+	if err != nil {
+		return r, err
+	}
+	if r.cost, err = c.account.reserve(h); err != nil {
+		return r, err
+	}
+	r.packet, err = h.Read(c.br)
+	return r, err
 }
 
 // giveUp ends the connection, from any goroutine.
@@ -123,6 +141,9 @@ func (c *conn) giveUp(err error) {
 // encoded.
 func (c *conn) send(p mqttwire.Packet) error {
 	b, err := mqttwire.Append(nil, p)
+	if err == nil {
+		err = c.account.take(len(b))
+	}
 	if err != nil {
 		return err
 	}
@@ -142,14 +163,16 @@ const coalesce = 32 << 10
 // fails.
 func (c *conn) write() {
 	for b := range c.out {
+		b = c.gather(b)
 		err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout))
 		if err == nil {
-			_, err = c.net.Write(c.gather(b))
+			_, err = c.net.Write(b)
 		}
 		if err != nil {
 			c.giveUp(err)
 			return
 		}
+		c.account.give(len(b))
 	}
 }
 
@@ -179,4 +202,5 @@ func (c *conn) close() {
 	close(c.stop)
 	_ = c.net.Close()
 	c.reader.Wait()
+	c.account.close()
 }

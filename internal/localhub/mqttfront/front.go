@@ -16,6 +16,7 @@ import (
 type Options struct {
 	Broker *broker.Broker
 	Access *access.Control
+	Memory Memory // bounds what all connections hold; nil: nothing does
 }
 
 // Front serves the MQTT clients of a hub.
@@ -38,7 +39,7 @@ type Stream struct {
 // returns why it ended, nil if the client closed it in good order, or if ctx
 // ended.
 func (f *Front) Serve(ctx context.Context, s Stream, log *slog.Logger) error {
-	c := newConn(s.Conn)
+	c := newConn(s.Conn, f.options.Memory)
 	defer c.net.Close() //nolint:errcheck // nothing is left to lose
 	abort := context.AfterFunc(ctx, func() { _ = c.net.Close() })
 	defer abort()

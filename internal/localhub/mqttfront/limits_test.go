@@ -13,7 +13,7 @@ import (
 // TestMemoryBeforeLogin checks how much clients make the hub hold that are not let
 // in: whatever they send, no more than 64 kB each.
 func TestMemoryBeforeLogin(t *testing.T) { // not parallel: it measures the heap
-	long := make([]byte, maxConnect-26)
+	long := make([]byte, maxPacket-26)
 	for i := range long {
 		long[i] = 'x'
 	}

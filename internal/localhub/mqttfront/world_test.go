@@ -33,6 +33,7 @@ var dev1 = broker.ID{Device: "dev1"}
 type settings struct {
 	broker  broker.Options
 	devices []registry.Device // more than there are in every world
+	memory  Memory
 }
 
 // world is a front with its broker, in a synctest bubble.
@@ -76,7 +77,7 @@ func newWorld(t *testing.T, s settings) *world {
 		t.Fatal(err)
 	}
 	control := access.New(access.Options{HostNames: []string{testHost}, Policies: access.DefaultPolicies(), Registry: w.reg})
-	w.front = New(Options{Broker: w.broker, Access: control})
+	w.front = New(Options{Broker: w.broker, Access: control, Memory: s.memory})
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	t.Cleanup(func() {
 		w.cancel()
