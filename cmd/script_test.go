@@ -25,8 +25,8 @@
 // The outputs of exit, ends and examples must not hold a secret.
 //
 // $LOCAL is a loopback address that no other script uses, with no port. $SILENT
-// is one where a server accepts connections and says nothing. $KEY is the
-// local hub's key, $WRONGKEY another, $SAS a device string with a token in place
+// is one where a server accepts connections and says nothing, $WEB that of a web
+// server. $KEY is the local hub's key, $WRONGKEY another, $SAS a device string with a token in place
 // of the key, after the hub command, $EXPIREDSAS the same with a token that is over.
 
 package cmd_test
@@ -35,6 +35,8 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,6 +62,9 @@ func TestScript(t *testing.T) {
 			env.Setenv("KEY", defaults.Key().Base64())
 			env.Setenv("WRONGKEY", wrongKey.Base64())
 			env.Values[processesKey{}] = make(processes)
+			web := httptest.NewServer(http.NotFoundHandler())
+			env.Defer(web.Close)
+			env.Setenv("WEB", web.Listener.Addr().String())
 			return listenInSilence(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

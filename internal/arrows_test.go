@@ -26,17 +26,25 @@ var allowed = map[string][]string{
 
 	// The hub and the clients share no codec on the data path: a mistake in one
 	// shows up as a disagreement with the other. No front end knows another.
-	"internal/localhub/defaults":  {"internal/sas"},
-	"internal/localhub/broker":    nil,
-	"internal/localhub/store":     {"internal/localhub/broker", "go.etcd.io/bbolt"},
-	"internal/localhub/address":   {"internal/localhub/broker"},
-	"internal/localhub/access":    {"internal/localhub/address", "internal/localhub/broker", "internal/localhub/defaults", "internal/sas"},
+	"internal/localhub/defaults": {"internal/sas"},
+	"internal/localhub/broker":   nil,
+	"internal/localhub/store":    {"internal/localhub/broker", "go.etcd.io/bbolt"},
+	"internal/localhub/address":  {"internal/localhub/broker"},
+	"internal/localhub/query":    nil,
+	"internal/localhub/registry": {"internal/localhub/broker", "internal/sas"},
+	"internal/localhub/access": {
+		"internal/localhub/address", "internal/localhub/broker", "internal/localhub/defaults", "internal/localhub/registry", "internal/sas",
+	},
 	"internal/localhub/amqpfront": {"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/address", "internal/localhub/broker"},
-	"internal/localhub/httpfront": {"internal/localhub/access", "internal/localhub/address", "internal/localhub/broker", "github.com/coder/websocket"},
-	"internal/localhub/fault":     {"internal/amqpserver", "internal/amqpwire", "internal/faultnet", "internal/localhub/amqpfront"},
+	"internal/localhub/httpfront": {
+		"internal/localhub/access", "internal/localhub/address", "internal/localhub/broker", "internal/localhub/query",
+		"internal/localhub/registry", "internal/sas", "github.com/coder/websocket",
+	},
+	"internal/localhub/fault": {"internal/amqpserver", "internal/amqpwire", "internal/faultnet", "internal/localhub/amqpfront"},
 	"internal/localhub": {
 		"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/amqpfront",
-		"internal/localhub/broker", "internal/localhub/fault", "internal/localhub/httpfront", "internal/localhub/store",
+		"internal/localhub/broker", "internal/localhub/fault", "internal/localhub/httpfront",
+		"internal/localhub/registry", "internal/localhub/store",
 	},
 
 	// Of the clients, only the tap has amqpwire, and package value the types of it.

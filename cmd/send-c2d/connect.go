@@ -71,12 +71,21 @@ func checkDevices(ids []string) error {
 }
 
 // connect opens the back end's connection to the hub.
-func (t target) connect(ctx context.Context, c *console.Console) (*iothub.Service, error) {
-	options, err := t.options(c)
+func (t target) connect(ctx context.Context, c *console.Console, options *iothub.Options) (*iothub.Service, error) {
+	phase := c.Phase(func() console.Waiting {
+		w, _ := options.Progress.Waiting()
+		if w.For == "" || w.For == iothub.ForConnection {
+			w.For = iothub.ForConnection + " to " + t.hub.HostName
+		}
+		return console.Waiting{For: w.For, Last: reasonText(w.Reason)}
+	})
+	defer phase.End()
+	service, err := iothub.DialService(ctx, t.hub, options)
 	if err != nil {
 		return nil, err
 	}
-	return iothub.DialService(ctx, t.hub, options)
+	c.Connected(t.settings, t.hub)
+	return service, nil
 }
 
 // options returns how to connect. It says so if the hub is implied.
@@ -88,6 +97,7 @@ func (t target) options(c *console.Console) (*iothub.Options, error) {
 	if err != nil {
 		return nil, err
 	}
+	options.Progress = new(iothub.Progress)
 	options.Logger.Info("connecting", "hub", t.hub.HostName, "policy", t.hub.KeyName)
 	return options, nil
 }

@@ -56,14 +56,23 @@ func monitorFeedback(ctx context.Context, c *console.Console, f *monitorFlags) e
 	if err != nil {
 		return err
 	}
-	service, err := target.connect(ctx, c)
+	options, err := target.options(c)
+	if err != nil {
+		return err
+	}
+	return target.monitor(ctx, c, options, f)
+}
+
+// monitor prints feedback until the flags say that it is enough.
+func (t target) monitor(ctx context.Context, c *console.Console, options *iothub.Options, f *monitorFlags) error {
+	service, err := t.connect(ctx, c, options)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
 	m := &monitor{flags: f, report: newReport(c), seen: make(map[iothub.Feedback]bool)}
-	reader, err := newReader(ctx, service, m.take, m.enough)
-	if err != nil {
+	reader := &feedbackReader{console: c, take: m.take, enough: m.enough}
+	if err := reader.start(ctx, service); err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer reader.close()

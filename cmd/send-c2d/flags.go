@@ -62,6 +62,9 @@ type plan struct {
 // plan returns what the flags ask for. It reads the settings and the body, if
 // there is one body for all messages.
 func (f *sendFlags) plan(ctx context.Context, c *console.Console) (*plan, error) {
+	if err := f.messages.adoptAck(); err != nil {
+		return nil, err
+	}
 	if err := f.check(); err != nil {
 		return nil, err
 	}

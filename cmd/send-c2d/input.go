@@ -55,7 +55,7 @@ func newInput(ctx context.Context, c *console.Console, f *messageFlags) (input, 
 	case err != nil:
 		return input{}, err
 	case f.jsonLines:
-		return input{jsonLines(name, file), parseJSONLine}, nil
+		return input{jsonLines(name, file, c.Say), parseJSONLine}, nil
 	case f.lines:
 		return input{lines(name, file), func(out *outgoing, text []byte) (err error) {
 			out.message.Body, err = f.decode(text)

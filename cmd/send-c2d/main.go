@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub/defaults"
 )
 
@@ -49,42 +50,52 @@ the MESSAGE - is standard input. Names of flags in az are taken as well: --props
 	return cmd
 }
 
-// run is the tutorial's SendCloudToDeviceMessage.py: it connects, asks for
-// feedback, sends, waits for the feedback and reports.
+// run is the tutorial's SendCloudToDeviceMessage.py.
 func run(ctx context.Context, c *console.Console, f *sendFlags) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	stop := func(err error) { end(console.Cause(ctx, err)) } // the first failure ends all the rest
-
 	plan, err := f.plan(ctx, c)
 	if err != nil {
 		return err
 	}
-	report := newReport(c)
 	if f.dryRun {
-		return report.dryRun(ctx, plan.messages)
+		return newReport(c).dryRun(ctx, plan.messages)
 	}
-	service, err := plan.target.connect(ctx, c)
+	options, err := plan.target.options(c)
+	if err != nil {
+		return err
+	}
+	stop := func(err error) { end(console.Cause(ctx, err)) } // the first failure ends all the rest
+	return plan.carryOut(ctx, c, options, stop)
+}
+
+// carryOut connects, asks for feedback, sends, waits for the feedback and reports.
+// It calls stop, which ends ctx, with an error that makes the rest of no use.
+func (p *plan) carryOut(ctx context.Context, c *console.Console, options *iothub.Options, stop func(error)) error {
+	service, err := p.target.connect(ctx, c, options)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
-
-	feedback, err := plan.askForFeedback(ctx, service, report, stop)
+	report := newReport(c)
+	feedback, err := p.askForFeedback(ctx, service, report, stop)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer feedback.stop()
 	stopProgress := c.ShowProgress(report.progress)
-	s := &sender{service: service, feedback: feedback, report: report, pace: plan.pace}
-	err = s.sendAll(ctx, plan.messages, stop)
+	s := &sender{
+		service: service, progress: options.Progress, messages: p.messages,
+		feedback: feedback, report: report, pace: p.pace,
+	}
+	err = s.sendAll(ctx, stop)
 	if err == nil {
-		err = feedback.await(ctx, plan.wait)
+		err = feedback.await(ctx, p.wait)
 	}
 	stopProgress()
-	report.summary(feedback.outstanding(), service.Resent())
-	if err != nil {
+	report.summary(feedback.unanswered(), service.Resent())
+	if ctx.Err() != nil && err != nil {
 		return console.Cause(ctx, err)
 	}
-	return report.result()
+	return report.result(err)
 }

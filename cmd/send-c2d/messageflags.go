@@ -17,8 +17,9 @@ import (
 
 // messageFlags are those that describe the messages.
 type messageFlags struct {
-	given     func(name string) bool // whether a flag is on the command line
-	arguments []string               // MESSAGE, or the text of --message, if it is given
+	given     func(name string) bool         // whether a flag is on the command line
+	set       func(name, value string) error // puts it there
+	arguments []string                       // MESSAGE, or the text of --message, if it is given
 	text      string
 	devices   []string
 	module    string
@@ -37,7 +38,7 @@ type messageFlags struct {
 }
 
 func (m *messageFlags) add(f *pflag.FlagSet) {
-	m.given = f.Changed
+	m.given, m.set = f.Changed, f.Set
 	addDeviceFlag(f, &m.devices, "to send to")
 	f.StringVar(&m.module, "module-id", "", "send to the module `ID` of the device")
 	f.StringVar(&m.text, "message", "", "send `TEXT`, whatever it looks like")
@@ -58,7 +59,7 @@ func (m *messageFlags) add(f *pflag.FlagSet) {
 	f.Var(&m.ttl, "ttl", "how long the message lives (default the hub's, usually 1h)")
 	f.StringVar(&m.expiry, "expiry", "", "when it expires: `TIME` in RFC 3339, or milliseconds since 1970")
 	m.ack = iothub.AckFull
-	f.Var(console.Choice(&m.ack, iothub.AckFull, iothub.AckPositive, iothub.AckNegative, iothub.AckNone), "ack", "feedback to ask for: full, positive, negative or none")
+	f.Var(console.Choice(&m.ack, acks...), "ack", "feedback to ask for: full, positive, negative or none")
 	console.Alias(f, azNames)
 }
 
@@ -98,9 +99,13 @@ func (m *messageFlags) limit() int {
 	return allBodies
 }
 
-// allProperties returns the properties of both flags. az leaves out what has no =;
-// here it is an error.
+// allProperties returns the properties of both flags, without the ack mode (see
+// adoptAck). az leaves out what has no =; here it is an error.
 func (m *messageFlags) allProperties() []string {
+	return slices.DeleteFunc(m.splitProperties(), isAck)
+}
+
+func (m *messageFlags) splitProperties() []string {
 	all := slices.Clone(m.properties)
 	for _, list := range m.lists {
 		for part := range strings.SplitSeq(list, ";") {
@@ -121,6 +126,9 @@ func (m *messageFlags) checkProperties() error {
 			return console.Usagef("--property %q is not K=V", p)
 		case given[name]:
 			return console.Usagef("--property %s is given twice", name)
+		}
+		if hint, err := checkSystemProperty(name, func(p place) string { return p.flag }); err != nil {
+			return console.Usage(err, hint)
 		}
 		given[name] = true
 	}

@@ -10,6 +10,7 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/iothub/value"
 )
 
 // report shows what happens to the messages and keeps the totals. It may be
@@ -19,23 +20,93 @@ type report struct {
 
 	mu        sync.Mutex
 	total     int // messages that the hub accepted
+	refusals  map[reason]int
+	doubts    int // messages that the hub may have accepted
+	told      map[complaint]bool
 	statuses  map[iothub.Status]int
 	latencies []time.Duration
 	broken    error // the first error of writing output
 }
 
+// complaint is what is wrong with messages for a target.
+type complaint struct {
+	target string
+	why    reason
+}
+
 func newReport(c *console.Console) *report {
-	return &report{console: c, statuses: make(map[iothub.Status]int)}
+	return &report{
+		console:  c,
+		refusals: make(map[reason]int), told: make(map[complaint]bool), statuses: make(map[iothub.Status]int),
+	}
 }
 
 // sent shows that the hub has accepted a message.
-func (r *report) sent(out outgoing) error {
+func (r *report) sent(m sentEvent) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.total++
-	m := &out.message
-	return r.show(sentEvent{"sent", out.n, out.device, m.ModuleID, m.ID, len(m.Body), console.Timestamp(time.Now())},
-		"Sent %s to %s (%d bytes)", m.ID, out.target(), len(m.Body))
+	m.SentAt = console.Timestamp(time.Now())
+	return r.show(m, "Sent %s to %s (%d bytes)", m.MessageID, m.target(), m.Size)
+}
+
+// refused shows that the hub has refused a message.
+func (r *report) refused(m sentEvent, why reason, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refusals[why]++
+	r.complain(m.target(), why, r.refusals[why] == 1, m.MessageID, err)
+	return r.notSent(m.not("refused", why, err))
+}
+
+// doubtful shows that nobody knows whether the hub has a message. If the run ends
+// with err, that is not shown here.
+func (r *report) doubtful(m sentEvent, err error, ends bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.doubts++
+	if !ends {
+		r.complain(m.target(), inDoubt, r.doubts == 1, m.MessageID, err)
+	}
+	return r.notSent(m.not("doubtful", "", err))
+}
+
+// complain says what is wrong with the messages for a target: all about the first,
+// with a hint if it is the first of any target, and no more than its id about
+// others. Called with mu held.
+func (r *report) complain(target string, why reason, first bool, id string, err error) {
+	c := complaint{target, why}
+	switch {
+	case r.told[c]:
+		r.console.Note("Also for %s: %s (%s)", target, id, why.text())
+		return
+	case first:
+		r.console.Report(err)
+	default:
+		r.console.Say("%s: %v", r.console.Name, err)
+	}
+	r.told[c] = true
+}
+
+// notSent prints an event that has no form as text. Called with mu held.
+func (r *report) notSent(e notSentEvent) error {
+	if r.console.Output != console.OutputJSON {
+		return nil
+	}
+	return r.keep(r.console.PrintJSON(e))
+}
+
+// corrected shows that the hub has accepted a message after all.
+func (r *report) corrected(m sentEvent, v verdict) error {
+	r.mu.Lock()
+	switch {
+	case v.state == doubtful:
+		r.doubts--
+	case v.why != "":
+		r.refusals[v.why]--
+	}
+	r.mu.Unlock()
+	return r.sent(m)
 }
 
 // dryRun shows the messages that would be sent.
@@ -91,18 +162,18 @@ func (r *report) details(m *iothub.Message) error {
 		}
 	}
 	for _, name := range m.PropertyNames() {
-		if err := r.console.PrintLine("    property %s=%s", name, m.Properties[name]); err != nil {
+		if err := r.console.PrintLine("    property %s=%s", name, value.Text(m.Properties[name])); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// accepted returns how many messages the hub has taken.
-func (r *report) accepted() int {
+// taken returns how many messages the hub has, or may have.
+func (r *report) taken() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.total
+	return r.total + r.doubts
 }
 
 // feedback shows what became of a message, and how long that took.
@@ -113,7 +184,15 @@ func (r *report) feedback(f iothub.Feedback, latency time.Duration) error {
 	r.latencies = append(r.latencies, latency)
 	event := newFeedbackEvent(f)
 	event.LatencyMS = new(milliseconds(latency))
-	return r.show(event, "%s: %s after %s", f.Status, f.MessageID, latency.Round(time.Millisecond))
+	return r.show(event, "%s: %s after %s", statusText(f), f.MessageID, latency.Round(time.Millisecond))
+}
+
+// statusText returns the status of feedback: the hub's own words if it is unknown.
+func statusText(f iothub.Feedback) string {
+	if f.Status != iothub.Unknown || f.Description == "" {
+		return string(f.Status)
+	}
+	return fmt.Sprintf("%s (%s)", f.Status, f.Description)
 }
 
 // progress tells in a few words how far the run has got.
@@ -131,7 +210,33 @@ func (r *report) totals() []string {
 		parts = append(parts, fmt.Sprintf("%d %s", n, status))
 	}
 	slices.Sort(parts[1:])
+	if text := r.refusalText(); text != "" {
+		parts = append(parts, text)
+	}
+	if r.doubts > 0 {
+		parts = append(parts, fmt.Sprintf("%d in doubt", r.doubts))
+	}
 	return parts
+}
+
+// refusalText tells how many messages were refused, and why. Called with mu held.
+func (r *report) refusalText() string {
+	var parts []string
+	sum := 0
+	for _, x := range reasons {
+		if n := r.refusals[x.reason]; n > 0 {
+			sum += n
+			parts = append(parts, fmt.Sprintf("%d %s", n, x.text))
+		}
+	}
+	switch len(parts) {
+	case 0:
+		return ""
+	case 1:
+		_, text, _ := strings.Cut(parts[0], " ")
+		return fmt.Sprintf("%d refused (%s)", sum, text)
+	}
+	return fmt.Sprintf("%d refused (%s)", sum, strings.Join(parts, ", "))
 }
 
 // summary prints the totals. unanswered is how many messages have no feedback,
@@ -163,24 +268,46 @@ func (r *report) percentile(p int) time.Duration {
 	return sorted[max((len(sorted)*p+99)/100, 1)-1]
 }
 
-// result returns an error if output was lost, or if some feedback was negative.
-func (r *report) result() error {
+// result returns the error of a run whose end was err, if that was not told to end
+// from outside: the worst of what happened. What the output has said is not said
+// again.
+func (r *report) result(err error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.broken != nil {
+	code := r.worst()
+	switch {
+	case r.broken != nil:
 		return r.broken
+	case code == 0, code == console.ExitNegative && err != nil:
+		return err
+	case err != nil:
+		r.console.Report(err)
+	}
+	return console.Exit(code)
+}
+
+// worst returns the exit code for what became of the messages, 0 if all is well.
+// Called with mu held.
+func (r *report) worst() console.ExitCode {
+	for _, n := range r.refusals {
+		if n > 0 {
+			return console.ExitRefused
+		}
+	}
+	if r.doubts > 0 {
+		return console.ExitFailed
 	}
 	for status, n := range r.statuses {
 		if n > 0 && status != iothub.Success {
-			return console.Exit(console.ExitNegative)
+			return console.ExitNegative
 		}
 	}
-	return nil
+	return 0
 }
 
 // record shows a feedback record, whoever sent the message.
 func (r *report) record(f iothub.Feedback) error {
-	return r.show(newFeedbackEvent(f), "%s %s: %s for %s", console.Timestamp(f.Time), f.Status, f.MessageID, f.DeviceID)
+	return r.show(newFeedbackEvent(f), "%s %s: %s for %s", console.Timestamp(f.Time), statusText(f), f.MessageID, f.DeviceID)
 }
 
 // purged shows how many messages have been removed from a queue.

@@ -21,11 +21,13 @@ type outgoing struct {
 }
 
 // target names the device or the module that the message is for.
-func (o *outgoing) target() string {
-	if o.message.ModuleID == "" {
-		return o.device
+func (o *outgoing) target() string { return targetName(o.device, o.message.ModuleID) }
+
+func targetName(device, module string) string {
+	if module == "" {
+		return device
 	}
-	return o.device + "/" + o.message.ModuleID
+	return device + "/" + module
 }
 
 // source makes the messages that the flags describe.
@@ -39,6 +41,8 @@ type source struct {
 	ttl        time.Duration  // 0: the expiry of flags
 	ack        iothub.Ack     // of messages where neither a flag nor they themselves say it
 	repeatsIDs bool           // the message ids may have been used before
+	jsonLines  bool           // messages may name their devices
+	end        func(error)    // ends the waiting for input, which is the error then
 }
 
 // newSource returns the source that the flags describe. It reads the body, if
@@ -50,7 +54,7 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 	s := &source{
 		devices: f.devices, explicit: f.given("device-id"), limit: f.limit(), ttl: time.Duration(f.ttl), ack: f.ack,
 		flags:      iothub.Message{ModuleID: f.module, ContentType: f.contentType, ContentEncoding: f.contentEncoding},
-		repeatsIDs: f.repeatsIDs(),
+		repeatsIDs: f.repeatsIDs(), jsonLines: f.jsonLines,
 	}
 	if f.given("ack") {
 		s.flags.Ack = f.ack
@@ -63,10 +67,11 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 	}
 	if f.tutorial() {
 		f.correlation = cmp.Or(f.correlation, "correlation_{{.N}}")
-		if len(f.properties)+len(f.lists) == 0 {
-			f.properties = []string{"Property=PropMsg_{{.N}}"}
+		if len(f.allProperties()) == 0 {
+			f.properties = append(f.properties, "Property=PropMsg_{{.N}}")
 		}
 	}
+	ctx, s.end = context.WithCancelCause(ctx) // it ends with the run at the latest
 	if s.input, err = newInput(ctx, c, &f); err != nil {
 		return nil, err
 	}
@@ -85,6 +90,19 @@ func (m *messageFlags) repeatsIDs() bool {
 // tutorial reports whether the tutorial's own message is meant.
 func (m *messageFlags) tutorial() bool {
 	return len(m.arguments) == 0 && m.file == "" && !m.lines && !m.jsonLines
+}
+
+// targets returns the names of all that messages are sent to, nil if messages may
+// name others.
+func (s *source) targets() []string {
+	if s.jsonLines && !s.explicit {
+		return nil
+	}
+	names := make([]string, len(s.devices))
+	for i, device := range s.devices {
+		names[i] = targetName(device, s.flags.ModuleID)
+	}
+	return names
 }
 
 // allBodies is the limit of a source that goes on to the end of its input.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub/value"
 )
 
 // templates are the parts of a message that flags give, and that may differ between
@@ -52,8 +52,8 @@ func newTemplates(f *messageFlags) (*templates, error) {
 		user:        parse("--user-id", f.user),
 	}
 	for _, p := range f.allProperties() {
-		name, value, _ := strings.Cut(p, "=")
-		t.properties = append(t.properties, propertyTemplate{name, parse("--property "+name, value)})
+		name, text, _ := strings.Cut(p, "=")
+		t.properties = append(t.properties, propertyTemplate{name, parse("--property "+name, text)})
 	}
 	if len(f.arguments) > 0 && !f.base64 {
 		t.body = parse("MESSAGE", f.arguments[0])
@@ -75,11 +75,16 @@ func (t *templates) fill(out *outgoing) (err error) {
 		return b.String()
 	}
 	m := &out.message
-	m.ID = fill(t.id, cmp.Or(m.ID, f.UUID))
-	m.CorrelationID = fill(t.correlation, m.CorrelationID)
-	m.UserID = fill(t.user, m.UserID)
+	setID := func(id *string, typ *value.Name, t *template.Template, otherwise string) {
+		if t != nil || *id == "" {
+			*id, *typ = fill(t, otherwise), "" // text
+		}
+	}
+	setID(&m.ID, &m.IDType, t.id, f.UUID)
+	setID(&m.CorrelationID, &m.CorrelationIDType, t.correlation, "")
+	setID(&m.UserID, &m.UserIDType, t.user, "")
 	if m.Properties == nil && len(t.properties) > 0 {
-		m.Properties = make(map[string]string)
+		m.Properties = make(map[string]any)
 	}
 	for _, p := range t.properties {
 		m.Properties[p.name] = fill(p.value, "")

@@ -75,7 +75,12 @@ func (f *deviceFlags) connect(ctx context.Context, c *console.Console, s *consol
 	options.Prefetch = cmp.Or(int(f.prefetch), r.settle.prefetch())
 	r.idle.follow(options)
 	options.Logger.Info("connecting", "hub", cs.HostName, "device", cs.DeviceID)
-	return iothub.DialDevice(ctx, cs, options)
+	device, err := iothub.DialDevice(ctx, cs, options)
+	if err != nil {
+		return nil, err
+	}
+	c.Connected(s, cs)
+	return device, nil
 }
 
 // disconnect closes the connection of the device.

@@ -125,7 +125,7 @@ func TestEnvironment(t *testing.T) {
 	got := environment(&iothub.Delivery{Received: iothub.Received{
 		Message: iothub.Message{
 			ID: "m", CorrelationID: "c", UserID: "u\x00v", ContentType: "ct", ContentEncoding: "ce",
-			Properties: map[string]string{"two-words": "a\nb", "é": "x"},
+			Properties: map[string]any{"two-words": "a\nb", "é": "x"},
 		},
 		DeliveryCount: 1, SequenceNumber: 2,
 	}})

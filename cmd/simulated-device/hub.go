@@ -56,7 +56,7 @@ func serveHub(ctx context.Context, c *console.Console, f *hubFlags) error {
 	for _, l := range listeners {
 		go func() { served <- hub.Serve(l) }()
 	}
-	if err := f.settings.give(c, options, loopbackAddress(listeners[0].Addr())); err != nil {
+	if err := f.settings.give(c, options, listeners); err != nil {
 		return err
 	}
 	sayReady(c, listeners)

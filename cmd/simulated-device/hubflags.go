@@ -1,8 +1,10 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +25,7 @@ type hubFlags struct {
 	devices  deviceListFlags
 	hosts    []string // the first names the hub
 	caOut    string
+	ca       string // of devices
 	data     string
 	gateway  localhub.Gateway
 	limits   limitFlags
@@ -53,7 +56,8 @@ func (h *hubFlags) add(c *console.Console, cmd *cobra.Command) {
 	f.StringArrayVar(&h.hosts, "host", []string{"localhost"}, "`NAME` of the hub in its certificate, tokens and HTTP requests (repeat; the first is its own)")
 	h.settings.add(f)
 	f.StringVar(&h.caOut, "ca-out", "", "write the CA certificate, which clients need for TLS, to `FILE` (PEM)")
-	f.StringVar(&h.data, "data", "", "keep messages and feedback in `DIR` over a restart")
+	f.StringVar(&h.ca, "ca", "", "let devices log in with certificates of the CAs in `FILE` (PEM), each as the device that is its common name")
+	f.StringVar(&h.data, "data", "", "keep the registry, messages and feedback in `DIR` over a restart")
 	h.gateway = localhub.GatewayV2
 	f.Var(console.Choice(&h.gateway, localhub.GatewayV1, localhub.GatewayV2), "gateway", "generation of IoT Hub's front end to imitate: v1 or v2")
 	h.limits.add(f)
@@ -61,7 +65,7 @@ func (h *hubFlags) add(c *console.Console, cmd *cobra.Command) {
 }
 
 func (d *deviceListFlags) add(f *pflag.FlagSet) {
-	f.StringArrayVar(&d.ids, "device", []string{defaults.DeviceID}, "register the device `ID[=KEY]` (repeat)")
+	f.StringArrayVar(&d.ids, "device", []string{defaults.DeviceID}, "register the device `ID[=KEY[,KEY]]` (repeat)")
 	f.StringArrayVar(&d.thumbprints, "thumbprint", nil, "let the device log in with the certificate that has this hash, `ID=SHA1|SHA256` (repeat)")
 }
 
@@ -90,8 +94,27 @@ func (h *hubFlags) options() (*localhub.Options, error) {
 		}
 	}
 	var err error
+	if o.ClientCAs, err = readCAs(h.ca); err != nil {
+		return nil, err
+	}
 	o.Devices, err = h.devices.parse()
 	return o, err
+}
+
+// readCAs reads the certificates of a file, if there is a name.
+func readCAs(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, console.Usage(fmt.Errorf("--ca: %w", err), "")
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, console.Usagef("--ca: %s holds no certificate in PEM form", file)
+	}
+	return pool, nil
 }
 
 // faithfulFeedback is the time between IoT Hub's feedback batches. Source:
@@ -138,25 +161,32 @@ func (d *deviceListFlags) parse() (devices []localhub.Device, err error) {
 	return devices, nil
 }
 
-// parseDevice reads ID[=KEY]. An id may hold = as well: the first = with nothing
-// but base64 behind it starts the key.
+// parseDevice reads ID[=KEY[,KEY]]. An id may hold = and a comma as well: the first
+// = with nothing but keys behind it ends the id.
 func parseDevice(text string) (localhub.Device, error) {
-	d := localhub.Device{ID: text, Key: defaults.Key()}
-	found := !strings.Contains(text, "=")
+	d, found := localhub.Device{ID: text, Key: defaults.Key()}, !strings.Contains(text, "=")
 	for i := 0; i < len(text) && !found; i++ {
-		if text[i] != '=' {
-			continue
-		}
-		if key, err := sas.ParseKey(text[i+1:]); err == nil {
-			d, found = localhub.Device{ID: text[:i], Key: key}, true
+		if text[i] == '=' {
+			d = localhub.Device{ID: text[:i]}
+			d.Key, d.SecondaryKey, found = parseKeys(text[i+1:])
 		}
 	}
 	if !found {
-		return localhub.Device{}, console.Usage(errors.New("--device: what follows = is not a key"),
+		return localhub.Device{}, console.Usage(errors.New("--device: what follows = is not a key, nor two with a comma between"),
 			"the key is base64, as in a connection string; an id that has a = itself needs one")
 	}
 	if err := console.CheckDeviceID(d.ID); err != nil {
 		return localhub.Device{}, fmt.Errorf("--device: %w", err)
 	}
 	return d, nil
+}
+
+// parseKeys reads KEY[,KEY].
+func parseKeys(text string) (primary, secondary sas.Key, ok bool) {
+	first, second, two := strings.Cut(text, ",")
+	primary, err := sas.ParseKey(first)
+	if err == nil && two {
+		secondary, err = sas.ParseKey(second)
+	}
+	return primary, secondary, err == nil
 }

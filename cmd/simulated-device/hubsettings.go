@@ -61,9 +61,10 @@ func (s *settingsFlags) check() error {
 	return nil
 }
 
-// give gives the settings that make the tools use the hub at address.
-func (s *settingsFlags) give(c *console.Console, options *localhub.Options, address string) error {
-	text, err := settingsFor(options, address)
+// give gives the settings that make the tools use the hub at its first address, and
+// Microsoft's SDKs, if it has their ports.
+func (s *settingsFlags) give(c *console.Console, options *localhub.Options, listeners []net.Listener) error {
+	text, err := settingsFor(options, loopbackAddress(listeners[0].Addr()), sdkHost(options, listeners))
 	switch {
 	case err != nil:
 		return fmt.Errorf("settings: %w", err)
@@ -104,8 +105,8 @@ func replaceFile(name, text string) error {
 }
 
 // settingsFor returns the settings for the hub and its first device. Those for its
-// other devices are comments.
-func settingsFor(options *localhub.Options, address string) (string, error) {
+// other devices are comments, as are those for SDKs that reach the hub at sdkHost.
+func settingsFor(options *localhub.Options, address, sdkHost string) (string, error) {
 	reach := func(cs sas.ConnectionString) string {
 		if name := options.HostName; name != "localhost" {
 			cs = overTLS(cs, name, address)
@@ -121,6 +122,15 @@ func settingsFor(options *localhub.Options, address string) (string, error) {
 	for _, d := range options.Devices[1:] {
 		lines = append(lines, [2]string{"#" + console.EnvDevice, reach(defaults.DeviceString(address, d.ID, d.Key))})
 	}
+	text, err := envLines(lines)
+	if err != nil || sdkHost == "" {
+		return text, err
+	}
+	more, err := envLines(sdkSettings(options, sdkHost))
+	return text + sdkComment + more, err
+}
+
+func envLines(lines [][2]string) (string, error) {
 	var b strings.Builder
 	for _, line := range lines {
 		text, err := envLine(line[0], line[1])
@@ -130,6 +140,39 @@ func settingsFor(options *localhub.Options, address string) (string, error) {
 		b.WriteString(text + "\n")
 	}
 	return b.String(), nil
+}
+
+// sdkHost returns the name by which Microsoft's SDKs reach the hub, empty if they
+// cannot: they take no port, and have their own. Source: the SDKs.
+func sdkHost(options *localhub.Options, listeners []net.Listener) string {
+	for _, l := range listeners {
+		a, ok := l.Addr().(*net.TCPAddr)
+		if !ok || a.Port != 5671 && a.Port != 8883 && a.Port != 443 { // AMQP, MQTT, HTTP and WebSocket
+			continue
+		}
+		switch name := options.HostName; {
+		case name != "localhost":
+			return name
+		case a.IP.IsUnspecified(), a.IP.Equal(net.IPv4(127, 0, 0, 1)):
+			return "127.0.0.1" // the Java SDK wants a dot
+		}
+	}
+	return ""
+}
+
+const sdkComment = "# For Microsoft's SDKs, which must trust the CA of --ca-out:\n"
+
+// sdkSettings returns, as comments, the settings that every SDK takes as they are.
+func sdkSettings(options *localhub.Options, host string) [][2]string {
+	plain := func(cs sas.ConnectionString) string {
+		cs.UseDevelopmentEmulator = false
+		return cs.Reveal()
+	}
+	lines := [][2]string{{"#" + console.EnvService, plain(defaults.ServiceString(host))}}
+	for _, d := range options.Devices {
+		lines = append(lines, [2]string{"#" + console.EnvDevice, plain(defaults.DeviceString(host, d.ID, d.Key))})
+	}
+	return lines
 }
 
 // envLine returns a line of a .env file. The library would write 007 as 7.

@@ -119,7 +119,7 @@ func (p *printer) text(n int, d *iothub.Delivery) string {
 	} else {
 		line("    Data: <<<%s>>> & Size=%d", console.Printable(text), len(d.Body))
 	}
-	properties, _ := console.JSON(d.Properties) // a map of strings: cannot fail
+	properties, _ := console.JSON(console.NewMessageFields(d.DeviceID, &d.Message).JSONProperties) // a map of strings: cannot fail
 	line("    Properties: %s", properties)
 	if p.console.Verbose {
 		b.WriteString(details(d))

@@ -10,6 +10,7 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/iothub/value"
 )
 
 // outcome is what the device does with a message.
@@ -106,7 +107,7 @@ func parseRule(text string) (r rule, ok bool) {
 // decide returns what to do with d. It runs --exec if there is one.
 func (s *settler) decide(ctx context.Context, d *iothub.Delivery) (outcome, error) {
 	for _, r := range s.rules {
-		if v, ok := d.Properties[r.property]; ok && v == r.value {
+		if v := d.Properties[r.property]; v != nil && value.Text(v) == r.value { // null is no text
 			return r.outcome, nil
 		}
 	}
@@ -131,7 +132,7 @@ func environment(d *iothub.Delivery) []string {
 		fmt.Sprintf("C2D_SEQUENCE_NUMBER=%d", d.SequenceNumber),
 	}
 	for _, name := range d.PropertyNames() {
-		env = append(env, "C2D_PROPERTY_"+variableName(name)+"="+d.Properties[name])
+		env = append(env, "C2D_PROPERTY_"+variableName(name)+"="+value.Text(d.Properties[name]))
 	}
 	for i := range env {
 		env[i] = strings.ReplaceAll(env[i], "\x00", "") // a variable cannot hold it

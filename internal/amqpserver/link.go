@@ -20,6 +20,8 @@ type Link struct {
 	receiver *receiver
 	sender   *sender
 
+	onEnd []func()
+
 	detached bool // by the server; what the client sends until it answers crossed the detach on its way
 	finished bool // it holds nothing any more
 
@@ -82,6 +84,10 @@ func (l *Link) Interrupt(reason *amqpwire.Error) {
 // any goroutine, and never blocks.
 func (l *Link) Wake() { l.session.conn.wakes.add(l) }
 
+// OnEnd has f called when the link has ended, whichever way that is, after its sink
+// or source has let go of everything.
+func (l *Link) OnEnd(f func()) { l.onEnd = append(l.onEnd, f) }
+
 // look does what the link was woken for.
 func (l *Link) look() {
 	if l.Gone() {
@@ -119,6 +125,10 @@ func (l *Link) finish(clean bool) {
 	if l.sender != nil {
 		l.sender.finish(clean)
 	}
+	for _, f := range l.onEnd {
+		f()
+	}
+	l.onEnd = nil
 }
 
 // sayDetach tells the client that the link is over.

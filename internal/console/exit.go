@@ -64,6 +64,14 @@ var refusals = []error{
 	iothub.ErrNotFound, iothub.ErrQueueFull, iothub.ErrQuotaExceeded, iothub.ErrTooLarge, iothub.ErrInvalidMessage,
 }
 
+// Code returns the exit code for what a command returns.
+func Code(err error) ExitCode {
+	if err == nil {
+		return 0
+	}
+	return codeOf(err)
+}
+
 // codeOf returns the exit code for an error.
 func codeOf(err error) ExitCode {
 	var f *failure
@@ -78,8 +86,9 @@ func codeOf(err error) ExitCode {
 	return ExitFailed
 }
 
-// report prints an error in one line, and a hint in another if there is one.
-func (c *Console) report(err error) {
+// Report prints an error in one line, and a hint in another if there is one. A
+// command returns the error that ends it; this is for others.
+func (c *Console) Report(err error) {
 	var f *failure
 	if errors.As(err, &f) && f.silent {
 		return
@@ -100,6 +109,8 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 // docs, iot-hub-devguide-messages-c2d.
 const HintTooLarge = "a message holds 64 KB at most, properties included"
 
+const hintOther = "something else listens at that address and port: check HostName and --protocol, or use another port of this machine by --local=HOST:PORT"
+
 // hints say what the user can do about an error.
 var hints = []struct {
 	err  error
@@ -113,7 +124,9 @@ var hints = []struct {
 	{iothub.ErrDisplaced, "a hub keeps one receiver per device: stop the other, or use another device"},
 	{iothub.ErrProxy, "check the address, the user and the password in --proxy, and that the proxy may connect to the hub's port"},
 	{syscall.ECONNREFUSED, "nothing listens there: start `simulated-device`, which brings a local hub; if .env or the environment names this address, start `simulated-device hub`"},
-	{iothub.ErrNotAMQP, "something else listens at that address and port: check HostName and --protocol, or use another port of this machine by --local=HOST:PORT"},
+	{iothub.ErrNotAMQP, hintOther},
+	{iothub.ErrNoSocket, hintOther},
+	{iothub.ErrSilent, "on this machine another program may have that port: use one more by --local=HOST:PORT; if this is Azure, something on the way may swallow AMQP: try --protocol amqp-ws"},
 	{context.DeadlineExceeded, "if this is Azure, a firewall may block the port: AMQP over TLS needs 5671"},
 }
 

@@ -48,6 +48,8 @@ func TestExitCodesAndHints(t *testing.T) {
 		{"wrong name", fmt.Errorf("TLS: %w", x509.HostnameError{Certificate: &x509.Certificate{}}), ExitFailed, "--host NAME"},
 		{"no TLS there", fmt.Errorf("TLS: %w", tls.RecordHeaderError{}), ExitFailed, "5671"},
 		{"no AMQP there", fmt.Errorf("open: %w", iothub.ErrNotAMQP), ExitFailed, "HostName"},
+		{"no hub there", fmt.Errorf("WebSocket: %w", iothub.ErrNoSocket), ExitFailed, "HostName"},
+		{"silence", fmt.Errorf("connect: %w: %w", iothub.ErrSilent, context.DeadlineExceeded), ExitFailed, "may have that port"},
 		{"proxy", fmt.Errorf("proxy: %w", iothub.ErrProxy), ExitFailed, "--proxy"},
 		{"hint before the table's", Fail(syscall.ECONNREFUSED, ExitFailed, "mine"), ExitFailed, "mine"},
 	} {

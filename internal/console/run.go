@@ -121,7 +121,7 @@ func (c *Console) finish(ctx context.Context, err error) int {
 	var by interrupted
 	if errors.As(context.Cause(ctx), &by) {
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &by) {
-			c.report(err)
+			c.Report(err)
 		}
 		return signalCode(by.signal)
 	}
@@ -131,7 +131,7 @@ func (c *Console) finish(ctx context.Context, err error) int {
 	case errors.Is(err, syscall.EPIPE): // the reader of the output has gone
 		return signalCode(syscall.SIGPIPE)
 	}
-	c.report(err)
+	c.Report(err)
 	return int(codeOf(err))
 }
 

@@ -81,6 +81,10 @@ func (c *Console) ClientOptions(s *Settings, cs sas.ConnectionString) (*iothub.O
 	if err != nil {
 		return nil, err
 	}
+	if proxy != nil && cs.UseDevelopmentEmulator {
+		return nil, Usage(errors.New("--proxy is of no use for a hub on this machine"),
+			"leave it out, or name a hub elsewhere with --connection-string, in the environment or in .env")
+	}
 	trace, err := t.openTrace(c.Stderr())
 	if err != nil {
 		return nil, err
@@ -100,6 +104,39 @@ func (c *Console) ClientOptions(s *Settings, cs sas.ConnectionString) (*iothub.O
 	o.Lost = func(err error) { c.Note("connection lost: %s; reconnecting", oneLine(err.Error())) }
 	o.Restored = func(after time.Duration) { c.Note("connection restored after %s", after.Round(time.Millisecond)) }
 	return o, nil
+}
+
+// Connected says which hub a run has connected to, as whom, how, and which setting
+// says so.
+func (c *Console) Connected(s *Settings, cs sas.ConnectionString) {
+	hub, gateway := cs.HostName, cs.GatewayHostName
+	if gateway != "" {
+		hub += " by the gateway " + gateway
+	}
+	how := map[iothub.Protocol]string{iothub.AMQP: "AMQP", iothub.AMQPWS: "AMQP-WS"}[s.flags.Transport.Protocol]
+	if cs.UseDevelopmentEmulator {
+		how += " without TLS"
+	} else {
+		how += " with TLS"
+	}
+	from := "by default"
+	if source := s.Source(); source != "" {
+		from = "from " + source
+	}
+	c.Note("Connected to %s as %s over %s (%s).", hub, identity(cs), how, from)
+}
+
+// identity says who the connection string is for.
+func identity(cs sas.ConnectionString) string {
+	switch {
+	case cs.ModuleID != "":
+		return "module " + cs.DeviceID + "/" + cs.ModuleID
+	case cs.DeviceID != "":
+		return "device " + cs.DeviceID
+	case cs.KeyName != "":
+		return "policy " + cs.KeyName
+	}
+	return "the bearer of a token"
 }
 
 // tellExpiry says until when a ready-made token is valid. If it is over by our

@@ -69,3 +69,45 @@ func TestProxy(t *testing.T) {
 		}
 	}
 }
+
+func TestConnected(t *testing.T) {
+	key := sas.NewKey([]byte("key"))
+	for _, test := range []struct {
+		cs          sas.ConnectionString
+		args        []string
+		environment string
+		want        string
+	}{
+		{
+			sas.ConnectionString{HostName: "h.azure-devices.net", DeviceID: "d", Key: key},
+			nil, "x", "Connected to h.azure-devices.net as device d over AMQP with TLS (from the environment).",
+		},
+		{
+			sas.ConnectionString{HostName: "h", GatewayHostName: "edge", DeviceID: "d", ModuleID: "m", Key: key},
+			[]string{"--protocol", "amqp-ws", "-c", "x"},
+			"", "Connected to h by the gateway edge as module d/m over AMQP-WS with TLS (from --connection-string).",
+		},
+		{
+			sas.ConnectionString{HostName: "127.0.0.1:5672", KeyName: "service", Key: key, UseDevelopmentEmulator: true},
+			[]string{"--local"},
+			"", "Connected to 127.0.0.1:5672 as policy service over AMQP without TLS (from --local).",
+		},
+		{
+			sas.ConnectionString{HostName: "127.0.0.1:5672", UseDevelopmentEmulator: true},
+			nil, "", "Connected to 127.0.0.1:5672 as the bearer of a token over AMQP without TLS (by default).",
+		},
+	} {
+		t.Setenv(EnvDevice, test.environment)
+		var b bytes.Buffer
+		c := &Console{Err: &b}
+		h := parse(t, c, test.args...)
+		s, err := h.Settings()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Connected(s, test.cs)
+		if got := b.String(); got != test.want+"\n" {
+			t.Errorf("got  %q\nwant %q", got, test.want)
+		}
+	}
+}

@@ -44,7 +44,7 @@ func (a *attachment[L]) do(ctx context.Context, op operation[L]) error {
 		}
 		if f.attached && r == retry { // to attach a link, get waits by itself
 			refusals++
-			w.on(forRetry)
+			w.on(ForRetry)
 			a.client.backOff(ctx, f.err, refusals)
 		}
 		if ctx.Err() != nil {

@@ -20,20 +20,21 @@ type Progress struct {
 
 // Waiting is what an operation waits for.
 type Waiting struct {
-	For    string    // such as: credit
+	For    string    // such as [ForCredit]
 	Since  time.Time // when the operation began to wait
 	Reason error     // why the last attempt failed; nil if none has
 }
 
 // What operations wait for.
 const (
-	forConnection     = "the connection"
+	ForConnection     = "the connection"
+	forWord           = "a word of the server, which accepts the connection and says nothing"
 	forAuthentication = "the hub to accept the token"
 	forLink           = "the link"
-	forCredit         = "credit"
-	forAnswer         = "the hub's answer"
-	forRetry          = "the next attempt"
-	// forStage stands for one of the first three.
+	ForCredit         = "credit" // to send a message
+	ForAnswer         = "the hub's answer"
+	ForRetry          = "the next attempt" // after one that the hub refused for the moment
+	// forStage stands for one of the first four.
 	forStage = "stage"
 	// forMessage is no reason to worry: it may take for ever.
 	forMessage = ""
@@ -55,7 +56,7 @@ func (p *Progress) Waiting() (longest Waiting, ok bool) {
 // resolve puts the stage in. Called with mu held.
 func (p *Progress) resolve(w Waiting) Waiting {
 	if w.For == forStage {
-		w.For = cmp.Or(p.stage, forConnection)
+		w.For = cmp.Or(p.stage, ForConnection)
 	}
 	return w
 }

@@ -11,12 +11,13 @@ import (
 	"iothub-c2d/internal/localhub/amqpfront"
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/fault"
+	"iothub-c2d/internal/localhub/registry"
 )
 
 // What the hub is made of, by the names that its users need.
 type (
 	// Device is a registered device.
-	Device = access.Device
+	Device = registry.Device
 	// Policy is a shared access policy.
 	Policy = access.Policy
 	// Gateway is a generation of IoT Hub's front end.

@@ -77,9 +77,10 @@ func (h *Hub) ServeConn(c net.Conn) {
 		h.serveAMQP(h.ctx, s, s.Conn, log)
 		return
 	}
-	h.http.Serve(h.ctx, httpfront.Client{Conn: s.Conn, Log: log, AMQP: func(ctx context.Context, stream net.Conn) {
-		h.serveAMQP(ctx, s, stream, log)
-	}})
+	h.http.Serve(h.ctx, httpfront.Client{
+		Conn: s.Conn, Log: log, Certificates: s.certificates,
+		AMQP: func(ctx context.Context, stream net.Conn) { h.serveAMQP(ctx, s, stream, log) },
+	})
 }
 
 // serveAMQP speaks AMQP on a stream that came over the connection s.

@@ -100,6 +100,9 @@ func keysOf(m Map) (name Name, ok bool) {
 	return name, true
 }
 
+// IsCompound reports whether a value has others inside, so that its text is JSON.
+func IsCompound(v any) bool { return isCompound(NameOf(v)) }
+
 func isCompound(name Name) bool {
 	switch name {
 	case nameList, nameArray, nameMap, nameDescribed:

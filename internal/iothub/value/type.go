@@ -1,6 +1,10 @@
 package value
 
-import "iothub-c2d/internal/amqpwire"
+import (
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+)
 
 // The values that Go has no type of its own for. See package amqpwire.
 type (
@@ -19,6 +23,9 @@ type (
 	// Null is null where nil means that there is no value at all.
 	Null = amqpwire.Null
 )
+
+// NewTimestamp returns a time to the millisecond.
+func NewTimestamp(t time.Time) Timestamp { return amqpwire.NewTimestamp(t) }
 
 // Name is the name that AMQP has for a type (part 1 §1.6).
 type Name string

@@ -6,6 +6,7 @@ import (
 
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/localhub/registry"
 	"iothub-c2d/internal/sas"
 )
 
@@ -13,7 +14,7 @@ import (
 // the hub, the device or what lies below it names.
 func TestDeviceTokenPaths(t *testing.T) {
 	t.Parallel()
-	c := controlOf(t, Device{ID: "MyDev", Key: defaults.Key()}, Device{ID: "other", Key: defaults.Key()})
+	c := controlOf(t, registry.Device{ID: "MyDev", Key: defaults.Key()}, registry.Device{ID: "other", Key: defaults.Key()})
 	const whole, receive, send, inner = "whole device ", "receive ", "send ", "module"
 	needs := map[string]Need{
 		whole:   {Permission: DeviceConnect, Of: broker.ID{Device: "MyDev"}},
@@ -74,18 +75,9 @@ func TestDeviceTokenPaths(t *testing.T) {
 	}
 }
 
-func controlOf(t *testing.T, devices ...Device) *Control {
-	t.Helper()
-	c, err := New(Options{HostNames: []string{testHost}, Policies: DefaultPolicies(), Devices: devices})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 func TestDeviceTokenRefusals(t *testing.T) {
 	t.Parallel()
-	c := controlOf(t, Device{ID: "mine", Key: defaults.Key()}, Device{ID: "keyless"}, Device{ID: "foreign", Key: sas.NewKey([]byte("foreign"))})
+	c := controlOf(t, registry.Device{ID: "mine", Key: defaults.Key()}, registry.Device{ID: "keyless"}, registry.Device{ID: "foreign", Key: sas.NewKey([]byte("foreign"))})
 	for _, test := range []struct {
 		path    string
 		claimed broker.ID
@@ -127,7 +119,7 @@ func TestIDsThatDifferInCase(t *testing.T) {
 		}
 		return ids
 	}
-	ownKeys := controlOf(t, Device{ID: "dev", Key: defaults.Key()}, Device{ID: "Dev", Key: key})
+	ownKeys := controlOf(t, registry.Device{ID: "dev", Key: defaults.Key()}, registry.Device{ID: "Dev", Key: key})
 	if got := permitted(ownKeys, handmade(resource, ""), broker.ID{}); got != "dev" {
 		t.Errorf("with the key of dev: permits %s", got)
 	}
@@ -137,7 +129,7 @@ func TestIDsThatDifferInCase(t *testing.T) {
 	if got := permitted(ownKeys, signedBy(key, resource), broker.ID{Device: "dev"}); got != "Dev" {
 		t.Errorf("with the key of Dev, claimed by dev: permits %s", got)
 	}
-	oneKey := controlOf(t, Device{ID: "Dev", Key: key}, Device{ID: "dev", Key: key}, Device{ID: "DEV", Key: key})
+	oneKey := controlOf(t, registry.Device{ID: "Dev", Key: key}, registry.Device{ID: "dev", Key: key}, registry.Device{ID: "DEV", Key: key})
 	for _, claimed := range []string{"dev", "Dev", "DEV"} {
 		if got := permitted(oneKey, signedBy(key, resource), broker.ID{Device: claimed}); got != claimed {
 			t.Errorf("with a key of all, claimed by %s: permits %s", claimed, got)
@@ -150,7 +142,7 @@ func TestIDsThatDifferInCase(t *testing.T) {
 
 func TestLogin(t *testing.T) {
 	t.Parallel()
-	c := controlOf(t, Device{ID: "Dev", Key: defaults.Key()}, Device{ID: "a@sas.b", Key: defaults.Key()})
+	c := controlOf(t, registry.Device{ID: "Dev", Key: defaults.Key()}, registry.Device{ID: "a@sas.b", Key: defaults.Key()})
 	hub, device := testHost, testHost+"/devices/dev"
 	for _, test := range []struct {
 		user, resource, policy string
@@ -184,7 +176,7 @@ func TestLogin(t *testing.T) {
 // the place of another's that names the hub as well.
 func TestRenewalOfTokensForTheHub(t *testing.T) {
 	t.Parallel()
-	c := controlOf(t, Device{ID: "one", Key: defaults.Key()}, Device{ID: "two", Key: defaults.Key()})
+	c := controlOf(t, registry.Device{ID: "one", Key: defaults.Key()}, registry.Device{ID: "two", Key: defaults.Key()})
 	var grants Grants
 	for _, id := range []string{"one", "two", "one"} {
 		g, refused := c.Verify(handmade(testHost, ""), broker.ID{Device: id})

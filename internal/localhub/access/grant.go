@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/localhub/registry"
 	"iothub-c2d/internal/sas"
 )
 
@@ -23,24 +24,53 @@ func (n Need) path() string {
 	return n.Of.Path() + n.Endpoint
 }
 
-// Grant is what a client may do on the strength of one token. All of it is worked
+// Grant is what a client may do on the strength of one token. Most of it is worked
 // out once: a connection may hold many grants, for many links.
 type Grant struct {
 	Resource    string    // the token's
 	Policy      string    // empty: the token is a device's or module's own
 	End         time.Time // when it is over, the allowance for clocks included
-	owner       broker.ID // who has signed it, if Policy is empty; the module as the token spells it
+	owner       broker.ID // who has signed it, if Policy is empty
 	scopes      []sas.Scope
 	permissions Permission
+
+	registry *registry.Registry
+	bearer   broker.ID // whose key has signed it, if Policy is empty: the owner's, or its device's
+	revision uint64    // of the bearer
 }
 
 // Until returns when the permission for an endpoint of this hub ends: the zero time
 // if the grant does not give it, or no longer.
 func (g Grant) Until(n Need) time.Time {
-	if g.permissions&n.Permission == 0 || !g.covers(n) || !time.Now().Before(g.End) {
+	if !g.gives(n) || g.suspended(n) != nil {
 		return time.Time{}
 	}
 	return g.End
+}
+
+// gives reports whether the grant gives the permission, as far as its token says.
+func (g Grant) gives(n Need) bool {
+	return g.permissions&n.Permission != 0 && g.covers(n) && time.Now().Before(g.End)
+}
+
+// suspended returns why the grant does not count although its token is good: the
+// registry says something else than when the token was verified, or has disabled
+// the device. That there is no device is for the broker to say.
+func (g Grant) suspended(n Need) *broker.Refusal {
+	if g.Policy == "" {
+		if i, refused := g.registry.Get(g.bearer); refused != nil {
+			return refused
+		} else if i.Revision != g.revision {
+			return unauthorized("The credentials of %s have changed.", g.bearer)
+		}
+	}
+	if n.Permission != DeviceConnect {
+		return nil
+	}
+	if refused := g.registry.Refuse(n.Of); refused != nil && refused.Code != broker.DeviceNotFound {
+		return refused
+	}
+	return nil
 }
 
 // covers reports whether the grant is good for an endpoint. A device's own token is
@@ -80,6 +110,17 @@ func (g Grants) Until(n Need) (end time.Time) {
 		end = later(end, grant.Until(n))
 	}
 	return end
+}
+
+// Suspended returns why none of the grants counts that would give the permission
+// otherwise: nil if there is no such grant.
+func (g Grants) Suspended(n Need) *broker.Refusal {
+	for _, grant := range g {
+		if grant.gives(n) {
+			return grant.suspended(n)
+		}
+	}
+	return nil
 }
 
 func later(a, b time.Time) time.Time {

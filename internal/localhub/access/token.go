@@ -8,6 +8,7 @@ import (
 
 	"iothub-c2d/internal/localhub/address"
 	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/localhub/registry"
 	"iothub-c2d/internal/sas"
 )
 
@@ -61,7 +62,7 @@ func (c *Control) byPolicy(token sas.Token, scopes []sas.Scope) (Grant, *broker.
 	case !token.VerifiedBy(policy.Key):
 		return Grant{}, wrongKey(token)
 	}
-	return Grant{Policy: policy.Name, scopes: scopes, permissions: policy.Permissions}, nil
+	return Grant{Policy: policy.Name, scopes: scopes, permissions: policy.Permissions, registry: c.registry}, nil
 }
 
 // byDevice returns the grant of a token that a device, or one of its modules, has
@@ -74,14 +75,28 @@ func (c *Control) byDevice(token sas.Token, scopes []sas.Scope, claimed broker.I
 	refused := broker.NoDevice(readings[0].id.Device, c.hostNames[0])
 	for _, r := range readings {
 		for _, device := range c.alike(r.id.Device, claimed.Device) {
-			if token.VerifiedBy(c.keys[device]) {
-				owner := broker.ID{Device: device, Module: r.id.Module}
-				return Grant{owner: owner, scopes: []sas.Scope{r.scope}, permissions: DeviceConnect}, nil
+			for _, bearer := range c.registry.Bearers(broker.ID{Device: device, Module: r.id.Module}) {
+				if token.VerifiedBy(bearer.Authentication.SigningKeys()...) {
+					return c.own(r, device, bearer), c.registry.Refuse(bearer.ID)
+				}
+				refused = wrongKey(token)
 			}
-			refused = wrongKey(token)
 		}
 	}
 	return Grant{}, refused
+}
+
+// own returns the grant of a device's or module's own token, read in a certain way
+// and signed by the bearer's key.
+func (c *Control) own(r reading, device string, bearer registry.Identity) Grant {
+	owner := broker.ID{Device: device, Module: r.id.Module}
+	if bearer.ID.Module != "" {
+		owner = bearer.ID
+	}
+	return Grant{
+		owner: owner, scopes: []sas.Scope{r.scope}, permissions: DeviceConnect,
+		registry: c.registry, bearer: bearer.ID, revision: bearer.Revision,
+	}
 }
 
 func wrongKey(token sas.Token) *broker.Refusal {
@@ -93,7 +108,7 @@ func wrongKey(token sas.Token) *broker.Refusal {
 // written. IoT Hub has ids that differ only in case, but no token need spell them
 // so: the key decides.
 func (c *Control) alike(device, claimed string) []string {
-	devices := slices.Clone(c.folded[strings.ToLower(device)])
+	devices := c.registry.Alike(device)
 	rank := func(d string) int {
 		switch d {
 		case claimed:
@@ -165,7 +180,7 @@ func (c *Control) Identity(resource string) (id broker.ID) {
 			continue
 		}
 		id = meant
-		if _, registered := c.keys[id.Device]; registered {
+		if _, registered := c.registry.Bearer(id); registered {
 			break
 		}
 	}

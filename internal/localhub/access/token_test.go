@@ -10,6 +10,7 @@ import (
 
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/localhub/registry"
 	"iothub-c2d/internal/sas"
 )
 
@@ -42,14 +43,11 @@ var spellings = map[string]func(id string) string{
 func TestOddIDsInTokens(t *testing.T) {
 	t.Parallel()
 	odd := []string{"dev1", "a:b", "a@b", "a=b", "a#b", "a%b", "100%", "a+b", "x.localhost"}
-	options := Options{HostNames: []string{testHost}, Policies: DefaultPolicies()}
+	var devices []registry.Device
 	for _, id := range odd {
-		options.Devices = append(options.Devices, Device{ID: id, Key: defaults.Key()})
+		devices = append(devices, registry.Device{ID: id, Key: defaults.Key()})
 	}
-	c, err := New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := controlOf(t, devices...)
 	for _, id := range odd {
 		for sdk, spell := range spellings {
 			for _, policy := range []string{"", "device"} {
@@ -77,10 +75,7 @@ func TestOddIDsInTokens(t *testing.T) {
 // is a registered device counts.
 func TestEscapedIDs(t *testing.T) {
 	t.Parallel()
-	c, err := New(Options{HostNames: []string{testHost}, Devices: []Device{{ID: "a%41", Key: defaults.Key()}, {ID: "b:", Key: defaults.Key()}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := controlOf(t, registry.Device{ID: "a%41", Key: defaults.Key()}, registry.Device{ID: "b:", Key: defaults.Key()})
 	for _, test := range []struct{ sr, device string }{
 		{testHost + "/devices/a%41", "a%41"},
 		{testHost + "/devices/a%2541", "a%41"},
@@ -107,10 +102,7 @@ func TestEscapedIDs(t *testing.T) {
 // TestScopes checks what the token of a policy covers.
 func TestScopes(t *testing.T) {
 	t.Parallel()
-	c, err := New(Options{HostNames: []string{testHost}, Policies: DefaultPolicies()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := controlOf(t)
 	for _, test := range []struct {
 		sr, path string
 		want     bool
@@ -146,10 +138,7 @@ func TestScopes(t *testing.T) {
 func TestHostNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"hub.example", "HUB.example"} {
-		c, err := New(Options{HostNames: []string{name}, Policies: DefaultPolicies()})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := New(Options{HostNames: []string{name}, Policies: DefaultPolicies()})
 		for _, host := range []string{"hub.example", "hub.example:5671", "hub.example:443"} {
 			if _, refused := c.Verify(handmade(host, "service"), broker.ID{}); refused != nil {
 				t.Errorf("hub %s, token for %s: %s", name, host, refused.Message)
@@ -162,10 +151,7 @@ func TestHostNames(t *testing.T) {
 func TestTooManyTokens(t *testing.T) {
 	t.Parallel()
 	var g Grants
-	c, err := New(Options{HostNames: []string{testHost}, Policies: DefaultPolicies()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := controlOf(t)
 	add := func(resource string) *broker.Refusal {
 		grant, refused := c.Verify(handmade(resource, "iothubowner"), broker.ID{})
 		if refused != nil {

@@ -73,7 +73,8 @@ func (c *Client) Sink(l *amqpserver.Link, a *amqpwire.Attach) (amqpserver.Sink, 
 	case cbsEndpoint:
 		return &tokenSink{c, l.Session()}, nil
 	case telemetryEndpoint:
-		return &telemetrySink{c, ep.target}, nil
+		mailbox, refused := c.front.options.Broker.Mailbox(ep.target)
+		return &telemetrySink{c, mailbox}, worded(refused)
 	case twinEndpoint:
 		return &twinSink{c, l.Session(), ep.target}, nil
 	case methodsEndpoint:
@@ -123,8 +124,30 @@ func (c *Client) attach(l *amqpserver.Link, a *amqpwire.Attach, ep endpoint) *am
 			return refused
 		}
 	}
+	if refused := c.enter(l, ep); refused != nil {
+		return worded(refused)
+	}
 	c.front.options.Broker.Tell(broker.Event{Kind: broker.EventAttached, Device: ep.target.String(), Detail: l.Address()})
 	c.checkAt(c.permitted(ep.need()))
+	return nil
+}
+
+// enter tells the broker that there is a link of a device now, until the link ends.
+// The broker ends it when the device must go.
+func (c *Client) enter(l *amqpserver.Link, ep endpoint) *broker.Refusal {
+	if ep.target == (broker.ID{}) {
+		return nil
+	}
+	mailbox, refused := c.front.options.Broker.Mailbox(ep.target)
+	if refused != nil {
+		return refused
+	}
+	p := mailbox.Enter("AMQP", func(why *broker.Refusal) { l.Interrupt(worded(why)) })
+	l.OnEnd(p.Leave)
+	if c.permitted(ep.need()).IsZero() { // the registry has changed meanwhile
+		p.Leave()
+		return c.unpermitted(l, ep)
+	}
 	return nil
 }
 
@@ -138,13 +161,17 @@ func (c *Client) refuse(l *amqpserver.Link, a *amqpwire.Attach, ep endpoint) *br
 	case ep.kind == unknownEndpoint, !ep.serves(clientSends):
 		return broker.Refuse(broker.AddressNotFound, "The link address '%s' did not match any of the expected formats.", l.Address())
 	case c.permitted(ep.need()).IsZero():
-		return broker.Refuse(broker.Unauthorized, "No token or certificate on this connection permits %q.%s", l.Address(), c.credential.Remark)
-	}
-	if ep.target != (broker.ID{}) {
-		_, refused := c.front.options.Broker.Mailbox(ep.target)
-		return refused
+		return c.unpermitted(l, ep)
 	}
 	return nil
+}
+
+// unpermitted words why the connection is not permitted to have a link.
+func (c *Client) unpermitted(l *amqpserver.Link, ep endpoint) *broker.Refusal {
+	if refused := c.grants.Suspended(ep.need()); refused != nil {
+		return refused
+	}
+	return broker.Refuse(broker.Unauthorized, "No token or certificate on this connection permits %q.%s", l.Address(), c.credential.Remark())
 }
 
 // forever stands for permissions that do not end with a token.

@@ -11,6 +11,8 @@ import (
 var (
 	ErrQueueFull = errors.New("queue is full")
 	ErrLockLost  = errors.New("message lock lost")
+
+	errGone = errors.New("the device is gone")
 )
 
 // LockToken names one delivery of a message. IoT Hub's is a GUID.

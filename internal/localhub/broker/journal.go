@@ -16,6 +16,7 @@ type State struct {
 	Queues      map[string]QueueState // by name
 	Records     []Record              // of feedback that no message holds yet
 	Generations map[string]string     // generation ids, by the path of the device or module
+	Identities  map[string][]byte     // what the registry has to keep of each, by path
 }
 
 // QueueState is what has been kept of one queue.
@@ -29,7 +30,8 @@ type QueueState struct {
 const FeedbackQueue = "/messages/serviceBound/feedback"
 
 // Change is one change to what is kept: [PutEntry], [RemoveEntry],
-// [PutSequence], [PutRecord], [RemoveRecord] or [PutGeneration].
+// [PutSequence], [PutRecord], [RemoveRecord], [PutGeneration], [PutIdentity] or
+// [RemoveIdentity].
 type Change interface{ change() }
 
 // PutEntry keeps an entry, a new one or in place of its older self.
@@ -59,12 +61,25 @@ type RemoveRecord struct{ Key string }
 // PutGeneration keeps the generation id of a device or module.
 type PutGeneration struct{ Path, Generation string }
 
-func (PutEntry) change()      {}
-func (RemoveEntry) change()   {}
-func (PutSequence) change()   {}
-func (PutRecord) change()     {}
-func (RemoveRecord) change()  {}
-func (PutGeneration) change() {}
+// PutIdentity keeps what the registry says of a device or module. Nobody else looks
+// inside the document.
+type PutIdentity struct {
+	ID       ID
+	Document []byte
+}
+
+// RemoveIdentity forgets a device or module: its identity, its generation id and
+// the number of its newest entry.
+type RemoveIdentity struct{ ID ID }
+
+func (PutEntry) change()       {}
+func (RemoveEntry) change()    {}
+func (PutSequence) change()    {}
+func (PutRecord) change()      {}
+func (RemoveRecord) change()   {}
+func (PutGeneration) change()  {}
+func (PutIdentity) change()    {}
+func (RemoveIdentity) change() {}
 
 // noJournal keeps nothing.
 type noJournal struct{}

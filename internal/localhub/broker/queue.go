@@ -36,6 +36,7 @@ type Queue struct {
 	timer    *time.Timer // fires at deadline; nil if there is none
 	wakes    map[*func()]struct{}
 	closed   bool
+	gone     bool // for good: its device or module exists no more
 }
 
 // owner is told what becomes of the messages of its queue.
@@ -87,7 +88,10 @@ func (q *Queue) Subscribe(wake func()) (cancel func()) {
 // not in the queue then.
 func (q *Queue) Put(m *Message) error {
 	return q.update(func(s *step) error {
-		if q.rules.pending > 0 && q.size() >= q.rules.pending {
+		switch {
+		case q.gone:
+			return errGone
+		case q.rules.pending > 0 && q.size() >= q.rules.pending:
 			return ErrQueueFull
 		}
 		q.add(s, m, nil)
@@ -114,8 +118,11 @@ func (q *Queue) add(s *step, m *Message, records []Record) {
 	})
 }
 
-// Take locks the first message that is ready, if there is one.
-func (q *Queue) Take() (d Delivery, ok bool) {
+// Take locks the first message that is ready, if there is one, for the usual time.
+func (q *Queue) Take() (d Delivery, ok bool) { return q.TakeFor(q.rules.lock) }
+
+// TakeFor is [Queue.Take] for a time of the receiver's choice.
+func (q *Queue) TakeFor(lock time.Duration) (d Delivery, ok bool) {
 	q.do(func(s *step) {
 		if len(q.ready) == 0 || q.closed {
 			return
@@ -123,7 +130,7 @@ func (q *Queue) Take() (d Delivery, ok bool) {
 		first := q.ready[0]
 		q.ready[0] = nil // for the garbage collector
 		q.ready = q.ready[1:]
-		first.lockedUntil = s.now.Add(q.rules.lock)
+		first.lockedUntil = s.now.Add(lock)
 		first.records = nil // its receiver has them now
 		q.due(first.lockedUntil)
 		d, ok = Delivery{first.Entry, newLockToken()}, true

@@ -16,20 +16,28 @@ type Code int
 
 // The codes that the hub uses.
 const (
-	NotAllowed      Code = 400003
-	BadArgument     Code = 400004
-	Unauthorized    Code = 401002
-	QueueFull       Code = 403004
-	TooManyTokens   Code = 403005
-	Expired         Code = 403009
-	DeviceNotFound  Code = 404001
-	AddressNotFound Code = 404006
-	LinkConflict    Code = 409002
-	LockLost        Code = 412002
-	TooLarge        Code = 413001
-	TooManyModules  Code = 413003
-	Internal        Code = 500001
-	NotImplemented  Code = 501001
+	BadVersion         Code = 400001
+	NotAllowed         Code = 400003
+	BadArgument        Code = 400004
+	BulkFailure        Code = 400013
+	Unauthorized       Code = 401002
+	QueueFull          Code = 403004
+	TooManyTokens      Code = 403005
+	Expired            Code = 403009
+	NotFound           Code = 404000
+	DeviceNotFound     Code = 404001
+	AddressNotFound    Code = 404006
+	ModuleNotFound     Code = 404010
+	DeviceExists       Code = 409001
+	LinkConflict       Code = 409002
+	ModuleExists       Code = 409301
+	PreconditionFailed Code = 412001
+	LockLost           Code = 412002
+	TooLarge           Code = 413001
+	TooManyDevices     Code = 413002
+	TooManyModules     Code = 413003
+	Internal           Code = 500001
+	NotImplemented     Code = 501001
 )
 
 // HTTPStatus returns the status that goes with the code.

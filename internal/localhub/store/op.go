@@ -33,13 +33,18 @@ type storedEntry struct {
 }
 
 // ops translates changes.
-func (s *Store) ops(changes []broker.Change) ([]op, error) {
-	ops := make([]op, len(changes))
-	for i, c := range changes {
-		var err error
-		if ops[i], err = s.op(c); err != nil {
+func (s *Store) ops(changes []broker.Change) (ops []op, err error) {
+	for _, c := range changes {
+		if c, ok := c.(broker.RemoveIdentity); ok {
+			path := []byte(c.ID.Path())
+			ops = append(ops, op{bucketIdentities, path, nil}, op{bucketGenerations, path, nil}, op{bucketSequences, path, nil})
+			continue
+		}
+		o, err := s.op(c)
+		if err != nil {
 			return nil, err
 		}
+		ops = append(ops, o)
 	}
 	return ops, nil
 }
@@ -59,6 +64,8 @@ func (s *Store) op(c broker.Change) (op, error) {
 		return op{bucketRecords, []byte(c.Key), nil}, nil
 	case broker.PutGeneration:
 		return put(bucketGenerations, []byte(c.Path), []byte(c.Generation)), nil
+	case broker.PutIdentity:
+		return put(bucketIdentities, []byte(c.ID.Path()), c.Document), nil
 	}
 	return op{}, fmt.Errorf("unknown change %T", c)
 }

@@ -10,15 +10,30 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 )
 
+// format2 is the number of the format that has no identities yet.
+const format2 = "2"
+
+// upgrade2 makes format 3 of format 2.
+func upgrade2(tx *bbolt.Tx, names []string) error {
+	old := slices.DeleteFunc(slices.Clone(sealed), func(name string) bool { return name == bucketIdentities })
+	if err := checkBuckets(names, old); err != nil {
+		return err
+	}
+	if _, err := tx.CreateBucket([]byte(bucketIdentities)); err != nil {
+		return err
+	}
+	return putFormat(tx)
+}
+
 // Format 1 has a bucket in queues for each queue, named device or device/module,
 // whose own number is the last sequence number; records and generations as
-// format 2 has them. There are no checksums.
+// today, and no identities. There are no checksums.
 const (
 	bucketQueues1 = "queues"
 	feedback1     = "/feedback" // name of the feedback queue
 )
 
-// upgrade makes format 2 of format 1.
+// upgrade makes today's format of format 1.
 func (s *Store) upgrade(tx *bbolt.Tx, names []string) error {
 	old := []string{bucketGenerations, bucketQueues1, bucketRecords}
 	if !slices.Equal(names, old) {
@@ -82,7 +97,7 @@ func (s *Store) readFormat1(tx *bbolt.Tx) (ops []op, err error) {
 	return ops, err
 }
 
-// path1 returns what format 2 calls a queue of format 1.
+// path1 returns what a queue of format 1 is called today.
 func path1(name string) string {
 	if name == feedback1 {
 		return broker.FeedbackQueue
