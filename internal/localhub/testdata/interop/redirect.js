@@ -7,6 +7,7 @@ const net = require('node:net');
 
 const connect = net.Socket.prototype.connect;
 const fixed = [443, 8883];
+const redirected = new Set();
 let hubPort;
 
 net.Socket.prototype.connect = function (...args) {
@@ -14,9 +15,14 @@ net.Socket.prototype.connect = function (...args) {
   const options = Array.isArray(args[0]) ? args[0][0] : args[0];
   if (hubPort && options.host === 'localhost' && fixed.includes(Number(options.port))) {
     options.port = hubPort;
+    redirected.add(this.once('close', () => redirected.delete(this)));
   }
   return connect.apply(this, args);
 };
 
-// redirect names the port to use from now on.
-exports.redirect = (port) => { hubPort = port; };
+// redirect names the port to use from now on. Connections that a client keeps for
+// its next request lead to the hub before.
+exports.redirect = (port) => {
+  hubPort = port;
+  for (const socket of redirected) socket.destroy();
+};
