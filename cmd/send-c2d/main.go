@@ -85,7 +85,7 @@ func (p *plan) carryOut(ctx context.Context, c *console.Console, options *iothub
 		return console.Cause(ctx, err)
 	}
 	defer feedback.stop()
-	stopProgress := c.ShowProgress(report.progress)
+	stopProgress := c.ShowProgress(func() string { return report.progress(p.messages.planned(), feedback.unanswered()) })
 	s := &sender{
 		service: service, progress: options.Progress, messages: p.messages,
 		feedback: feedback, report: report, pace: p.pace,

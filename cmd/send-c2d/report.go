@@ -23,7 +23,8 @@ type report struct {
 	told      map[complaint]bool
 	statuses  map[iothub.Status]int
 	latencies []time.Duration
-	broken    error // the first error of writing output
+	began     time.Time // when the first was taken
+	broken    error     // the first error of writing output
 }
 
 // complaint is what is wrong with messages for a target.
@@ -43,7 +44,9 @@ func newReport(c *console.Console) *report {
 func (r *report) sent(m sentEvent) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.total++
+	if r.total++; r.total == 1 {
+		r.began = time.Now()
+	}
 	m.SentAt = console.Timestamp(time.Now())
 	return r.show(m, "Sent %s to %s (%d bytes)", m.MessageID, m.target(), m.Size)
 }
@@ -175,7 +178,18 @@ func (r *report) feedback(f iothub.Feedback, latency time.Duration) error {
 	r.latencies = append(r.latencies, latency)
 	event := newFeedbackEvent(f)
 	event.LatencyMS = new(milliseconds(latency))
-	return r.show(event, "%s: %s after %s", statusText(f), f.MessageID, latency.Round(time.Millisecond))
+	return r.showLine(event, r.console.OutLine().Outcome(mood(f.Status), "%s", statusText(f)).Add(": %s after %s", f.MessageID, console.Span(latency)))
+}
+
+// mood returns what a status means to the user.
+func mood(s iothub.Status) console.Mood {
+	switch s {
+	case iothub.Success:
+		return console.Good
+	case iothub.Purged, iothub.Unknown:
+		return console.Fair
+	}
+	return console.Bad
 }
 
 // statusText returns the status of feedback: the hub's own words if it is unknown.
@@ -188,7 +202,8 @@ func statusText(f iothub.Feedback) string {
 
 // record shows a feedback record, whoever sent the message.
 func (r *report) record(f iothub.Feedback) error {
-	return r.show(newFeedbackEvent(f), "%s %s: %s for %s", console.Timestamp(f.Time), statusText(f), f.MessageID, f.DeviceID)
+	line := r.console.OutLine().Add("%s ", console.Timestamp(f.Time)).Outcome(mood(f.Status), "%s", statusText(f))
+	return r.showLine(newFeedbackEvent(f), line.Add(": %s for %s", f.MessageID, f.DeviceID))
 }
 
 // purged shows how many messages have been removed from a queue.
@@ -198,10 +213,14 @@ func (r *report) purged(device string, n int) error {
 
 // show prints an event in the form that is asked for.
 func (r *report) show(event any, format string, args ...any) error {
+	return r.showLine(event, r.console.OutLine().Add(format, args...))
+}
+
+func (r *report) showLine(event any, line *console.Line) error {
 	if r.console.Output == console.OutputJSON {
 		return r.keep(r.console.PrintJSON(event))
 	}
-	return r.keep(r.console.PrintLine(format, args...))
+	return r.keep(r.console.PrintText(line))
 }
 
 // keep remembers err if it is the first, for result. It also returns err.

@@ -131,6 +131,10 @@ func (h *Hub) Purge(deviceID string) (n int, ok bool) {
 // device's hands included, in the order of their sequence numbers.
 func (h *Hub) Pending(device string) []string { return h.broker.Pending(device) }
 
+// Waiting returns how many messages wait for all devices and their modules, those
+// in their hands included.
+func (h *Hub) Waiting() int { return h.broker.Waiting() }
+
 // CACertificate returns the certificate that clients must trust to connect
 // over TLS, in PEM form. Each hub has its own.
 func (h *Hub) CACertificate() []byte {

@@ -34,9 +34,6 @@ func (f *Front) newClient(conn *amqpserver.Conn, s Stream) *Client {
 	if f.options.Faults != nil {
 		c.faults = f.options.Faults(conn, s.Socket)
 	}
-	if c.credential.Vouches() {
-		conn.Trust()
-	}
 	return c
 }
 
@@ -143,6 +140,9 @@ func (c *Client) attach(l *amqpserver.Link, a *amqpwire.Attach, ep endpoint) *am
 	}
 	if refused := c.enter(l, ep); refused != nil {
 		return worded(refused)
+	}
+	if ep.kind != cbsEndpoint {
+		c.conn.Trust() // a certificate shows its worth only now
 	}
 	c.front.options.Broker.Tell(broker.Event{Kind: broker.EventAttached, Device: ep.target.String(), Detail: l.Address()})
 	c.checkAt(c.permitted(ep.need()))
