@@ -122,10 +122,20 @@
 //   - A token for a device is good for its modules; a certificate is not.
 //   - Whether a device exists is told to whoever puts a token for it.
 //   - Limits that IoT Hub does not publish: 1000 tokens, 1000 unread replies (of
-//     $cbs and to requests about twins), 5000 links and 8 MB of unfinished messages
-//     per connection, 2000 connections, 100 messages of credit, 128 bytes for the id
-//     of a request, 30 s for TLS and WebSocket, another 30 s to open a connection, a
-//     minute to read what the hub writes.
+//     $cbs and to requests about twins), 5000 links, 8 MB of unfinished messages and
+//     32 MB of all that per connection, 2000 connections, 100 messages of credit, 128
+//     bytes for the id of a request, 8 KB for the certificates of a client, 30 s for
+//     TLS and WebSocket, another 30 s to open a connection, a minute to read what
+//     the hub writes.
+//   - The clients can make the hub hold [Options.Memory]: three quarters by messages
+//     in the queues of all devices, one by connections. A message too many is refused
+//     with amqp:resource-limit-exceeded and IoT Hub's number 403007.
+//   - A client that has shown neither a good token nor a device's certificate can
+//     make the hub hold 32 KB, in sessions, links, unfinished requests and unread
+//     replies, and sends frames of 8 KB at most.
+//   - What a client says is quoted in 300 bytes at most, in answers and in the log.
+//     Properties of a link that have more than 1 KB, or are not plain, are not
+//     confirmed.
 //   - An error that does not fit into the client's max-frame-size is told without
 //     its description.
 //   - A client that is silent for four minutes is told so before it is dropped.

@@ -40,6 +40,9 @@ func (b *Broker) newMailbox(id ID) *Mailbox {
 		m.generation = b.newGeneration()
 		m.unkept.first = []Change{PutGeneration{path, m.generation}}
 	}
+	for _, e := range b.kept.Queues[path].Entries {
+		b.room.force(e.Message.Size)
+	}
 	m.restore(b.kept.Queues[path])
 	delete(b.kept.Generations, path)
 	delete(b.kept.Queues, path)
@@ -94,6 +97,18 @@ func (b *Broker) admitModule(id ID) *Refusal {
 // an earlier one of the same id.
 func (m *Mailbox) Generation() string { return m.generation }
 
+// Put enqueues msg. It fails as [Queue.Put], or if the hub has no room for it.
+func (m *Mailbox) Put(msg *Message) error {
+	if !m.broker.room.take(msg.Size) {
+		return errNoRoom
+	}
+	err := m.Queue.Put(msg)
+	if err != nil {
+		m.broker.room.give(msg.Size)
+	}
+	return err
+}
+
 // Take locks the first message that is ready, if there is one, and tells that it
 // is delivered.
 func (m *Mailbox) Take() (Delivery, bool) { return m.TakeFor(m.rules.lock) }
@@ -138,6 +153,7 @@ func (m *Mailbox) returned(e *entry, why string) { m.tell(&e.Entry, EventReturne
 func (m *Mailbox) finished(list []ending) {
 	var records []Record
 	for _, x := range list {
+		m.broker.room.give(x.entry.Message.Size)
 		m.tell(&x.entry.Entry, EventFinished, string(x.status))
 		if x.record != nil {
 			records = append(records, *x.record)

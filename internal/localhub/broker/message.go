@@ -15,6 +15,8 @@ type Message struct {
 	Expiry          time.Time  // zero: the queue's own time to live counts
 	Properties      []Property // the sender's, in its order, without iothub-ack
 	Body            []byte
+	// Size is about how many bytes the message takes in memory, all in all.
+	Size int
 	// Origin is what the door that took the message keeps of it. Nobody else looks
 	// inside.
 	Origin any

@@ -61,5 +61,7 @@ func (h *handler) serveWebSocket(w http.ResponseWriter, r *http.Request) {
 	defer stream.Close()                 //nolint:errcheck // AMQP has said goodbye by then
 	ws.SetReadLimit(maxWebSocketMessage) // NetConn has lifted it
 	h.outlive()
-	h.client.AMQP(r.Context(), stream)
+	ctx := r.Context()
+	r.Header, r.URL, r.RequestURI = nil, nil, "" // they may be long, and nobody needs them any more
+	h.client.AMQP(ctx, stream)
 }
