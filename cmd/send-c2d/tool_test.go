@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub/defaults"
 )
 
@@ -70,6 +71,20 @@ func (r *tool) execute(ctx context.Context, c *console.Console, arguments []stri
 	}
 	options.Dial = r.dial
 	return plan.carryOut(ctx, c, options, func(err error) { end(console.Cause(ctx, err)) })
+}
+
+// monitor runs send-c2d feedback.
+func (r *tool) monitor(ctx context.Context) console.ExitCode {
+	c := &console.Console{Name: "send-c2d", Out: &r.out, Err: &r.err}
+	options := &iothub.Options{Dial: r.dial, Progress: new(iothub.Progress)}
+	var f monitorFlags
+	f.hub.Add(c, new(cobra.Command), defaults.Address)
+	settings, err := f.hub.Settings()
+	if err != nil {
+		return console.Code(err)
+	}
+	to := target{settings: settings, hub: defaults.ServiceString("localhost:5672")}
+	return console.Code(to.monitor(ctx, c, options, &f))
 }
 
 // wantCode checks how a run has ended.

@@ -52,10 +52,10 @@ func New(options *Options) (*Hub, error) {
 	if err := h.openBroker(o); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrData, err)
 	}
-	h.connections = newMemory(o.Memory / 4)
 	control := access.New(access.Options{
 		HostNames: o.names(), Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs,
 	})
+	h.connections = newMemory(o.Memory / 4)
 	h.amqp = amqpfront.New(amqpfront.Options{
 		Broker: h.broker, Access: control, Gateway: o.Gateway, Memory: h.connections, Faults: h.faults(o.Faults),
 	})
@@ -127,6 +127,10 @@ func (h *Hub) Purge(deviceID string) (n int, ok bool) {
 // Pending returns the ids of the messages in a device's queue, those in the
 // device's hands included, in the order of their sequence numbers.
 func (h *Hub) Pending(device string) []string { return h.broker.Pending(device) }
+
+// Waiting returns how many messages wait for all devices and their modules, those
+// in their hands included.
+func (h *Hub) Waiting() int { return h.broker.Waiting() }
 
 // CACertificate returns the certificate that clients must trust to connect
 // over TLS, in PEM form. Each hub has its own.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -53,6 +54,7 @@ func TestRoomOfAllMessages(t *testing.T) {
 		}
 		wantLeft("after a purge", 5*size)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		wantLeft("after the rest has expired", all)
 	})
 }

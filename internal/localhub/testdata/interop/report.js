@@ -1,7 +1,7 @@
 'use strict';
 // A test reporter for people: a line for each test, why one failed, and at the
 // end the table of what was tried.
-const packages = ['azure-iothub', 'azure-iot-device', 'azure-iot-device-amqp'];
+const packages = ['azure-iothub', 'azure-iot-device', 'azure-iot-device-amqp', 'azure-iot-device-http'];
 const version = (name) => require(`${name}/package.json`).version;
 
 module.exports = async function* report(events) {

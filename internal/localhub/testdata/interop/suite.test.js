@@ -4,7 +4,7 @@
 const { after, before, describe, test } = require('node:test');
 const { redirect443 } = require('./redirect');
 const { World } = require('./world');
-const parts = ['settlement', 'purge', 'content', 'refusal', 'certificate', 'device'].map((name) => require(`./${name}`));
+const parts = ['settlement', 'purge', 'content', 'refusal', 'certificate', 'device', 'registry', 'http'].map((name) => require(`./${name}`));
 
 for (const gateway of ['v1', 'v2']) {
   for (const transport of ['Amqp', 'AmqpWs']) {
