@@ -7,6 +7,8 @@
 //
 //	hub [ARG...]             start `simulated-device hub ARG...` on a free port and
 //	                         put its settings into .env; $HUB is its address
+//	oddhub MESSAGE...        serve a hub with messages that no hub of ours has: see
+//	                         oddMessages; $ODDHUB is its address
 //	start NAME TEXT CMD...   start CMD in the background and wait until TEXT
 //	                         appears in its output
 //	unread NAME TEXT CMD...  likewise, with the standard output to a pipe that is full
@@ -76,6 +78,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"hub":      cmdHub,
+			"oddhub":   cmdOddHub,
 			"start":    cmdStart,
 			"unread":   cmdUnread,
 			"terminal": cmdTerminal,

@@ -56,14 +56,14 @@ func (d *delivery) waiting() console.Waiting {
 		return console.Waiting{For: "room in the queue of " + d.out.target()}
 	}
 	w, ok := d.sender.progress.Waiting()
-	last := console.Reason(w.Reason)
+	what := fmt.Sprintf("%s, to send message %d", w.For, d.out.n)
 	switch {
 	case !ok, w.For == iothub.ForAnswer, w.For == iothub.ForRetry:
-		return console.Waiting{For: fmt.Sprintf("the hub's answer to message %d", d.out.n), Last: last}
+		what = fmt.Sprintf("the hub's answer to message %d", d.out.n)
 	case w.For == iothub.ForCredit:
-		return console.Waiting{For: fmt.Sprintf("credit to send message %d", d.out.n), Last: last}
+		what = fmt.Sprintf("credit to send message %d", d.out.n)
 	}
-	return console.Waiting{For: fmt.Sprintf("%s, to send message %d", w.For, d.out.n), Last: last}
+	return console.Waiting{For: what, Last: console.Reason(w.Reason)}
 }
 
 // fullQueues are the devices and modules whose queues are full. A queue that takes

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"errors"
 	"sync"
 	"time"
 
@@ -17,21 +16,6 @@ func (c *Console) Connecting(hub string, p *iothub.Progress) *Phase {
 		}
 		return Waiting{For: w.For, Last: Reason(w.Reason)}
 	})
-}
-
-// Reason returns what err says of the hub, or of the way to it, in few words; "" if
-// it is nil.
-func Reason(err error) string {
-	var hub *iothub.HubError
-	switch {
-	case err == nil:
-		return ""
-	case !errors.As(err, &hub):
-		return err.Error()
-	case hub.Message == "":
-		return hub.Condition
-	}
-	return hub.Condition + ": " + hub.Message
 }
 
 // outage is the time in which a hub that was there is away. Its zero value is none.
