@@ -66,11 +66,10 @@ func run(ctx context.Context, c *console.Console, f *deviceFlags) error {
 		return console.Cause(ctx, err)
 	}
 	c.Note("Waiting for messages for device %s; Ctrl-C stops.", cs.DeviceID)
-	stopProgress := c.ShowProgress(r.print.progress)
+	stopProgress := c.ShowProgress(func() string { return r.print.progress(r.count) })
 	err = console.Cause(ctx, r.receive(ctx, device))
 	stopProgress()
 	err = errors.Join(err, r.print.summary())
-	r.print.noteTimes()
 	disconnect(c, device)
 	if errors.Is(err, iothub.ErrDisplaced) && hub != nil {
 		return hub.serveOn(ctx)

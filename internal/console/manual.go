@@ -14,11 +14,11 @@ type Item struct{ Name, Text string }
 // them.
 var ExitStatus = []Item{
 	{"0", "done"},
-	{"1", "a run-time failure"},
+	{"1", "a run-time failure, or a message in doubt: the hub may have it"},
 	{"2", "wrong arguments or settings"},
 	{"3", "the hub refused the credentials"},
 	{"4", "the hub refused the message: unknown device, full queue, too large, ..."},
-	{"5", "negative feedback: Rejected, Expired, DeliveryCountExceeded, Purged"},
+	{"5", "negative feedback: Rejected, Expired, DeliveryCountExceeded, Purged, or a status that nobody knows"},
 	{"124", "time was up before the messages or the feedback were there"},
 	{"129, 130, 143", "ended by SIGHUP (a closed terminal), SIGINT, SIGTERM: what was in hand is settled or given back"},
 	{"141", "nobody reads the output any more (`| head`); likewise"},
