@@ -68,6 +68,7 @@ func run(ctx context.Context, c *console.Console, f *deviceFlags) error {
 	err = console.Cause(ctx, r.receive(ctx, device))
 	stopProgress()
 	err = errors.Join(err, r.print.summary())
+	r.print.noteTimes()
 	disconnect(c, device)
 	if errors.Is(err, iothub.ErrDisplaced) && hub != nil {
 		return hub.serveOn(ctx)
