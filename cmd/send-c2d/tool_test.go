@@ -76,15 +76,18 @@ func (r *tool) execute(ctx context.Context, c *console.Console, arguments []stri
 // monitor runs send-c2d feedback.
 func (r *tool) monitor(ctx context.Context) console.ExitCode {
 	c := &console.Console{Name: "send-c2d", Out: &r.out, Err: &r.err}
-	options := &iothub.Options{Dial: r.dial, Progress: new(iothub.Progress)}
 	var f monitorFlags
-	f.hub.Add(c, new(cobra.Command), defaults.Address)
-	settings, err := f.hub.Settings()
+	cmd := new(cobra.Command)
+	f.hub.Add(c, cmd, defaults.Address, console.EnvService, console.EnvServiceAlt)
+	err := cmd.ParseFlags([]string{"-c", defaults.ServiceString("localhost:5672").Reveal()})
 	if err != nil {
 		return console.Code(err)
 	}
-	to := target{settings: settings, hub: defaults.ServiceString("localhost:5672")}
-	return console.Code(to.monitor(ctx, c, options, &f))
+	to, err := newTarget(&f.hub)
+	if err != nil {
+		return console.Code(err)
+	}
+	return console.Code(to.monitor(ctx, c, &iothub.Options{Dial: r.dial, Progress: new(iothub.Progress)}, &f))
 }
 
 // wantCode checks how a run has ended.

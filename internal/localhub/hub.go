@@ -15,6 +15,7 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/fault"
 	"iothub-c2d/internal/localhub/httpfront"
+	"iothub-c2d/internal/localhub/mqttfront"
 	"iothub-c2d/internal/localhub/registry"
 	"iothub-c2d/internal/localhub/store"
 )
@@ -28,6 +29,7 @@ type Hub struct {
 	store       *store.Store // nil if nothing is kept
 	connections *memory      // what they may hold
 	amqp        *amqpfront.Front
+	mqtt        *mqttfront.Front
 	http        *httpfront.Front
 
 	authority func() (*authority, error)  // made at the first call, as is
@@ -59,6 +61,7 @@ func New(options *Options) (*Hub, error) {
 	h.amqp = amqpfront.New(amqpfront.Options{
 		Broker: h.broker, Access: control, Gateway: o.Gateway, Memory: h.connections, Faults: h.faults(o.Faults),
 	})
+	h.mqtt = mqttfront.New(mqttfront.Options{Broker: h.broker, Access: control, Memory: h.connections})
 	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Logger: o.Logger})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil

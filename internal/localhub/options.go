@@ -69,7 +69,8 @@ type Options struct {
 	// FeedbackInterval is the time between two feedback messages that are not
 	// full. IoT Hub takes 15 s; here the default is 0, at once.
 	FeedbackInterval time.Duration
-	// Data is a directory that keeps the queues over a restart: none.
+	// Data is a directory that keeps the queues, and MQTT's sessions, over a
+	// restart: none.
 	Data string
 	// Faults is what the hub does wrong on purpose: nothing.
 	Faults *fault.Injector

@@ -72,7 +72,7 @@ func sizeOf(m *broker.Message, k *kept) int {
 func propertiesAsText(m amqpwire.Map) (list []broker.Property) {
 	for _, p := range m {
 		if name, ok := p.Key.(string); ok && name != ackProperty {
-			list = append(list, broker.Property{Name: name, Value: asText(p.Value)})
+			list = append(list, broker.Property{Name: name, Value: asText(p.Value), Null: p.Value == nil})
 		}
 	}
 	return list

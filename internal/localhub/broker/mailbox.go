@@ -7,8 +7,8 @@ import (
 )
 
 // Mailbox is what the broker holds for one device or module: its queue, the one
-// receiver that may take from it, and who else is there in its name. It exists as
-// long as the device or module does.
+// receiver that may take from it, who else is there in its name, and its session.
+// It exists as long as the device or module does.
 type Mailbox struct {
 	ID ID
 	*Queue
@@ -20,6 +20,9 @@ type Mailbox struct {
 	mu        sync.Mutex
 	receiver  Receiver
 	presences presences
+	memory    any
+
+	session []byte // nil: none; the queue's lock guards it
 }
 
 // Receiver is who takes messages out of a mailbox. It must be comparable.
@@ -34,7 +37,7 @@ type Receiver interface {
 // the broker's lock held.
 func (b *Broker) newMailbox(id ID) *Mailbox {
 	path := id.Path()
-	m := &Mailbox{ID: id, broker: b, generation: b.kept.Generations[path]}
+	m := &Mailbox{ID: id, broker: b, generation: b.kept.Generations[path], session: b.kept.Sessions[path]}
 	m.Queue = &Queue{name: path, rules: &b.rules, owner: m, journal: b.options.Journal, log: b.log}
 	if m.generation == "" {
 		m.generation = b.newGeneration()
@@ -46,6 +49,7 @@ func (b *Broker) newMailbox(id ID) *Mailbox {
 	m.restore(b.kept.Queues[path])
 	delete(b.kept.Generations, path)
 	delete(b.kept.Queues, path)
+	delete(b.kept.Sessions, path)
 	return m
 }
 

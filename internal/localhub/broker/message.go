@@ -23,7 +23,10 @@ type Message struct {
 }
 
 // Property is a property that the sender has added, as text.
-type Property struct{ Name, Value string }
+type Property struct {
+	Name, Value string
+	Null        bool // there is a name and no value, not even an empty one
+}
 
 // Ack says of which outcomes the sender of a message wants to hear: its
 // iothub-ack.
