@@ -24,6 +24,7 @@ type Tap struct {
 	broken   atomic.Bool
 	closed   atomic.Bool // by go-amqp
 	out      outScanner
+	writer   *writer
 	sessions sessions
 	guard    guard
 
@@ -32,6 +33,7 @@ type Tap struct {
 	started   bool          // the hub has sent its protocol header
 	remaining int           // bytes of the current frame still to be passed on
 	whole     []byte        // what is left of the frames that stand in place of the hub's
+	err       error         // for the next Read, after the frames before it
 }
 
 // MaxFrameSize is the largest frame that the hub may send, in bytes. Open must
@@ -39,8 +41,8 @@ type Tap struct {
 // before there is memory for it.
 const MaxFrameSize = 64 << 10
 
-// New returns a tap on a stream. It writes every frame that passes to trace, as
-// text and without secrets; nil means nowhere.
+// New returns a tap on a stream, which is to be closed by it. It writes every frame
+// that passes to trace, as text and without secrets; nil means nowhere.
 func New(stream net.Conn, trace io.Writer) *Tap {
 	if trace != nil {
 		stream = newTracedConn(stream, trace)
@@ -48,6 +50,7 @@ func New(stream net.Conn, trace io.Writer) *Tap {
 	t := &Tap{Conn: stream, sessions: newSessions(), guard: newGuard()}
 	t.in = bufio.NewReaderSize(streamReader{t}, MaxFrameSize)
 	t.out.frame = t.sessions.outgoing
+	t.writer = newWriter(stream, t.note)
 	return t
 }
 
@@ -60,21 +63,47 @@ func (t *Tap) Container() string { return t.sessions.container() }
 func (t *Tap) SettlesFirst(link string) bool { return t.sessions.settlesFirst(link) }
 
 // Read passes on what the hub sends, frame by frame, each after it is there whole
-// and has been looked at.
-func (t *Tap) Read(p []byte) (int, error) {
-	for len(t.whole) == 0 && t.remaining == 0 { // some frames are left out
-		if err := t.next(); err != nil {
+// and has been looked at: as many frames as are there and have room.
+func (t *Tap) Read(p []byte) (n int, err error) {
+	for {
+		given, err := t.give(p[n:])
+		n += given
+		if err != nil || n == len(p) || n > 0 && !t.ready() {
+			return n, err
+		}
+		if err = t.err; err == nil {
+			err = t.next() // some frames are left out
+		}
+		switch {
+		case err != nil && n > 0:
+			t.err = err
+			return n, nil
+		case err != nil:
 			return 0, err
 		}
 	}
-	if len(t.whole) > 0 {
-		n := copy(p, t.whole)
+}
+
+// give passes on what is left of the last frame.
+func (t *Tap) give(p []byte) (n int, err error) {
+	if t.remaining == 0 {
+		n = copy(p, t.whole)
 		t.whole = t.whole[n:]
 		return n, nil
 	}
-	n, err := t.in.Read(p[:min(len(p), t.remaining)])
+	n, err = t.in.Read(p[:min(len(p), t.remaining)])
 	t.remaining -= n
 	return n, err
+}
+
+// ready reports whether the next frame is there whole, so that next does not wait.
+func (t *Tap) ready() bool {
+	there := t.in.Buffered()
+	if there < 8 {
+		return false
+	}
+	start, _ := t.in.Peek(8) // it cannot fail
+	return there >= int(binary.BigEndian.Uint32(start))
 }
 
 // next looks at what comes: the protocol header, or the start of a frame.

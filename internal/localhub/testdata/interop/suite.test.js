@@ -1,16 +1,17 @@
 'use strict';
 // Microsoft's SDK for Node.js against the local hub: over AMQP with both
-// gateways, over MQTT, which has but one, on TCP and WebSocket, and in all
+// gateways, over MQTT and HTTP, which have but one, on TCP and WebSocket, and in all
 // combinations with our own tools.
 const { after, before, describe, test } = require('node:test');
 const { redirect } = require('./redirect');
 const { World } = require('./world');
-const amqp = ['settlement', 'purge', 'content', 'refusal', 'certificate', 'device', 'registry', 'http'];
+const amqp = ['settlement', 'purge', 'content', 'refusal', 'certificate', 'device', 'registry'];
 
 for (const [gateway, transports, parts] of [
   ['v1', ['Amqp', 'AmqpWs'], amqp],
   ['v2', ['Amqp', 'AmqpWs'], amqp],
-  ['v2', ['Mqtt', 'MqttWs'], ['mqtt', 'certificate']],
+  ['v2', ['Mqtt', 'MqttWs'], ['mqtt', 'certificate', 'registry']],
+  ['v2', ['Http'], ['http']],
 ]) {
   for (const transport of transports) {
     describe(`gateway ${gateway} ${transport}`, () => {

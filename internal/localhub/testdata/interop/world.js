@@ -8,9 +8,10 @@ const device = require('azure-iot-device');
 const transports = {
   Amqp: { service: service.Amqp, device: require('azure-iot-device-amqp').Amqp },
   AmqpWs: { service: service.AmqpWs, device: require('azure-iot-device-amqp').AmqpWs },
-  // MQTT is for devices only.
+  // MQTT is for devices only, as is HTTP when it comes to messages.
   Mqtt: { service: service.AmqpWs, device: require('azure-iot-device-mqtt').Mqtt },
   MqttWs: { service: service.AmqpWs, device: require('azure-iot-device-mqtt').MqttWs },
+  Http: { service: service.AmqpWs, device: require('azure-iot-device-http').Http },
 };
 const { runTool } = require('./tool');
 
