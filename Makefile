@@ -14,7 +14,7 @@ test: ## run all tests, under the race detector
 demo: build ## see a message go round: device, sender, feedback
 	.ci/demo bin
 
-interop: build ## try Microsoft's SDK for Node.js against the local hub (needs Node 20 and npm)
+interop: build ## try Microsoft's SDKs against the local hub (needs Node 20 with npm, Python 3 with venv)
 	.ci/interop bin
 
 lint: ## check the code's form

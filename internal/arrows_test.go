@@ -16,6 +16,7 @@ const module = "iothub-c2d/"
 // another, all below it as well.
 var allowed = map[string][]string{
 	"internal/amqpwire": nil,
+	"internal/mqttwire": nil,
 	"internal/faultnet": nil,
 	"internal/sas":      {"internal/spelling"},
 	"internal/spelling": nil,
@@ -40,10 +41,12 @@ var allowed = map[string][]string{
 		"internal/localhub/access", "internal/localhub/address", "internal/localhub/broker", "internal/localhub/query",
 		"internal/localhub/registry", "internal/sas", "github.com/coder/websocket",
 	},
-	"internal/localhub/fault": {"internal/amqpserver", "internal/amqpwire", "internal/faultnet", "internal/localhub/amqpfront"},
+	"internal/localhub/mqttfront":           {"internal/mqttwire", "internal/localhub/access", "internal/localhub/broker", "internal/sas"},
+	"internal/localhub/mqttfront/rawclient": {"internal/mqttwire"}, // for tests
+	"internal/localhub/fault":               {"internal/amqpserver", "internal/amqpwire", "internal/faultnet", "internal/localhub/amqpfront"},
 	"internal/localhub": {
 		"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/amqpfront",
-		"internal/localhub/broker", "internal/localhub/fault", "internal/localhub/httpfront",
+		"internal/localhub/broker", "internal/localhub/fault", "internal/localhub/httpfront", "internal/localhub/mqttfront",
 		"internal/localhub/registry", "internal/localhub/store",
 	},
 

@@ -72,13 +72,7 @@ func checkDevices(ids []string) error {
 
 // connect opens the back end's connection to the hub.
 func (t target) connect(ctx context.Context, c *console.Console, options *iothub.Options) (*iothub.Service, error) {
-	phase := c.Phase(func() console.Waiting {
-		w, _ := options.Progress.Waiting()
-		if w.For == "" || w.For == iothub.ForConnection {
-			w.For = iothub.ForConnection + " to " + t.hub.HostName
-		}
-		return console.Waiting{For: w.For, Last: reasonText(w.Reason)}
-	})
+	phase := c.Connecting(t.hub.HostName, options.Progress)
 	defer phase.End()
 	service, err := iothub.DialService(ctx, t.hub, options)
 	if err != nil {
@@ -97,7 +91,6 @@ func (t target) options(c *console.Console) (*iothub.Options, error) {
 	if err != nil {
 		return nil, err
 	}
-	options.Progress = new(iothub.Progress)
 	options.Logger.Info("connecting", "hub", t.hub.HostName, "policy", t.hub.KeyName)
 	return options, nil
 }

@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"sync"
 	"testing"
 
@@ -28,15 +27,20 @@ type fakeHub struct {
 	// oneAtATime makes each link hold one feedback message: it gets the next when
 	// that is settled.
 	oneAtATime bool
-	// credit is how many messages a link may have under way: 100.
-	credit uint32
+	// keepsLocks makes what a link holds stay locked when it is detached.
+	keepsLocks bool
+	// oneLink makes the hub refuse a second link to the feedback.
+	oneLink bool
 
 	mu        sync.Mutex
+	credit    uint32 // messages that a link may have under way: 100
 	conns     []net.Conn
+	gone      bool // it takes no more connections
 	sent      []sentMessage
 	queue     []*feedbackMessage
-	mostHeld  int // feedback messages, by all links
-	settled   int // feedback messages, other than accepted
+	mostHeld  int           // feedback messages, by all links
+	abandoned int           // feedback messages
+	unsettled []amqpOutcome // the answers to the first that are completed, which are not
 	links     map[*feedbackSource]bool
 	tags      int
 	onSettled func() // called when a feedback message is settled
@@ -47,11 +51,6 @@ type fakeHub struct {
 type sentMessage struct {
 	n          int
 	device, id string
-}
-
-type feedbackMessage struct {
-	payload []byte
-	holder  *feedbackSource
 }
 
 func newFakeHub(t testing.TB) *fakeHub {
@@ -69,12 +68,25 @@ func (h *fakeHub) dial(context.Context) (net.Conn, error) {
 	const socket = 1 << 18
 	near, far := faultnet.Pipe(socket)
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.gone {
+		return nil, errGone
+	}
 	h.conns = append(h.conns, far)
-	h.mu.Unlock()
 	h.served.Go(func() {
 		_ = amqpserver.Serve(h.ctx, far, func(c *amqpserver.Conn) amqpserver.Handler { return &fakeHandler{hub: h} }, nil) // tests cut connections
 	})
 	return near, nil
+}
+
+var errGone = errors.New("gone away")
+
+// goAway breaks all connections, and takes no more.
+func (h *fakeHub) goAway() {
+	h.mu.Lock()
+	h.gone = true
+	h.mu.Unlock()
+	h.cut()
 }
 
 // cut breaks all connections.
@@ -86,53 +98,11 @@ func (h *fakeHub) cut() {
 	}
 }
 
-// addFeedback puts a feedback message on the queue, of a record for each of the
-// ids, which are of the device "d".
-func (h *fakeHub) addFeedback(ids ...string) {
-	type record map[string]string
-	var records []record
-	for _, id := range ids {
-		records = append(records, record{"originalMessageId": id, "deviceId": "d", "statusCode": "Success", "description": "Success"})
-	}
-	body, err := json.Marshal(records)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.addRaw(string(body))
-}
-
-// addRaw puts a feedback message with a body on the queue.
-func (h *fakeHub) addRaw(body string) {
-	m := amqpwire.Message{Data: [][]byte{[]byte(body)}}
-	payload, err := m.Append(nil)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	h.mu.Lock()
-	h.queue = append(h.queue, &feedbackMessage{payload: payload})
-	h.mu.Unlock()
-	h.wake()
-}
-
-func (h *fakeHub) wake() {
+// setCredit changes the credit of the links that are attached from now on.
+func (h *fakeHub) setCredit(n uint32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for l := range h.links {
-		l.link.Wake()
-	}
-}
-
-// held returns how many feedback messages are in the hands of receivers, and how
-// many there are.
-func (h *fakeHub) held() (held, all int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, m := range h.queue {
-		if m.holder != nil {
-			held++
-		}
-	}
-	return held, len(h.queue)
+	h.credit = n
 }
 
 // ids returns the ids of the messages that have come, in order.
@@ -168,6 +138,9 @@ func (f *fakeHandler) Source(l *amqpserver.Link, _ *amqpwire.Attach) (amqpserver
 	s := &feedbackSource{hub: f.hub, link: l}
 	f.hub.mu.Lock()
 	defer f.hub.mu.Unlock()
+	if f.hub.oneLink && len(f.hub.links) > 0 {
+		return nil, amqpserver.Errorf(amqpserver.CondNotAllowed, "There is a link to the feedback already.")
+	}
 	f.hub.links[s] = true
 	f.hub.attached++
 	return s, nil
@@ -221,7 +194,12 @@ func (*replySource) Close()           {}
 // messageSink takes the messages that are sent.
 type messageSink struct{ hub *fakeHub }
 
-func (s *messageSink) Credit() uint32    { return s.hub.credit }
+func (s *messageSink) Credit() uint32 {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	return s.hub.credit
+}
+
 func (*messageSink) MaxMessageSize() int { return 1 << 20 }
 
 func (s *messageSink) Accept(in amqpserver.Incoming) amqpwire.DeliveryState {
@@ -242,98 +220,8 @@ func (s *messageSink) Accept(in amqpserver.Incoming) amqpwire.DeliveryState {
 	return &amqpwire.Accepted{}
 }
 
-// feedbackSource gives one link the feedback that no other holds.
-type feedbackSource struct {
-	hub  *fakeHub
-	link *amqpserver.Link
-	held map[string]*feedbackMessage // by tag
-}
-
-func (s *feedbackSource) Next() (amqpserver.Outgoing, bool) {
-	h := s.hub
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	i := s.next()
-	if i < 0 {
-		return amqpserver.Outgoing{}, false
-	}
-	h.tags++
-	tag := fmt.Sprint(h.tags)
-	if s.held == nil {
-		s.held = make(map[string]*feedbackMessage)
-	}
-	s.held[tag] = h.queue[i]
-	h.queue[i].holder = s
-	held := 0
-	for _, m := range h.queue {
-		if m.holder != nil {
-			held++
-		}
-	}
-	h.mostHeld = max(h.mostHeld, held)
-	return amqpserver.Outgoing{Tag: []byte(tag), Payload: h.queue[i].payload}, true
-}
-
-// next returns the place of the next message in the queue, less than 0 if there is
-// none for this link.
-func (s *feedbackSource) next() int {
-	if s.hub.oneAtATime && len(s.held) > 0 {
-		return -1
-	}
-	return slices.IndexFunc(s.hub.queue, func(m *feedbackMessage) bool { return m.holder == nil })
-}
-
-func (s *feedbackSource) Empty() bool {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	return s.next() < 0
-}
-
-func (s *feedbackSource) Settle(tag []byte, outcome amqpwire.DeliveryState, _ bool) amqpwire.DeliveryState {
-	h := s.hub
-	h.mu.Lock()
-	m := s.held[string(tag)]
-	delete(s.held, string(tag))
-	m.holder = nil
-	if _, ok := outcome.(*amqpwire.Accepted); ok {
-		h.queue = slices.DeleteFunc(h.queue, func(o *feedbackMessage) bool { return o == m })
-	} else {
-		h.settled++
-	}
-	onSettled := h.onSettled
-	h.mu.Unlock()
-	if onSettled != nil {
-		onSettled()
-	}
-	h.wake()
-	return &amqpwire.Accepted{}
-}
-
-func (s *feedbackSource) Release(tags [][]byte) {
-	s.hub.mu.Lock()
-	for _, tag := range tags {
-		s.held[string(tag)].holder = nil
-	}
-	s.hub.mu.Unlock()
-	s.hub.wake()
-}
-
-// Close leaves what the link holds locked, as a hub does when a connection breaks.
-func (s *feedbackSource) Close() {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
-	delete(s.hub.links, s)
-}
-
 // amqpOutcome is the hub's answer to a message.
 type amqpOutcome = amqpwire.DeliveryState
 
 // accept is an answer that brings no feedback.
 func accept(sentMessage) amqpOutcome { return &amqpwire.Accepted{} }
-
-// attachments returns how often the feedback was attached to.
-func (h *fakeHub) attachments() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.attached
-}

@@ -77,6 +77,7 @@ func (t target) monitor(ctx context.Context, c *console.Console, options *iothub
 	}
 	defer reader.close()
 	m.announce()
+	defer c.Phase(console.WaitingClient(options.Progress)).End()
 	err = reader.read(ctx)
 	c.Note("Feedback records: %d.", m.shown)
 	return console.Cause(ctx, err)
@@ -120,10 +121,11 @@ func (m *monitor) take(ctx context.Context, batch *iothub.FeedbackBatch) (left i
 		return left, nil
 	}
 	gone, err := completeBatch(ctx, batch)
-	if gone {
-		m.forget(batch)
+	if !gone {
+		return len(batch.Records), err
 	}
-	return 0, err
+	m.forget(batch)
+	return 0, nil
 }
 
 func (m *monitor) forget(batch *iothub.FeedbackBatch) {

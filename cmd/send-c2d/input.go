@@ -22,6 +22,8 @@ type input struct {
 	bodies iter.Seq2[body, error]
 	// parse makes a message of a body. It can fail only if the body is a line.
 	parse func(out *outgoing, text []byte) error
+	// planned is how many bodies there will be, 0 if that is not known before.
+	planned int
 }
 
 // body is what the user gives for one message.
@@ -55,9 +57,9 @@ func newInput(ctx context.Context, c *console.Console, f *messageFlags) (input, 
 	case err != nil:
 		return input{}, err
 	case f.jsonLines:
-		return input{jsonLines(name, file, c.Say), parseJSONLine}, nil
+		return input{bodies: jsonLines(name, file, c.Say), parse: parseJSONLine}, nil
 	case f.lines:
-		return input{lines(name, file), func(out *outgoing, text []byte) (err error) {
+		return input{bodies: lines(name, file), parse: func(out *outgoing, text []byte) (err error) {
 			out.message.Body, err = f.decode(text)
 			return err
 		}}, nil
@@ -71,13 +73,14 @@ func newInput(ctx context.Context, c *console.Console, f *messageFlags) (input, 
 
 // repeat returns an input with the same body for count messages, at least one.
 func repeat(text []byte, count int, parse func(*outgoing, []byte) error) input {
-	return input{func(yield func(body, error) bool) {
-		for range max(count, 1) {
+	count = max(count, 1)
+	return input{planned: count, parse: parse, bodies: func(yield func(body, error) bool) {
+		for range count {
 			if !yield(body{text: text}, nil) {
 				return
 			}
 		}
-	}, parse}
+	}}
 }
 
 func setBody(out *outgoing, text []byte) error {

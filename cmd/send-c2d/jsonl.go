@@ -40,7 +40,7 @@ type jsonMessage struct {
 }
 
 // events are the names of what the tools print besides messages.
-var events = []string{"sent", "feedback", "summary", "purged", "lockLost"}
+var events = []string{"sent", "refused", "doubtful", "feedback", "summary", "purged", "lockLost"}
 
 // isNoMessage reports whether a line is blank, or one of the tools' events that
 // is no message.

@@ -141,7 +141,7 @@ func TestIsNoMessage(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]bool{
 		"": true, " \t": true, `{"event":"sent"}`: true, `{"event":"feedback"}`: true,
-		`{"event":"summary"}`: true, `{"event":"purged"}`: true, `{"event":"lockLost"}`: true, `{"event":"order"}`: false,
+		`{"event":"summary"}`: true, `{"event":"purged"}`: true, `{"event":"lockLost"}`: true, `{"event":"refused"}`: true, `{"event":"doubtful"}`: true, `{"event":"order"}`: false,
 		`{"event":"message"}`: false, `{"event":"dry-run"}`: false, `{}`: false, `{`: false, `{"event":1}`: false,
 	} {
 		if got := isNoMessage([]byte(line)); got != want {

@@ -26,6 +26,8 @@ func newCommand(c *console.Console) *cobra.Command {
 		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback
 that tells what became of each. The hub is that of the service connection string in
 IOTHUB_CONNECTION_STRING or in .env, else a local one at ` + defaults.Address + `.
+A message that the hub refuses does not stop the others, but a device that the hub
+does not know is tried once only. The exit code is that of the worst.
 
 In MESSAGE, ids and values of properties {{.N}} is the number of the message, from
 0, {{.Device}} the device, {{.Now}} the time and {{.UUID}} a new UUID. A MESSAGE that
@@ -78,12 +80,12 @@ func (p *plan) carryOut(ctx context.Context, c *console.Console, options *iothub
 	}
 	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
 	report := newReport(c)
-	feedback, err := p.askForFeedback(ctx, service, report, stop)
+	feedback, err := p.askForFeedback(ctx, service, options.Progress, report, stop)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer feedback.stop()
-	stopProgress := c.ShowProgress(report.progress)
+	stopProgress := c.ShowProgress(func() string { return report.progress(p.messages.planned(), feedback.unanswered()) })
 	s := &sender{
 		service: service, progress: options.Progress, messages: p.messages,
 		feedback: feedback, report: report, pace: p.pace,

@@ -53,6 +53,7 @@ func purge(ctx context.Context, c *console.Console, f *purgeFlags) error {
 		return err
 	}
 	report := newReport(c)
+	defer c.Phase(func() console.Waiting { return console.Waiting{For: iothub.ForAnswer} }).End()
 	for _, device := range devices {
 		n, err := iothub.Purge(ctx, target.hub, device, options)
 		if err != nil {

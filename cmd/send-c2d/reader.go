@@ -23,13 +23,13 @@ type feedbackReader struct {
 	console  *console.Console
 	receiver *iothub.FeedbackReceiver
 	// take looks at a batch. It completes it, or returns how many of its records
-	// are left for others.
+	// are left on the hub.
 	take   func(ctx context.Context, batch *iothub.FeedbackBatch) (left int, err error)
 	enough func() bool                     // ends the reading; nil: nothing does
 	needed func(ctx context.Context) error // returns when there is something to read for; nil: there always is
 	quiet  time.Duration                   // after this long without a batch there are no more
 	round  round
-	left   atomic.Int64 // the most records that were left for others at one time
+	left   atomic.Int64 // the most records that were left at one time
 	full   atomic.Bool  // the reader has once held all that it may
 }
 
@@ -37,9 +37,12 @@ type feedbackReader struct {
 type round struct {
 	began   time.Time // with the first of them
 	held    int       // batches
-	left    int       // records of others in them
+	left    int       // records in them
 	further bool      // they are taken on one link each
 }
+
+// full reports whether no more batches may be held.
+func (r *round) full() bool { return r.held > iothub.MaxFeedback }
 
 // A hub on the same machine answers at once, but may be busy. The survey, which
 // happens once only, gives it more time.
@@ -77,6 +80,11 @@ func (r *feedbackReader) survey(ctx context.Context) error {
 // read reads batches until there have been enough, or ctx ends.
 func (r *feedbackReader) read(ctx context.Context) error {
 	const unlimited = 0
+	if r.round.full() { // by the survey
+		if err := r.stayAway(ctx, 0); err != nil {
+			return err
+		}
+	}
 	for n := 0; ; n++ {
 		err := r.readThrough(ctx, unlimited)
 		if err != nil || r.finished() {
@@ -91,7 +99,7 @@ func (r *feedbackReader) read(ctx context.Context) error {
 func (r *feedbackReader) finished() bool { return r.enough != nil && r.enough() }
 
 // mayTake reports whether another batch is wanted, and may be held.
-func (r *feedbackReader) mayTake() bool { return !r.finished() && r.round.held <= iothub.MaxFeedback }
+func (r *feedbackReader) mayTake() bool { return !r.finished() && !r.round.full() }
 
 // readThrough reads batches until no more come and some are held, or until there
 // have been enough. The first batch may take as long as wait; 0 is no limit.
@@ -116,12 +124,21 @@ func (r *feedbackReader) readThrough(ctx context.Context, wait time.Duration) er
 			}
 			wait = r.quiet
 		}
-		if r.round.further && r.mayTake() && r.receiver.LookFurther(ctx) != nil {
+		if r.round.further && r.mayTake() && r.lookFurther(ctx) != nil {
 			return ctx.Err() // if ctx goes on, the hub does not want that many links
 		}
 	}
 	r.tellFull()
 	return nil
+}
+
+// lookFurther attaches another link. A hub that does not answer must not keep the
+// reader from giving back what it holds.
+func (r *feedbackReader) lookFurther(ctx context.Context) error {
+	const timeout = 2 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return r.receiver.LookFurther(ctx)
 }
 
 // look has a batch looked at, and takes note of it if it is held.
@@ -144,7 +161,7 @@ const takeOff = "If nobody reads them, `send-c2d feedback` takes them off the hu
 
 // tellFull says, once, that the reader sees no further.
 func (r *feedbackReader) tellFull() {
-	if r.round.held <= iothub.MaxFeedback || r.full.Swap(true) {
+	if !r.round.full() || r.full.Swap(true) {
 		return
 	}
 	r.console.Note("The first %d feedback messages of the hub have records of others, and no more are looked at: what is waited for may be behind them. %s", r.round.held, takeOff)
@@ -167,9 +184,14 @@ func (r *feedbackReader) next(ctx context.Context, wait time.Duration) (*iothub.
 // The time that a reader stays away doubles with each round: the more readers
 // there are, the more rounds it takes until each has had all batches to itself.
 // It is never shorter than the round was, so that others get their turn.
+//
+// After a round that has seen all that it may, the reader stays away for as long as
+// a lock lasts: a hub that does not take batches back would give it others, and
+// nobody would see any of them.
 const (
 	shortestAway = 50 * time.Millisecond
 	longestAway  = 2 * time.Second
+	awayWhenFull = time.Minute
 )
 
 // stayAway gives the batches of others back, and stays away until they are found
@@ -180,7 +202,11 @@ func (r *feedbackReader) stayAway(ctx context.Context, n int) error {
 		return err
 	}
 	away := max(min(shortestAway<<min(n, 10), longestAway), took)
-	if err := console.Pause(ctx, away/2+rand.N(away)); err != nil { //nolint:gosec // it only keeps readers out of step
+	away = away/2 + rand.N(away) //nolint:gosec // it only keeps readers out of step
+	if r.round.full() {
+		away += awayWhenFull
+	}
+	if err := console.Pause(ctx, away); err != nil {
 		return err
 	}
 	if r.needed == nil {
@@ -190,14 +216,14 @@ func (r *feedbackReader) stayAway(ctx context.Context, n int) error {
 }
 
 // completeBatch takes a batch off the hub, even if the run ends meanwhile:
-// otherwise the next reader finds it. If the lock of the batch is lost, it is not
-// gone: it comes again.
+// otherwise the next reader finds it. If its lock is lost, or the hub does not do
+// it, the batch is not gone: it comes again.
 func completeBatch(ctx context.Context, batch *iothub.FeedbackBatch) (gone bool, err error) {
 	const grace = time.Second
 	ctx, cancel := console.WithGrace(ctx, grace)
 	defer cancel()
 	err = batch.Complete(ctx)
-	if errors.Is(err, iothub.ErrLockLost) {
+	if errors.Is(err, iothub.ErrLockLost) || errors.Is(err, iothub.ErrNotSettled) {
 		return false, nil
 	}
 	return err == nil, err

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
 )
@@ -43,8 +45,8 @@ func (h *fakeHub) addForeign(n int) {
 func (h *fakeHub) wantGivenBack(t *testing.T, n int) {
 	t.Helper()
 	synctest.Wait()
-	if held, all := h.held(); held != 0 || all != n || h.settled != 0 || h.mostHeld > iothub.MaxFeedback+1 {
-		t.Errorf("%d of %d feedback messages held, %d at one time, %d settled; want none of %d, at most %d, none", held, all, h.mostHeld, h.settled, n, iothub.MaxFeedback+1)
+	if held, all := h.held(); held != 0 || all != n || h.abandoned != 0 || h.mostHeld > iothub.MaxFeedback+1 {
+		t.Errorf("%d of %d feedback messages held, %d at one time, %d abandoned; want none of %d, at most %d, none", held, all, h.mostHeld, h.abandoned, n, iothub.MaxFeedback+1)
 	}
 }
 
@@ -64,6 +66,22 @@ func TestOwnFeedbackIsFoundBehindOthers(t *testing.T) {
 	}
 }
 
+// A hub that takes no second link to the feedback shows what is behind a message of
+// others when that is gone.
+func TestHubWithOneFeedbackLink(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newFakeHub(t)
+		h.oneAtATime, h.oneLink = true, true
+		h.addForeign(1)
+		time.AfterFunc(10*time.Second, func() { h.dropOldest(1) })
+		r := &tool{dial: h.dial}
+		code := r.run(t.Context(), "-d", "d", "--message-id", "mine", "hello")
+		r.wantCode(t, code, 0)
+		r.wantLines(t, "Success: mine after 1")
+	})
+}
+
 // So much feedback of others, which nobody reads, is told of at once.
 func TestFeedbackBeyondSight(t *testing.T) {
 	t.Parallel()
@@ -73,18 +91,38 @@ func TestFeedbackBeyondSight(t *testing.T) {
 		h.addForeign(unread)
 		r := &tool{dial: h.dial}
 		ended := make(chan console.ExitCode, 1)
-		go func() { ended <- r.run(t.Context(), "-d", "d", "--feedback-timeout", "20s", "hello") }()
+		go func() { ended <- r.run(t.Context(), "-d", "d", "--feedback-timeout", "10s", "hello") }()
 		time.Sleep(soon)
 		if !strings.Contains(r.err.String(), told) {
 			t.Errorf("after %s: %q, want %q", soon, r.err.String(), told)
 		}
 		r.wantCode(t, <-ended, console.ExitTimeout)
-		r.wantLines(t, "no feedback for 1 of 1 messages within 20s", "hint: more than 100 feedback messages of the hub have records of others", "`send-c2d feedback` takes them off")
+		r.wantLines(t, "no feedback for 1 of 1 messages within 10s", "hint: more than 100 feedback messages of the hub have records of others", "`send-c2d feedback` takes them off")
 		if n := strings.Count(r.err.String(), told); n != 1 {
 			t.Errorf("told %d times, want once", n)
 		}
 		h.wantGivenBack(t, unread+1)
 	})
+}
+
+// A hub that keeps what it is not told of locked for a minute, as it may, is not
+// made to hide more and more from others.
+func TestHubThatKeepsLocks(t *testing.T) {
+	t.Parallel()
+	for name, id := range map[string]string{"survey": "mine", "no survey": "{{.UUID}}"} {
+		t.Run(name, func(t *testing.T) {
+			kindsOfHub(t, func(t *testing.T, h *fakeHub) {
+				h.keepsLocks = true
+				h.addForeign(1010)
+				r := &tool{dial: h.dial}
+				code := r.run(t.Context(), "-d", "d", "--message-id", id, "--feedback-timeout", "59s", "hello")
+				r.wantCode(t, code, console.ExitTimeout)
+				if h.mostHeld > iothub.MaxFeedback+1 {
+					t.Errorf("%d messages hidden, want %d at most", h.mostHeld, iothub.MaxFeedback+1)
+				}
+			})
+		})
+	}
 }
 
 // When others have read theirs, the sender finds its own.
@@ -93,26 +131,11 @@ func TestFeedbackComesIntoSight(t *testing.T) {
 	kindsOfHub(t, func(t *testing.T, h *fakeHub) {
 		const unread, left = 1010, 7
 		h.addForeign(unread)
-		time.AfterFunc(30*time.Second, func() {
-			for { // as soon as nobody holds any
-				h.mu.Lock()
-				held := false
-				for _, m := range h.queue {
-					held = held || m.holder != nil
-				}
-				if !held {
-					h.queue = h.queue[unread-left:]
-					h.mu.Unlock()
-					return
-				}
-				h.mu.Unlock()
-				time.Sleep(time.Millisecond)
-			}
-		})
+		time.AfterFunc(10*time.Second, func() { h.dropOldest(unread - left) })
 		r := &tool{dial: h.dial}
 		code := r.run(t.Context(), "-d", "d", "--message-id", "mine", "hello")
 		r.wantCode(t, code, 0)
-		r.wantLines(t, "Success: mine after 3")
+		r.wantLines(t, "Success: mine after 1m")
 		h.wantGivenBack(t, left)
 	})
 }
@@ -158,6 +181,29 @@ func TestMixedBatchIsGivenBack(t *testing.T) {
 		}
 		h.wantGivenBack(t, 1)
 	})
+}
+
+// A hub that does not take a message off its queue when it should does not end the
+// run, and its record counts once.
+func TestFeedbackThatIsNotTakenOff(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]amqpOutcome{
+		"released": &amqpwire.Released{}, "lock lost": reject("com.microsoft:message-lock-lost"), "internal error": reject("amqp:internal-error"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			kindsOfHub(t, func(t *testing.T, h *fakeHub) {
+				h.unsettled = slices.Repeat([]amqpOutcome{answer}, 3)
+				r := &tool{dial: h.dial}
+				code := r.run(t.Context(), "-d", "d", "--count", "2", "--interval", "1m", "--message-id", "m{{.N}}", "hello")
+				r.wantCode(t, code, 0)
+				for _, record := range []string{"Success: m0 ", "Success: m1 "} {
+					if n := strings.Count(r.out.String(), record); n != 1 {
+						t.Errorf("%d times %q, want once:\n%s", n, record, r.out.String())
+					}
+				}
+			})
+		})
+	}
 }
 
 // Senders of one hub get in each other's way, and each finds its own in the end.

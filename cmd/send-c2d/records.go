@@ -14,7 +14,7 @@ type record struct {
 }
 
 // take reports our records of a batch, and completes the batch if all are ours.
-// It returns how many are not.
+// It returns how many records are left on the hub, for others or to come again.
 func (t *tracker) take(ctx context.Context, batch *iothub.FeedbackBatch) (left int, err error) {
 	records := numberRecords(batch.Records)
 	for _, r := range records {
@@ -30,10 +30,11 @@ func (t *tracker) take(ctx context.Context, batch *iothub.FeedbackBatch) (left i
 		return left, nil
 	}
 	gone, err := completeBatch(ctx, batch)
-	if gone {
-		t.drop(records)
+	if !gone {
+		return len(records), err
 	}
-	return 0, err
+	t.drop(records)
+	return 0, nil
 }
 
 func numberRecords(batch []iothub.Feedback) []record {

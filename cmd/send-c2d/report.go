@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,7 +23,8 @@ type report struct {
 	told      map[complaint]bool
 	statuses  map[iothub.Status]int
 	latencies []time.Duration
-	broken    error // the first error of writing output
+	began     time.Time // when the first was taken
+	broken    error     // the first error of writing output
 }
 
 // complaint is what is wrong with messages for a target.
@@ -45,7 +44,9 @@ func newReport(c *console.Console) *report {
 func (r *report) sent(m sentEvent) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.total++
+	if r.total++; r.total == 1 {
+		r.began = time.Now()
+	}
 	m.SentAt = console.Timestamp(time.Now())
 	return r.show(m, "Sent %s to %s (%d bytes)", m.MessageID, m.target(), m.Size)
 }
@@ -169,13 +170,6 @@ func (r *report) details(m *iothub.Message) error {
 	return nil
 }
 
-// taken returns how many messages the hub has, or may have.
-func (r *report) taken() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.total + r.doubts
-}
-
 // feedback shows what became of a message, and how long that took.
 func (r *report) feedback(f iothub.Feedback, latency time.Duration) error {
 	r.mu.Lock()
@@ -184,7 +178,18 @@ func (r *report) feedback(f iothub.Feedback, latency time.Duration) error {
 	r.latencies = append(r.latencies, latency)
 	event := newFeedbackEvent(f)
 	event.LatencyMS = new(milliseconds(latency))
-	return r.show(event, "%s: %s after %s", statusText(f), f.MessageID, latency.Round(time.Millisecond))
+	return r.showLine(event, r.console.OutLine().Outcome(mood(f.Status), "%s", statusText(f)).Add(": %s after %s", f.MessageID, console.Span(latency)))
+}
+
+// mood returns what a status means to the user.
+func mood(s iothub.Status) console.Mood {
+	switch s {
+	case iothub.Success:
+		return console.Good
+	case iothub.Purged, iothub.Unknown:
+		return console.Fair
+	}
+	return console.Bad
 }
 
 // statusText returns the status of feedback: the hub's own words if it is unknown.
@@ -195,119 +200,10 @@ func statusText(f iothub.Feedback) string {
 	return fmt.Sprintf("%s (%s)", f.Status, f.Description)
 }
 
-// progress tells in a few words how far the run has got.
-func (r *report) progress() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return strings.Join(r.totals(), ", ")
-}
-
-// totals lists what has been sent, and what has become of it. Called with mu
-// held.
-func (r *report) totals() []string {
-	parts := []string{fmt.Sprintf("%d sent", r.total)}
-	for status, n := range r.statuses {
-		parts = append(parts, fmt.Sprintf("%d %s", n, status))
-	}
-	slices.Sort(parts[1:])
-	if text := r.refusalText(); text != "" {
-		parts = append(parts, text)
-	}
-	if r.doubts > 0 {
-		parts = append(parts, fmt.Sprintf("%d in doubt", r.doubts))
-	}
-	return parts
-}
-
-// refusalText tells how many messages were refused, and why. Called with mu held.
-func (r *report) refusalText() string {
-	var parts []string
-	sum := 0
-	for _, x := range reasons {
-		if n := r.refusals[x.reason]; n > 0 {
-			sum += n
-			parts = append(parts, fmt.Sprintf("%d %s", n, x.text))
-		}
-	}
-	switch len(parts) {
-	case 0:
-		return ""
-	case 1:
-		_, text, _ := strings.Cut(parts[0], " ")
-		return fmt.Sprintf("%d refused (%s)", sum, text)
-	}
-	return fmt.Sprintf("%d refused (%s)", sum, strings.Join(parts, ", "))
-}
-
-// summary prints the totals. unanswered is how many messages have no feedback,
-// resent how many the hub may have twice.
-func (r *report) summary(unanswered, resent int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.console.Output == console.OutputJSON {
-		_ = r.keep(r.console.PrintJSON(r.summaryEvent(unanswered, resent)))
-	}
-	parts := r.totals()
-	if resent > 0 {
-		parts = append(parts, fmt.Sprintf("%d sent again", resent))
-	}
-	if unanswered > 0 {
-		parts = append(parts, fmt.Sprintf("%d without feedback", unanswered))
-	}
-	text := strings.Join(parts, ", ")
-	if len(r.latencies) > 1 {
-		text += fmt.Sprintf("; feedback after %s (half), %s (95 %%), %s (all)",
-			r.percentile(50).Round(time.Millisecond), r.percentile(95).Round(time.Millisecond), r.percentile(100).Round(time.Millisecond))
-	}
-	r.console.Note("%s.", text)
-}
-
-// percentile returns the latency that p per cent of the feedback did not exceed.
-func (r *report) percentile(p int) time.Duration {
-	sorted := slices.Sorted(slices.Values(r.latencies))
-	return sorted[max((len(sorted)*p+99)/100, 1)-1]
-}
-
-// result returns the error of a run whose end was err, if that was not told to end
-// from outside: the worst of what happened. What the output has said is not said
-// again.
-func (r *report) result(err error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	code := r.worst()
-	switch {
-	case r.broken != nil:
-		return r.broken
-	case code == 0, code == console.ExitNegative && err != nil:
-		return err
-	case err != nil:
-		r.console.Report(err)
-	}
-	return console.Exit(code)
-}
-
-// worst returns the exit code for what became of the messages, 0 if all is well.
-// Called with mu held.
-func (r *report) worst() console.ExitCode {
-	for _, n := range r.refusals {
-		if n > 0 {
-			return console.ExitRefused
-		}
-	}
-	if r.doubts > 0 {
-		return console.ExitFailed
-	}
-	for status, n := range r.statuses {
-		if n > 0 && status != iothub.Success {
-			return console.ExitNegative
-		}
-	}
-	return 0
-}
-
 // record shows a feedback record, whoever sent the message.
 func (r *report) record(f iothub.Feedback) error {
-	return r.show(newFeedbackEvent(f), "%s %s: %s for %s", console.Timestamp(f.Time), statusText(f), f.MessageID, f.DeviceID)
+	line := r.console.OutLine().Add("%s ", console.Timestamp(f.Time)).Outcome(mood(f.Status), "%s", statusText(f))
+	return r.showLine(newFeedbackEvent(f), line.Add(": %s for %s", f.MessageID, f.DeviceID))
 }
 
 // purged shows how many messages have been removed from a queue.
@@ -317,10 +213,14 @@ func (r *report) purged(device string, n int) error {
 
 // show prints an event in the form that is asked for.
 func (r *report) show(event any, format string, args ...any) error {
+	return r.showLine(event, r.console.OutLine().Add(format, args...))
+}
+
+func (r *report) showLine(event any, line *console.Line) error {
 	if r.console.Output == console.OutputJSON {
 		return r.keep(r.console.PrintJSON(event))
 	}
-	return r.keep(r.console.PrintLine(format, args...))
+	return r.keep(r.console.PrintText(line))
 }
 
 // keep remembers err if it is the first, for result. It also returns err.

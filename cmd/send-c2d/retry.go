@@ -56,28 +56,14 @@ func (d *delivery) waiting() console.Waiting {
 		return console.Waiting{For: "room in the queue of " + d.out.target()}
 	}
 	w, ok := d.sender.progress.Waiting()
-	last := reasonText(w.Reason)
+	what := fmt.Sprintf("%s, to send message %d", w.For, d.out.n)
 	switch {
 	case !ok, w.For == iothub.ForAnswer, w.For == iothub.ForRetry:
-		return console.Waiting{For: fmt.Sprintf("the hub's answer to message %d", d.out.n), Last: last}
+		what = fmt.Sprintf("the hub's answer to message %d", d.out.n)
 	case w.For == iothub.ForCredit:
-		return console.Waiting{For: fmt.Sprintf("credit to send message %d", d.out.n), Last: last}
+		what = fmt.Sprintf("credit to send message %d", d.out.n)
 	}
-	return console.Waiting{For: fmt.Sprintf("%s, to send message %d", w.For, d.out.n), Last: last}
-}
-
-// reasonText returns what err says of the hub, or of the way to it, in few words.
-func reasonText(err error) string {
-	var hub *iothub.HubError
-	switch {
-	case err == nil:
-		return ""
-	case !errors.As(err, &hub):
-		return err.Error()
-	case hub.Message == "":
-		return hub.Condition
-	}
-	return hub.Condition + ": " + hub.Message
+	return console.Waiting{For: what, Last: console.Reason(w.Reason)}
 }
 
 // fullQueues are the devices and modules whose queues are full. A queue that takes

@@ -105,6 +105,10 @@ func (s *source) targets() []string {
 	return names
 }
 
+// planned returns how many messages there will be, 0 if only the end of the input
+// will tell.
+func (s *source) planned() int { return s.input.planned * len(s.devices) }
+
 // allBodies is the limit of a source that goes on to the end of its input.
 const allBodies = -1
 

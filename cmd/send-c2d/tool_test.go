@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub/defaults"
 )
 
@@ -70,6 +71,23 @@ func (r *tool) execute(ctx context.Context, c *console.Console, arguments []stri
 	}
 	options.Dial = r.dial
 	return plan.carryOut(ctx, c, options, func(err error) { end(console.Cause(ctx, err)) })
+}
+
+// monitor runs send-c2d feedback.
+func (r *tool) monitor(ctx context.Context) console.ExitCode {
+	c := &console.Console{Name: "send-c2d", Out: &r.out, Err: &r.err}
+	var f monitorFlags
+	cmd := new(cobra.Command)
+	f.hub.Add(c, cmd, defaults.Address, console.EnvService, console.EnvServiceAlt)
+	err := cmd.ParseFlags([]string{"-c", defaults.ServiceString("localhost:5672").Reveal()})
+	if err != nil {
+		return console.Code(err)
+	}
+	to, err := newTarget(&f.hub)
+	if err != nil {
+		return console.Code(err)
+	}
+	return console.Code(to.monitor(ctx, c, &iothub.Options{Dial: r.dial, Progress: new(iothub.Progress)}, &f))
 }
 
 // wantCode checks how a run has ended.

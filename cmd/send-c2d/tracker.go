@@ -1,10 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -16,10 +13,11 @@ import (
 // tracker waits for the feedback of the messages that were sent. A nil tracker
 // has nothing to wait for.
 type tracker struct {
-	report *report
-	reader *feedbackReader
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	report   *report
+	progress *iothub.Progress // of the service
+	reader   *feedbackReader
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
 
 	mu        sync.Mutex
 	pending   map[key][]*awaited // oldest first; a message id may be used again
@@ -75,11 +73,14 @@ func newTracker(report *report) *tracker {
 // does so before anything is sent, so that none is missed. If the message ids may
 // have been used before, it first looks for the feedback of the older messages.
 // If reading fails it calls failed.
-func (p *plan) askForFeedback(ctx context.Context, service *iothub.Service, report *report, failed func(error)) (*tracker, error) {
+func (p *plan) askForFeedback(ctx context.Context, service *iothub.Service, progress *iothub.Progress,
+	report *report, failed func(error),
+) (*tracker, error) {
 	if !p.feedback {
 		return nil, nil
 	}
 	t := newTracker(report)
+	t.progress = progress
 	t.reader = &feedbackReader{console: report.console, take: t.take, needed: t.needed}
 	if err := t.reader.start(ctx, service); err != nil {
 		return nil, err
@@ -134,7 +135,7 @@ func (t *tracker) expect(ctx context.Context, out outgoing) (context.Context, *a
 	return ctx, a
 }
 
-// known reports whether feedback has come on the message.
+// isKnown reports whether feedback has come on the message.
 func (t *tracker) isKnown(a *awaited) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -222,91 +223,4 @@ func (t *tracker) fail(err error) {
 	defer t.mu.Unlock()
 	t.failure = err
 	t.wake()
-}
-
-// feedbackWait says how long to wait for feedback.
-type feedbackWait struct {
-	limit time.Duration // after the last message was sent; 0: none
-	ack   iothub.Ack    // that was asked for: the reason why there may be none
-}
-
-var errNoFeedback = errors.New("no feedback")
-
-// await waits for the feedback that is outstanding.
-func (t *tracker) await(ctx context.Context, w feedbackWait) error {
-	if t == nil {
-		return nil
-	}
-	if w.limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, w.limit, errNoFeedback)
-		defer cancel()
-	}
-	phase := t.report.console.Phase(t.waiting)
-	defer phase.End()
-	err := t.wait(ctx, phase)
-	if !errors.Is(err, errNoFeedback) {
-		return err
-	}
-	t.mu.Lock()
-	missing := t.outstanding()
-	t.mu.Unlock()
-	return console.Fail(fmt.Errorf("%w for %d of %d messages within %s", errNoFeedback, missing, t.report.taken(), w.limit),
-		console.ExitTimeout, t.silenceHint(w.ack))
-}
-
-// lastLook is how long feedback may be behind a refusal that it contradicts: the
-// two come on links of their own.
-const lastLook = 100 * time.Millisecond
-
-// wait returns when there is feedback on every message, or never will be.
-func (t *tracker) wait(ctx context.Context, phase *console.Phase) error {
-	var left int
-	var failure error
-	err := t.until(ctx, func() bool {
-		if n := t.outstanding(); n != left {
-			left = n
-			phase.Progress()
-		}
-		failure = t.failure
-		return left == 0 || failure != nil
-	})
-	switch {
-	case err != nil:
-		return err
-	case left > 0:
-		return failure
-	case failure != nil:
-		return nil // all is known by now
-	}
-	ctx, cancel := context.WithTimeout(ctx, lastLook)
-	defer cancel()
-	_ = t.until(ctx, func() bool { return t.counts[refused] == 0 }) // most refusals are true
-	return nil
-}
-
-// waiting says what await waits for.
-func (t *tracker) waiting() console.Waiting {
-	w := console.Waiting{For: "feedback: it comes when the device is done with the message, and Azure collects it for up to 15 s"}
-	if t.reader.full.Load() {
-		w.For = fmt.Sprintf("feedback, which may be behind more than %d feedback messages with records of others", iothub.MaxFeedback)
-	}
-	return w
-}
-
-// silenceHint says why there may be no feedback.
-func (t *tracker) silenceHint(ack iothub.Ack) string {
-	byAck := map[iothub.Ack]string{
-		iothub.AckPositive: "--ack positive brings no feedback on failure: to know of both, use --ack full",
-		iothub.AckNegative: "--ack negative brings no feedback on success: to know of both, use --ack full",
-	}
-	hint := cmp.Or(byAck[ack], "a message is in the device's queue until it expires; is the device connected?")
-	n := t.reader.left.Load()
-	switch {
-	case t.reader.full.Load():
-		hint = fmt.Sprintf("more than %d feedback messages of the hub have records of others, and hide what is behind them. %s", iothub.MaxFeedback, takeOff)
-	case n > 0:
-		hint += fmt.Sprintf(" (feedback records of others in the hub's queue: %d; if nobody reads them, `send-c2d feedback` takes them off)", n)
-	}
-	return hint
 }

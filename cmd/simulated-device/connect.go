@@ -75,6 +75,8 @@ func (f *deviceFlags) connect(ctx context.Context, c *console.Console, s *consol
 	options.Prefetch = cmp.Or(int(f.prefetch), r.settle.prefetch())
 	r.idle.follow(options)
 	options.Logger.Info("connecting", "hub", cs.HostName, "device", cs.DeviceID)
+	phase := c.Connecting(cs.HostName, options.Progress)
+	defer phase.End()
 	device, err := iothub.DialDevice(ctx, cs, options)
 	if err != nil {
 		return nil, err

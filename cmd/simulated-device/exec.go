@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 
 	"iothub-c2d/internal/console"
@@ -42,6 +43,8 @@ func (s *settler) run(ctx context.Context, d *iothub.Delivery) (outcome, error) 
 		return none, context.Cause(ctx)
 	case errors.As(err, &exit):
 		return s.failed(ctx, d, exit)
+	case errors.Is(err, syscall.E2BIG):
+		return s.giveUp(ctx, d, "the properties do not fit into the environment of a command"), nil
 	}
 	return none, fmt.Errorf("--exec: %w", err)
 }
@@ -57,11 +60,16 @@ func (s *settler) failed(ctx context.Context, d *iothub.Delivery, exit *exec.Exi
 	case notFound:
 		return none, console.Usage(fmt.Errorf("--exec: the shell does not find the command (%w)", exit), "is the path right, and all that the command runs in PATH? "+execHint)
 	}
-	s.console.Say("--exec for message %s: %v: %s", d.ID, exit, past[s.execFail])
+	return s.giveUp(ctx, d, exit.Error()), nil
+}
+
+// giveUp tells why a message was not handled, and returns what becomes of it.
+func (s *settler) giveUp(ctx context.Context, d *iothub.Delivery, reason string) outcome {
+	s.console.Say("--exec for message %s: %s: %s", d.ID, reason, past[s.execFail])
 	if s.execFail == abandon {
 		_ = console.Pause(ctx, retryPause(d.DeliveryCount)) // what has been said is done, even if the run ends
 	}
-	return s.execFail, nil
+	return s.execFail
 }
 
 const execHint = "the message has gone back to the hub"

@@ -62,6 +62,9 @@ func serveHub(ctx context.Context, c *console.Console, f *hubFlags) error {
 	sayReady(c, listeners)
 	select {
 	case <-ctx.Done(): // no failure, even if --timeout ends it
+		if f.data == "" {
+			noteLost(c, hub)
+		}
 		return nil
 	case err := <-served:
 		return err
@@ -101,7 +104,7 @@ func listen(ctx context.Context, c *console.Console, addresses []string) ([]net.
 		}
 		listeners = append(listeners, l)
 		if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-			c.Say("Warning: %s is open to the network, and the keys of a local hub are public.", l.Addr())
+			c.Note("Warning: %s is open to the network, and the keys of a local hub are public.", l.Addr())
 		}
 	}
 	return listeners, nil
@@ -112,6 +115,13 @@ func listenError(err error) error {
 		return console.Fail(err, console.ExitFailed, "another hub may run there; --listen 127.0.0.1:0 takes any free port")
 	}
 	return console.Usage(err, "--listen takes HOST:PORT of this machine, such as "+defaults.Address)
+}
+
+// noteLost tells of the messages that end with a hub that keeps none.
+func noteLost(c *console.Console, hub *localhub.Hub) {
+	if n := hub.Waiting(); n > 0 {
+		c.Note("Messages that wait for devices and end with this hub: %d. `simulated-device hub --data DIR` keeps them.", n)
+	}
 }
 
 // sayReady says where the hub is.

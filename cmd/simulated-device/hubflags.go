@@ -106,7 +106,7 @@ func readCAs(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	b, err := os.ReadFile(file)
+	b, err := os.ReadFile(file) //nolint:gosec // the file that the user names
 	if err != nil {
 		return nil, console.Usage(fmt.Errorf("--ca: %w", err), "")
 	}

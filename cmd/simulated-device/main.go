@@ -30,7 +30,12 @@ cloud-to-device message and settles it.
 
 Give it the device's connection string in IOTHUB_DEVICE_CONNECTION_STRING or in
 a .env file. Without one it serves a local hub on ` + defaults.Address + ` and connects
-to that, so that everything can be tried without an Azure account.`,
+to that, so that everything can be tried without an Azure account.
+
+Values that are no text have a text of their own: times in RFC 3339, bytes in
+base64, lists and maps as JSON. -v and --output json tell their types, and for
+--exec $C2D_TYPES does. A message that cannot be read is shown as far as it can
+be, and rejected.`,
 		Example: `  simulated-device                    # then, in another terminal: send-c2d "hello"
   simulated-device --count 1          # stop after one message
   simulated-device --settle reject    # see what the sender is told`,
@@ -63,6 +68,7 @@ func run(ctx context.Context, c *console.Console, f *deviceFlags) error {
 	err = console.Cause(ctx, r.receive(ctx, device))
 	stopProgress()
 	err = errors.Join(err, r.print.summary())
+	r.print.noteTimes()
 	disconnect(c, device)
 	if errors.Is(err, iothub.ErrDisplaced) && hub != nil {
 		return hub.serveOn(ctx)

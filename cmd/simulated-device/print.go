@@ -108,47 +108,6 @@ func (p *printer) save(body []byte) error {
 	}
 }
 
-// text returns the message in the form of the tutorial.
-func (p *printer) text(n int, d *iothub.Delivery) string {
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("Received Message [%d]:", n)
-	text, encoding := console.Payload(d.Body)
-	if encoding == "base64" {
-		line("    Data (not UTF-8, shown as base64): <<<%s>>> & Size=%d", text, len(d.Body))
-	} else {
-		line("    Data: <<<%s>>> & Size=%d", console.Printable(text), len(d.Body))
-	}
-	properties, _ := console.JSON(console.NewMessageFields(d.DeviceID, &d.Message).JSONProperties) // a map of strings: cannot fail
-	line("    Properties: %s", properties)
-	if p.console.Verbose {
-		b.WriteString(details(d))
-	}
-	line("    Total calls received: %d", n+1)
-	return b.String()
-}
-
-// details returns what -v adds to text.
-func details(d *iothub.Delivery) string {
-	var b strings.Builder
-	for _, fact := range [][2]string{
-		{"Message id", d.ID},
-		{"Correlation id", d.CorrelationID},
-		{"User id", d.UserID},
-		{"Content type", d.ContentType},
-		{"Content encoding", d.ContentEncoding},
-		{"Sequence number", fmt.Sprint(d.SequenceNumber)},
-		{"Delivery count", fmt.Sprint(d.DeliveryCount)},
-		{"Enqueued", console.Timestamp(d.EnqueuedTime)},
-		{"Expires", console.Timestamp(d.Expiry)},
-	} {
-		if fact[1] != "" {
-			fmt.Fprintf(&b, "    %s: %s\n", fact[0], console.Printable(fact[1]))
-		}
-	}
-	return b.String()
-}
-
 // decided shows what the device will do with the message.
 func (p *printer) decided(d *iothub.Delivery, o outcome) error {
 	switch e := newEvent(p.total-1, d, o, p.at); {
@@ -182,8 +141,18 @@ func (p *printer) finished() (n int) {
 
 // lockLost shows that a settlement came too late.
 func (p *printer) lockLost(d *iothub.Delivery) error {
-	p.lost++
 	p.console.Say("message %s: its lock was lost before it was settled; the hub delivers it again", d.ID)
+	return p.comesAgain(d)
+}
+
+// notSettled shows that the hub has refused a settlement: the lock runs out.
+func (p *printer) notSettled(d *iothub.Delivery, err error) error {
+	p.console.Say("message %s: %v; it is delivered again when its lock has run out", d.ID, err)
+	return p.comesAgain(d)
+}
+
+func (p *printer) comesAgain(d *iothub.Delivery) error {
+	p.lost++
 	if p.console.Output != console.OutputJSON || p.template != nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -104,8 +105,14 @@ func parseRule(text string) (r rule, ok bool) {
 	return r, ok
 }
 
-// decide returns what to do with d. It runs --exec if there is one.
+// decide returns what to do with d. It runs --exec if there is one. A message that
+// cannot be read is rejected whatever the user says about others: it would not be
+// readable the next time either.
 func (s *settler) decide(ctx context.Context, d *iothub.Delivery) (outcome, error) {
+	if d.Unreadable != "" {
+		s.console.Say("message %s cannot be read: %s: %s", cmp.Or(d.ID, "without an id"), d.Unreadable, past[reject])
+		return reject, nil
+	}
 	for _, r := range s.rules {
 		if v := d.Properties[r.property]; v != nil && value.Text(v) == r.value { // null is no text
 			return r.outcome, nil
@@ -115,36 +122,4 @@ func (s *settler) decide(ctx context.Context, d *iothub.Delivery) (outcome, erro
 		return s.run(ctx, d)
 	}
 	return s.otherwise, nil
-}
-
-// environment returns a message's properties as environment variables: the system
-// properties as C2D_MESSAGE_ID and so on, the application properties as
-// C2D_PROPERTY_ and the name, with _ for characters that a variable's name cannot
-// have.
-func environment(d *iothub.Delivery) []string {
-	env := []string{
-		"C2D_MESSAGE_ID=" + d.ID,
-		"C2D_CORRELATION_ID=" + d.CorrelationID,
-		"C2D_USER_ID=" + d.UserID,
-		"C2D_CONTENT_TYPE=" + d.ContentType,
-		"C2D_CONTENT_ENCODING=" + d.ContentEncoding,
-		fmt.Sprintf("C2D_DELIVERY_COUNT=%d", d.DeliveryCount),
-		fmt.Sprintf("C2D_SEQUENCE_NUMBER=%d", d.SequenceNumber),
-	}
-	for _, name := range d.PropertyNames() {
-		env = append(env, "C2D_PROPERTY_"+variableName(name)+"="+value.Text(d.Properties[name]))
-	}
-	for i := range env {
-		env[i] = strings.ReplaceAll(env[i], "\x00", "") // a variable cannot hold it
-	}
-	return env
-}
-
-func variableName(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '_'
-	}, s)
 }

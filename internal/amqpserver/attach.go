@@ -9,11 +9,10 @@ import (
 
 // What an attach may hold of text, in bytes, since a connection may have many
 // links. The link names of all SDKs have less than 200, addresses of IoT Hub at
-// most about 1000, properties less than 500.
+// most about 1000.
 const (
-	maxName       = 1 << 10
-	maxAddress    = 4 << 10
-	maxProperties = 4 << 10 // encoded; larger ones are not confirmed
+	maxName    = 1 << 10
+	maxAddress = 4 << 10
 )
 
 // attach answers the client's attach with a link to what it asked for, or with
@@ -59,7 +58,7 @@ func (s *Session) attach(a *amqpwire.Attach) error {
 func (l *Link) check(r *amqpwire.Attach) *amqpwire.Error {
 	c := l.session.conn
 	r.MaxMessageSize = new(uint64(math.MaxUint64)) // the longest
-	if b, err := amqpwire.Append(nil, r.Properties); err != nil || len(b) > maxProperties || !c.fits(r) {
+	if !confirms(r.Properties) || !c.fits(r) {
 		r.Properties = nil
 	}
 	fits := c.fits(r)
@@ -73,6 +72,25 @@ func (l *Link) check(r *amqpwire.Attach) *amqpwire.Error {
 		return Errorf(CondFrameTooSmall, "The answer does not fit into a frame of %d bytes.", c.peerFrameSize)
 	}
 	return nil
+}
+
+// maxProperties is how long the properties of a link may be that are confirmed, in
+// bytes: those of the SDKs have less than 500.
+const maxProperties = 1 << 10
+
+// confirms reports whether the answer to an attach repeats the properties. They
+// must be plain: the answer may have to wait for a client that does not read.
+func confirms(properties amqpwire.Map) bool {
+	for _, p := range properties {
+		for _, v := range []any{p.Key, p.Value} {
+			switch v.(type) {
+			case amqpwire.List, amqpwire.Map, amqpwire.Array, amqpwire.Described:
+				return false
+			}
+		}
+	}
+	b, err := amqpwire.Append(nil, properties)
+	return err == nil && len(b) <= maxProperties
 }
 
 // address returns the address of the server's end.

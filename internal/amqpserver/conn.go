@@ -23,7 +23,7 @@ type Conn struct {
 	br      *bufio.Reader // until the reader takes it over
 	log     *slog.Logger
 
-	in      chan amqpwire.Frame
+	in      chan arrival
 	out     chan amqpwire.Frame
 	taken   chan struct{} // one place: the writer has sent what it had
 	broken  chan struct{} // closed when reader or writer gave up

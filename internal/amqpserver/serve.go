@@ -29,7 +29,7 @@ func newConn(nc net.Conn, o *Options) *Conn {
 		net:           nc,
 		br:            bufio.NewReader(nc),
 		log:           options.Logger,
-		in:            make(chan amqpwire.Frame),
+		in:            make(chan arrival),
 		out:           make(chan amqpwire.Frame, 64),
 		taken:         make(chan struct{}, 1),
 		broken:        make(chan struct{}),
@@ -80,11 +80,14 @@ func (c *Conn) run(ctx context.Context) error {
 	for {
 		var err error
 		select {
-		case f := <-c.in:
-			if closed, ok := f.Body.(*amqpwire.Close); ok && !c.silent.Load() {
-				return c.closed(closed)
+		case a := <-c.in:
+			var f amqpwire.Frame
+			if f, err = a.frame(); err == nil {
+				if closed, ok := f.Body.(*amqpwire.Close); ok && !c.silent.Load() {
+					return c.closed(closed)
+				}
+				err = c.handle(f)
 			}
-			err = c.handle(f)
 		case <-c.wakes.signal:
 			c.look()
 		case <-c.alarm.C:

@@ -26,8 +26,8 @@ func TestArgs(t *testing.T) {
 		if (err == nil) != (test.hint == "") {
 			t.Errorf("%d, %q: got %v", test.n, test.args, err)
 		}
-		if err != nil && (codeOf(err) != ExitUsage || !strings.Contains(hintFor(err), test.hint)) {
-			t.Errorf("%d, %q: got %v with hint %q, want %q", test.n, test.args, err, hintFor(err), test.hint)
+		if err != nil && (codeOf(err) != ExitUsage || !strings.Contains(new(Console).hintFor(err), test.hint)) {
+			t.Errorf("%d, %q: got %v with hint %q, want %q", test.n, test.args, err, new(Console).hintFor(err), test.hint)
 		}
 	}
 }
@@ -148,8 +148,8 @@ func TestFlagErrors(t *testing.T) {
 		} else {
 			err = c.checkFlags(cmd.Flags())
 		}
-		if (err == nil) != (test.hint == "") || err != nil && (codeOf(err) != ExitUsage || !strings.Contains(hintFor(err), test.hint)) {
-			t.Errorf("%q: got %v, hint %q, want %q", test.line, err, hintFor(err), test.hint)
+		if (err == nil) != (test.hint == "") || err != nil && (codeOf(err) != ExitUsage || !strings.Contains(new(Console).hintFor(err), test.hint)) {
+			t.Errorf("%q: got %v, hint %q, want %q", test.line, err, new(Console).hintFor(err), test.hint)
 		}
 	}
 }

@@ -22,6 +22,7 @@ func TestPrintConfig(t *testing.T) {
 			`the local hub                      127.0.0.1:5672  (default)
 --protocol                         amqp  (default)
 --output                           text  (default)
+--color                            auto  (default)
 `,
 		},
 		{
@@ -34,6 +35,7 @@ IOTHUB_DEVICE_ID                   fromEnvironment  (the environment)
 --proxy                            http://user:xxxxx@proxy:1  (command line)
 --output                           text  (default)
 --quiet                            true  (command line)
+--color                            auto  (default)
 --timeout                          10s  (command line)
 `,
 		},
@@ -46,6 +48,7 @@ IOTHUB_DEVICE_ID                   fromEnvironment  (the environment)
 {"event":"setting","name":"--env-file","value":"` + file + `","source":"command line"}
 {"event":"setting","name":"--protocol","value":"amqp","source":"default"}
 {"event":"setting","name":"--output","value":"json","source":"command line"}
+{"event":"setting","name":"--color","value":"auto","source":"default"}
 `,
 		},
 	} {

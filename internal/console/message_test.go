@@ -41,9 +41,12 @@ func TestMessageFieldsTellTypes(t *testing.T) {
 		m    iothub.Message
 		want string // at the end
 	}{
-		{"ids", iothub.Message{ID: "7", IDType: "ulong", CorrelationID: "/w==", CorrelationIDType: "binary", UserID: "dJk=", UserIDType: "binary"},
+		{
+			"ids",
+			iothub.Message{ID: "7", IDType: "ulong", CorrelationID: "/w==", CorrelationIDType: "binary", UserID: "dJk=", UserIDType: "binary"},
 			`"messageId":"7","messageIdType":"ulong","correlationId":"/w==","correlationIdType":"binary","userId":"dJk=","userIdType":"binary",` +
-				`"contentType":"","contentEncoding":"","payload":"","payloadEncoding":"utf8","properties":{}}`},
+				`"contentType":"","contentEncoding":"","payload":"","payloadEncoding":"utf8","properties":{}}`,
+		},
 		{"properties", iothub.Message{Properties: map[string]any{
 			"null": nil, "text": "null", "int": int32(5), "bytes": []byte{0}, "time": value.Timestamp(0), "list": value.List{int64(1)},
 		}}, `"properties":{"bytes":"AA==","int":"5","list":"[1]","null":null,"text":"null","time":"1970-01-01T00:00:00.000Z"},` +
@@ -51,10 +54,16 @@ func TestMessageFieldsTellTypes(t *testing.T) {
 		{"a text as value", iothub.Message{Value: "x", Body: []byte("x")}, `"payload":"x","payloadEncoding":"utf8","bodyType":"value","properties":{}}`},
 		{"bytes as value", iothub.Message{Value: []byte{0xff}, Body: []byte{0xff}}, `"payload":"/w==","payloadEncoding":"base64","bodyType":"value","payloadType":"binary","properties":{}}`},
 		{"null as value", iothub.Message{Value: value.Null{}}, `"payload":"","payloadEncoding":"utf8","bodyType":"value","payloadType":"null","properties":{}}`},
-		{"a map as value", iothub.Message{Value: value.Map{{Key: "a", Value: int64(1)}}, Body: []byte(`{"a":1}`)},
-			`"payload":"{\"a\":1}","payloadEncoding":"json","bodyType":"value","payloadType":{"map":{"a":"long"}},"properties":{}}`},
-		{"sequences", iothub.Message{Sequences: []value.List{{int32(1)}, {"x"}}, Body: []byte(`[[1],["x"]]`)},
-			`"payload":"[[1],[\"x\"]]","payloadEncoding":"json","bodyType":"sequence","payloadType":"list","properties":{}}`},
+		{
+			"a map as value",
+			iothub.Message{Value: value.Map{{Key: "a", Value: int64(1)}}, Body: []byte(`{"a":1}`)},
+			`"payload":"{\"a\":1}","payloadEncoding":"json","bodyType":"value","payloadType":{"map":{"a":"long"}},"properties":{}}`,
+		},
+		{
+			"sequences",
+			iothub.Message{Sequences: []value.List{{int32(1)}, {"x"}}, Body: []byte(`[[1],["x"]]`)},
+			`"payload":"[[1],[\"x\"]]","payloadEncoding":"json","bodyType":"sequence","payloadType":"list","properties":{}}`,
+		},
 	} {
 		got, err := JSON(NewMessageFields("d", &test.m))
 		if !strings.HasSuffix(got, test.want) || err != nil {

@@ -31,11 +31,16 @@ type Console struct {
 	Output  Output // empty: text
 	Quiet   bool   // print data and errors only
 	Verbose bool
+	Color   Color
 	Timeout Duration // of the whole run; 0: none
 
 	out      io.Writer // Out, but see boundedWriter; nil: Out itself
 	progress *progress // on Err; nil: it is never shown
-	watch    watch     // over what the run waits for
+
+	outTint, errTint tint   // of Out and Err
+	watch            watch  // over what the run waits for
+	outage           outage // that goes on
+	far              bool   // the hub is not on this machine
 }
 
 // AddFlags registers the flags that every command has. What happens after the
@@ -45,6 +50,8 @@ func (c *Console) AddFlags(cmd *cobra.Command, timeout string) {
 	Group(f, "Flags")
 	f.BoolVarP(&c.Quiet, "quiet", "q", false, "print data and errors only")
 	f.BoolVarP(&c.Verbose, "verbose", "v", false, "print more: about messages, and on standard error about the connection")
+	c.Color = ColorAuto
+	f.Var(Choice(&c.Color, ColorAuto, ColorAlways, ColorNever), "color", "colour outcomes: auto (on a terminal without NO_COLOR), always or never")
 	f.VarP(&c.Timeout, "timeout", "W", timeout)
 	Group(f, "Output")
 }
@@ -57,7 +64,7 @@ const exitTimeout = 5 * time.Second
 // Run executes the command that build returns with the process's arguments and
 // streams. It returns the exit code.
 //
-// The first SIGINT or SIGTERM ends the command's context, and so does --timeout.
+// The first SIGINT, SIGTERM or SIGHUP ends the command's context, and so does --timeout.
 // Then the command settles the messages that it holds and prints its totals. The
 // second signal ends the process, and so does exitTimeout. A closed output is an
 // error of writing like any other, and not the end of the process, for the same
@@ -67,6 +74,9 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup does
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore: --exec would inherit that
 	go endOnSignal(signals, cancel)                         // it ends with the process
@@ -119,6 +129,7 @@ func endOnSignal(signals <-chan os.Signal, cancel context.CancelCauseFunc) {
 // finish reports err and returns the exit code of the run.
 func (c *Console) finish(ctx context.Context, err error) int {
 	var by interrupted
+	c.tellOutage()
 	if errors.As(context.Cause(ctx), &by) {
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &by) {
 			c.Report(err)

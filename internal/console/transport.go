@@ -101,8 +101,11 @@ func (c *Console) ClientOptions(s *Settings, cs sas.ConnectionString) (*iothub.O
 	if !cs.Token.IsZero() {
 		c.tellExpiry(cs.Token.Expiry())
 	}
-	o.Lost = func(err error) { c.Note("connection lost: %s; reconnecting", oneLine(err.Error())) }
-	o.Restored = func(after time.Duration) { c.Note("connection restored after %s", after.Round(time.Millisecond)) }
+	o.Progress = new(iothub.Progress)
+	o.Lost = func(err error) { c.lost(err, o.Progress) }
+	o.Restored = c.restored
+	host, _ := cs.Endpoint()
+	c.far = !sas.IsLoopback(host)
 	return o, nil
 }
 

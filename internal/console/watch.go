@@ -1,10 +1,13 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
+
+	"iothub-c2d/internal/iothub"
 )
 
 // Waiting says what a run waits for.
@@ -19,6 +22,32 @@ func (w Waiting) String() string {
 		return w.For
 	}
 	return w.For + "; last: " + oneLine(w.Last)
+}
+
+// Reason returns the words for why something has not come.
+func Reason(err error) string {
+	var hub *iothub.HubError
+	switch {
+	case err == nil:
+		return ""
+	case !errors.As(err, &hub):
+		return err.Error()
+	case hub.Message == "":
+		return hub.Condition
+	}
+	return hub.Condition + ": " + hub.Message
+}
+
+// WaitingClient returns a function for [Console.Phase] that says what a client
+// waits for, other than messages and feedback.
+func WaitingClient(progress *iothub.Progress) func() Waiting {
+	return func() Waiting {
+		w, ok := progress.Waiting()
+		if !ok || time.Since(w.Since) < noteAfter { // the phase may have begun long before
+			return Waiting{}
+		}
+		return Waiting{For: w.For, Last: Reason(w.Reason)}
+	}
 }
 
 // Phase is a part of a run that waits for something. Several may go on at once.

@@ -142,11 +142,13 @@ func TestDecodeMessage(t *testing.T) {
 		{"body as a string value", amqp.Message{Value: "text"}, Received{Message: Message{Body: []byte("text"), Value: "text", Properties: none}}},
 		{"body as a binary value", amqp.Message{Value: []byte{1}}, Received{Message: Message{Body: []byte{1}, Value: []byte{1}, Properties: none}}},
 		{
-			"body as a map", amqp.Message{Value: map[string]any{"a": int32(1)}},
+			"body as a map",
+			amqp.Message{Value: map[string]any{"a": int32(1)}},
 			Received{Message: Message{Body: []byte(`{"a":1}`), Value: value.Map{{Key: "a", Value: int32(1)}}, Properties: none}},
 		},
 		{
-			"body as sequences", amqp.Message{Sequence: [][]any{{int32(1)}, {"x", nil}}},
+			"body as sequences",
+			amqp.Message{Sequence: [][]any{{int32(1)}, {"x", nil}}},
 			Received{Message: Message{Body: []byte(`[[1],["x",null]]`), Sequences: []value.List{{int32(1)}, {"x", nil}}, Properties: none}},
 		},
 	}

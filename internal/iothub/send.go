@@ -112,10 +112,15 @@ func (e unsentError) Unwrap() error { return e.error }
 
 func noCredit(err error) error { return unsentError{fmt.Errorf("the hub grants no credit: %w", err)} }
 
+// neverSent reports whether err means that nothing of the message went out.
+func neverSent(err error) bool {
+	var unsent unsentError
+	return errors.As(err, &unsent)
+}
+
 // neverTaken reports whether err means that the hub does not have the message.
 func neverTaken(err error) bool {
-	var unsent unsentError
-	return errors.As(err, &unsent) || errors.Is(err, errReleased) || remoteRejection(err) != nil
+	return neverSent(err) || errors.Is(err, errReleased) || remoteRejection(err) != nil
 }
 
 // IsRejection reports whether err is the hub's refusal of this one message. Others

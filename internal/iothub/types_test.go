@@ -27,17 +27,37 @@ var someTime = value.NewTimestamp(time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC
 var scalars = []any{
 	nil, true, false, uint8(255), uint16(65535), uint32(math.MaxUint32), uint64(math.MaxUint64), uint32(0), uint64(0),
 	int8(-128), int16(-32768), int32(math.MinInt32), int64(math.MinInt64), int32(-1), int64(1),
-	float32(0.1), 2.5, math.Inf(1), "text", "", []byte{0, 0xff}, []byte{}, value.Symbol("symbol"), value.UUID{1, 2}, someTime,
+	float32(0.1), 2.5, math.Inf(1), "text", "",
+	[]byte{0, 0xff},
+	[]byte{},
+	value.Symbol("symbol"),
+	value.UUID{1, 2},
+	someTime,
 	value.Timestamp(math.MinInt64), value.Timestamp(-1),
 }
 
 // compounds have values inside.
 var compounds = []any{
-	value.List{}, value.List{int32(1), value.Symbol("s"), value.List{someTime, nil}, value.Map{{Key: "k", Value: []byte{1}}}},
-	value.Map{}, value.Map{{Key: value.Symbol("s"), Value: int64(1)}}, value.Map{{Key: uint8(1), Value: value.UUID{9}}},
-	value.Array{true, false}, value.Array{uint16(1)}, value.Array{uint32(1), uint32(300)}, value.Array{uint64(1)}, value.Array{int8(-1)}, value.Array{int16(-1)},
-	value.Array{int32(-100), int32(100)}, value.Array{int64(-1000), int64(1000)}, value.Array{float32(1)}, value.Array{2.5},
-	value.Array{"a", "b"}, value.Array{value.Symbol("a"), value.Symbol("b")}, value.Array{[]byte{1}, []byte{2, 3}}, value.Array{value.UUID{1}}, value.Array{someTime},
+	value.List{},
+	value.List{int32(1), value.Symbol("s"), value.List{someTime, nil}, value.Map{{Key: "k", Value: []byte{1}}}},
+	value.Map{},
+	value.Map{{Key: value.Symbol("s"), Value: int64(1)}},
+	value.Map{{Key: uint8(1), Value: value.UUID{9}}},
+	value.Array{true, false},
+	value.Array{uint16(1)},
+	value.Array{uint32(1), uint32(300)},
+	value.Array{uint64(1)},
+	value.Array{int8(-1)},
+	value.Array{int16(-1)},
+	value.Array{int32(-100), int32(100)},
+	value.Array{int64(-1000), int64(1000)},
+	value.Array{float32(1)},
+	value.Array{2.5},
+	value.Array{"a", "b"},
+	value.Array{value.Symbol("a"), value.Symbol("b")},
+	value.Array{[]byte{1}, []byte{2, 3}},
+	value.Array{value.UUID{1}},
+	value.Array{someTime},
 	value.Array{value.Map{{Key: "k", Value: "v"}}},
 }
 

@@ -193,6 +193,20 @@ func TestOddFrames(t *testing.T) {
 	})
 }
 
+// TestOddReplyToPutToken wants a reply that the AMQP library does not take to be
+// understood nevertheless.
+func TestOddReplyToPutToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hub := &fakeHub{t: t, reply: func(m *amqpwire.Message) {
+			m.ApplicationProperties = append(m.ApplicationProperties, amqpwire.Pair{Key: "odd", Value: amqpwire.Char('x')})
+		}}
+		defer hub.served.Wait()
+		d := hub.device("dev1", iothub.Options{})
+		_ = d.Close(t.Context())
+	})
+}
+
 // FuzzMessageToDevice: whatever a hub delivers, the device gets it and the message
 // behind it.
 func FuzzMessageToDevice(f *testing.F) {

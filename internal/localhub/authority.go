@@ -119,5 +119,20 @@ func (a *authority) tlsConfig(names []string) (*tls.Config, error) {
 		Certificates: []tls.Certificate{certificate},
 		ClientAuth:   tls.RequestClientCert,
 		MinVersion:   tls.VersionTLS12,
+		VerifyConnection: func(c tls.ConnectionState) error {
+			n := 0
+			for _, shown := range c.PeerCertificates {
+				n += len(shown.Raw)
+			}
+			if n > maxClientCertificates {
+				return fmt.Errorf("the client's certificates have %d bytes, the limit is %d", n, maxClientCertificates)
+			}
+			return nil
+		},
 	}, nil
 }
+
+// maxClientCertificates is how long the certificates that a client shows may be, in
+// bytes: the hub keeps them as long as the connection lasts. One with its CAs has
+// about 5000 if the keys are RSA's, and 2000 if they are not.
+const maxClientCertificates = 8 << 10

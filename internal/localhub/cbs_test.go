@@ -285,7 +285,7 @@ func escapeBase64(sig []byte) string {
 // cannot fill the memory.
 func TestTooManyReplies(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		c := w.begun()
+		c := w.service()
 		c.sender(cbsSender, "$cbs")
 		for i := range uint32(maxReplies + 1) {
 			c.transfer(&amqpwire.Transfer{Handle: cbsSender, DeliveryID: &i}, putTokenRequest("bad", nil))

@@ -397,7 +397,7 @@ func TestConnectionsAreKept(t *testing.T) {
 			check(t, err)
 			response, err := http.ReadResponse(reader, nil)
 			check(t, err)
-			if response.StatusCode != 204 || response.Close {
+			if response.StatusCode != http.StatusNoContent || response.Close {
 				t.Fatalf("answered with %d, close %v", response.StatusCode, response.Close)
 			}
 			time.Sleep(time.Minute) // a client that waits in between

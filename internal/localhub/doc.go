@@ -1,24 +1,28 @@
 // Package localhub is a small, faithful Azure IoT Hub for loopback: it speaks
-// AMQP 1.0 and does cloud-to-device messaging, so that devices and back ends
-// can be tried without an Azure account.
+// AMQP 1.0 and MQTT 3.1.1 and does cloud-to-device messaging, so that devices and
+// back ends can be tried without an Azure account.
 //
 // # What is emulated
 //
-//   - The way in: AMQP 1.0 plain, over TLS and over WebSocket at one address;
-//     with SASL or without; both generations of gateway, with their habits (see
-//     [Gateway]).
+//   - The way in: AMQP 1.0 and, for devices, MQTT 3.1.1: plain, over TLS and over
+//     WebSocket at one address. AMQP with SASL or without; both generations of
+//     gateway, with their habits (see [Gateway]).
 //   - Authentication: put-token on $cbs with the tokens of devices, modules and
-//     policies, SASL PLAIN, X.509 certificates. Permissions by policy and by
-//     scope; tokens end, and are renewed in place.
+//     policies, SASL PLAIN, MQTT's user name and password, X.509 certificates.
+//     Permissions by policy and by scope; tokens end, and are renewed, over AMQP in
+//     place.
 //   - Sending: the checks of recipient, size, id, property names, ack mode and
 //     expiry; 50 messages per device.
 //   - Receiving: locks, delivery counts, time to live, dead letters, the four
-//     outcomes of AMQP, both modes of settlement, one receiver per device.
+//     outcomes of AMQP, both modes of settlement, QoS 0 and 1 of MQTT, one receiver
+//     per device.
+//   - MQTT's sessions, which outlive the connection and, with [Options.Data], the
+//     hub; its wills and its keep-alive.
 //   - Feedback: every status in every ack mode, in batches, in the hub's JSON.
 //   - The purge of a device's messages, by REST.
 //   - Errors: the conditions and numbers of IoT Hub, described in JSON with a
 //     tracking id.
-//   - A bad day, on purpose: see package fault.
+//   - A bad day, on purpose, for clients of AMQP: see package fault.
 //   - Telemetry from devices is taken and counted, single or batched, and thrown
 //     away.
 //
@@ -27,7 +31,7 @@
 // There is no registry beyond [Options.Devices], no other REST API than the
 // purge (every other request is answered with 404), no twins, direct methods,
 // jobs, file upload or file notifications, no routing and no reading of
-// telemetry, no throttling and no quotas. MQTT is not spoken. Each device has
+// telemetry, no throttling and no quotas. MQTT 5 is not spoken. Each device has
 // one key, not two, and may log in with it, with its thumbprints and with a
 // certificate of a CA in turn, where IoT Hub wants one of these for each device;
 // a token of Microsoft Entra ID is not understood. There are no transactions,
@@ -35,7 +39,7 @@
 // looked at. Queues end with the process, unless [Options.Data] keeps them;
 // locks always do. For the sake of one SDK, links for twins and methods are
 // attached, but every request about a twin is refused and no method is ever
-// called.
+// called. Over MQTT, every twin is answered to be empty, and stays so.
 //
 // # Choices
 //
@@ -55,12 +59,27 @@
 //   - The outcome modified abandons a message if the delivery has failed, rejects
 //     it if it is undeliverable here, and otherwise gives it back uncounted. A
 //     settlement without an outcome leaves the lock running.
-//   - To a receiver that wants settled messages, a message is complete once it
-//     is sent.
+//   - To a receiver that wants settled messages, or subscribes with QoS 0, a
+//     message is complete once it is sent.
 //   - What the hub receives it settles at once, also for a sender that asks for
 //     rcv-settle-mode second.
 //   - A second receiver for a device takes over; the first is detached with
-//     amqp:link:stolen. Readers of feedback compete instead, and share.
+//     amqp:link:stolen. Readers of feedback compete instead, and share. Every
+//     connection over MQTT counts as a receiver, and is closed if another takes over,
+//     over AMQP or MQTT.
+//   - Over MQTT, PUBACK completes a message; to abandon or reject one is not
+//     possible. Up to 50 are in flight. One that is not acknowledged comes again,
+//     marked DUP and with its old packet id, when its lock runs out or, uncounted, in
+//     the next connection. If the hub ends the connection, since another takes over
+//     or the token expires, it is ready at once.
+//   - A message with more properties than fit into an MQTT topic, which has 65535
+//     bytes, is dead-lettered when it would have to be sent.
+//   - A subscription that IoT Hub does not know is refused, and the connection
+//     stays; a message to a topic that it does not know, one with QoS 2, and whatever
+//     breaks a rule of MQTT closes it. What is retained is not: the flag means
+//     nothing. A will must be telemetry.
+//   - The id of an MQTT client must be that in its user name, of which the rest does
+//     not matter. One with + or # is refused: no topic can hold it.
 //   - A purge takes the messages in the device's hands too. It needs service
 //     connect, for the hub, the device or /devices/{id}/commands; any api-version
 //     will do.
@@ -110,40 +129,52 @@
 //     put-token request, or the user name, says which device it is. A path below
 //     the device that is no endpoint, such as /api-version=2016-11-14, is ignored.
 //   - Tokens may name the hub as [Options.HostName] or one of [Options.Aliases], as
-//     localhost or a name below it, or by a loopback address, with any port. The hub named in the user of
-//     SASL PLAIN is not looked at. A token has 4096 bytes at most.
+//     localhost or a name below it, or by a loopback address, with any port. The hub
+//     named in the user of SASL PLAIN, or of MQTT, is not looked at. A token has 4096
+//     bytes at most.
 //   - HTTP requests must be sent to one of these names, or to an address, and must
 //     not come from the page of another host: else 403, so that no page on the web
 //     reaches the hub through a browser on this machine.
 //   - AMQP over WebSocket may be offered as AMQPWSB10 or as amqp; the answer is
-//     spelled like the offer.
+//     spelled like the offer. It is preferred to MQTT.
 //   - A token is good for five minutes more than it says. Then the links that
-//     live by it are detached; the connection stays, also after SASL PLAIN.
+//     live by it are detached; the connection stays, also after SASL PLAIN. A
+//     connection over MQTT is closed.
 //   - A token for a device is good for its modules; a certificate is not.
 //   - Whether a device exists is told to whoever puts a token for it.
 //   - Limits that IoT Hub does not publish: 1000 tokens, 1000 unread replies (of
-//     $cbs and to requests about twins), 5000 links and 8 MB of unfinished messages
-//     per connection, 2000 connections, 100 messages of credit, 128 bytes for the id
-//     of a request, 30 s for TLS and WebSocket, another 30 s to open a connection, a
-//     minute to read what the hub writes.
+//     $cbs and to requests about twins), 5000 links, 8 MB of unfinished messages and
+//     32 MB of all that per connection, 2000 connections, 100 messages of credit, 128
+//     bytes for the id of a request, 16 KB for a packet of MQTT that holds no message,
+//     8 KB for the certificates of a client, 30 s for TLS and WebSocket, another 30 s
+//     to open a connection, a minute to read what the hub writes.
+//   - The clients can make the hub hold [Options.Memory]: three quarters by messages
+//     in the queues of all devices, one by connections. A message too many is refused
+//     with amqp:resource-limit-exceeded and IoT Hub's number 403007.
+//   - A client that has shown neither a good token nor a device's certificate can
+//     make the hub hold 32 KB, in sessions, links, unfinished requests and unread
+//     replies, and sends frames of 8 KB at most.
+//   - What a client says is quoted in 300 bytes at most, in answers and in the log.
+//     Properties of a link that have more than 1 KB, or are not plain, are not
+//     confirmed.
 //   - An error that does not fit into the client's max-frame-size is told without
 //     its description.
 //   - A client that is silent for four minutes is told so before it is dropped.
 //   - When the hub closes, links are detached with amqp:link:detach-forced, the
 //     connection is closed with amqp:connection:forced, and the client has two
-//     seconds to answer.
+//     seconds to answer. MQTT has no words for it.
 //
 // # How it works
 //
 // The hub listens, finds out what a client speaks, and hands it to a front end:
-// amqpfront or httpfront. Both work on one broker, which has the queues, locks and
+// amqpfront, mqttfront or httpfront. All work on one broker, which has the queues, locks and
 // feedback and knows no protocol; access decides who may do what; store keeps the
 // queues over a restart. A front end never knows another: one more protocol is
 // one more package.
 //
-// Below amqpfront, amqpserver serves each connection with three goroutines: one
-// reads, one writes, and one owns all that the connection is about, so that
-// nothing in it needs a lock. Queues have a lock of their own; they wake the owners
-// of the links that wait for them. All time is the time package's, which makes an
+// Each connection, of AMQP in amqpserver, of MQTT in mqttfront, has three
+// goroutines: one reads, one writes, and one owns all that the connection is
+// about, so that nothing in it needs a lock. Queues have a lock of their own; they wake the owners
+// of those who wait for them. All time is the time package's, which makes an
 // hour pass in a moment in a testing/synctest bubble.
 package localhub

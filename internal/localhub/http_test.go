@@ -34,7 +34,7 @@ func TestHTTPAnswers(t *testing.T) {
 		{"wrong path", "GET /websocket HTTP/1.1\r\nHost: localhost\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n\r\n", 404, "/$iothub/websocket", false},
 		{"no upgrade", "GET /$iothub/websocket HTTP/1.1\r\nHost: localhost\r\n\r\n", 426, "Upgrade", false},
 		{"no subprotocol", "GET /$iothub/websocket HTTP/1.1\r\nHost: localhost\r\n" + upgradeHeader + "\r\n", 400, "Sec-WebSocket-Protocol: AMQPWSB10", false},
-		{"wrong subprotocol", "GET /$iothub/websocket HTTP/1.1\r\nHost: localhost\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: mqtt, amqp10\r\n\r\n", 400, "Sec-WebSocket-Protocol: AMQPWSB10", false},
+		{"wrong subprotocol", "GET /$iothub/websocket HTTP/1.1\r\nHost: localhost\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: mqttv5, amqp10\r\n\r\n", 400, `"mqtt" for MQTT`, false},
 		{"foreign web page", "GET /$iothub/websocket HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n\r\n", 403, "not authorized", false},
 		{"malformed", "GET /\r\n\r\n", 400, "Bad Request", true},
 		{"endless header", "GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 32<<10-19), 431, "Request Header Fields Too Large", true},

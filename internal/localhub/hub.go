@@ -15,19 +15,22 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/fault"
 	"iothub-c2d/internal/localhub/httpfront"
+	"iothub-c2d/internal/localhub/mqttfront"
 	"iothub-c2d/internal/localhub/registry"
 	"iothub-c2d/internal/localhub/store"
 )
 
 // Hub is a local IoT Hub. It serves connections until it is closed.
 type Hub struct {
-	names    []string // its own first
-	log      *slog.Logger
-	broker   *broker.Broker
-	registry *registry.Registry
-	store    *store.Store // nil if nothing is kept
-	amqp     *amqpfront.Front
-	http     *httpfront.Front
+	names       []string // its own first
+	log         *slog.Logger
+	broker      *broker.Broker
+	registry    *registry.Registry
+	store       *store.Store // nil if nothing is kept
+	connections *memory      // what they may hold
+	amqp        *amqpfront.Front
+	mqtt        *mqttfront.Front
+	http        *httpfront.Front
 
 	authority func() (*authority, error)  // made at the first call, as is
 	tlsConfig func() (*tls.Config, error) // this
@@ -54,9 +57,11 @@ func New(options *Options) (*Hub, error) {
 	control := access.New(access.Options{
 		HostNames: o.names(), Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs,
 	})
+	h.connections = newMemory(o.Memory / 4)
 	h.amqp = amqpfront.New(amqpfront.Options{
-		Broker: h.broker, Access: control, Gateway: o.Gateway, Faults: h.faults(o.Faults),
+		Broker: h.broker, Access: control, Gateway: o.Gateway, Memory: h.connections, Faults: h.faults(o.Faults),
 	})
+	h.mqtt = mqttfront.New(mqttfront.Options{Broker: h.broker, Access: control, Memory: h.connections})
 	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Logger: o.Logger})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
@@ -74,6 +79,7 @@ func (h *Hub) openBroker(o Options) (err error) {
 		MaxDeliveryCount: o.MaxDeliveryCount,
 		CountLostLocks:   o.CountLostLocks,
 		MaxQueue:         o.MaxQueue,
+		MaxBytes:         o.Memory / 4 * 3,
 		FeedbackInterval: o.FeedbackInterval,
 		Observer:         o.Observer,
 		Logger:           o.Logger,
@@ -124,6 +130,10 @@ func (h *Hub) Purge(deviceID string) (n int, ok bool) {
 // Pending returns the ids of the messages in a device's queue, those in the
 // device's hands included, in the order of their sequence numbers.
 func (h *Hub) Pending(device string) []string { return h.broker.Pending(device) }
+
+// Waiting returns how many messages wait for all devices and their modules, those
+// in their hands included.
+func (h *Hub) Waiting() int { return h.broker.Waiting() }
 
 // CACertificate returns the certificate that clients must trust to connect
 // over TLS, in PEM form. Each hub has its own.

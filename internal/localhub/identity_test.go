@@ -83,16 +83,26 @@ func TestIdentitiesFromSDKs(t *testing.T) {
 		name, id, body string
 		want           map[string]any // by path
 	}{
-		{"Node", "dev", `{"deviceId":"dev","authentication":{"type":"sas","symmetricKey":{"primaryKey":"","secondaryKey":""}}}`,
-			map[string]any{"authentication.type": "sas", "status": "enabled"}},
-		{"Python", "dev", `{"deviceId":"dev","status":"disabled","authentication":{"type":"sas","symmetricKey":{}},"capabilities":{"iotEdge":true}}`,
-			map[string]any{"status": "disabled", "capabilities.iotEdge": true}},
-		{"Java", "dev", `{"deviceId":"dev",` + all + `,"status":"Enabled","authentication":{"type":"sas","symmetricKey":{"primaryKey":"` + key + `","secondaryKey":"` + key + `"},"x509Thumbprint":null}}`,
-			map[string]any{"status": "enabled", "authentication.symmetricKey.primaryKey": key, "authentication.symmetricKey.secondaryKey": key, "cloudToDeviceMessageCount": 0.0}},
-		{"C#", "dev", `{"deviceId":"dev","authentication":{"symmetricKey":null,"x509Thumbprint":{"primaryThumbprint":"` + print40 + `","secondaryThumbprint":null},"type":"SelfSigned"}}`,
-			map[string]any{"authentication.type": "selfSigned", "authentication.x509Thumbprint.primaryThumbprint": print40, "authentication.x509Thumbprint.secondaryThumbprint": nil, "authentication.symmetricKey.primaryKey": nil}},
-		{"CA", "dev", `{"authentication":{"type":"certificateAuthority"}}`,
-			map[string]any{"deviceId": "dev", "authentication.type": "certificateAuthority", "authentication.symmetricKey.primaryKey": nil}},
+		{
+			"Node", "dev", `{"deviceId":"dev","authentication":{"type":"sas","symmetricKey":{"primaryKey":"","secondaryKey":""}}}`,
+			map[string]any{"authentication.type": "sas", "status": "enabled"},
+		},
+		{
+			"Python", "dev", `{"deviceId":"dev","status":"disabled","authentication":{"type":"sas","symmetricKey":{}},"capabilities":{"iotEdge":true}}`,
+			map[string]any{"status": "disabled", "capabilities.iotEdge": true},
+		},
+		{
+			"Java", "dev", `{"deviceId":"dev",` + all + `,"status":"Enabled","authentication":{"type":"sas","symmetricKey":{"primaryKey":"` + key + `","secondaryKey":"` + key + `"},"x509Thumbprint":null}}`,
+			map[string]any{"status": "enabled", "authentication.symmetricKey.primaryKey": key, "authentication.symmetricKey.secondaryKey": key, "cloudToDeviceMessageCount": 0.0},
+		},
+		{
+			"C#", "dev", `{"deviceId":"dev","authentication":{"symmetricKey":null,"x509Thumbprint":{"primaryThumbprint":"` + print40 + `","secondaryThumbprint":null},"type":"SelfSigned"}}`,
+			map[string]any{"authentication.type": "selfSigned", "authentication.x509Thumbprint.primaryThumbprint": print40, "authentication.x509Thumbprint.secondaryThumbprint": nil, "authentication.symmetricKey.primaryKey": nil},
+		},
+		{
+			"CA", "dev", `{"authentication":{"type":"certificateAuthority"}}`,
+			map[string]any{"deviceId": "dev", "authentication.type": "certificateAuthority", "authentication.symmetricKey.primaryKey": nil},
+		},
 		{"nothing", "dev", `{}`, map[string]any{"deviceId": "dev", "authentication.type": "sas"}},
 		{"null", "dev", `null`, map[string]any{"deviceId": "dev"}},
 		{"odd id", "a%25b%3A%23c%2B%27%3F", `{"deviceId":"a%b:#c+'?"}`, map[string]any{"deviceId": "a%b:#c+'?"}},
@@ -335,77 +345,100 @@ func TestBulkLimits(t *testing.T) {
 	r.do("POST", "/devices", "["+strings.Repeat(" ", 400<<10)+"]").wantRefused(t, "too long", 413, "MessageTooLarge")
 }
 
-// TestListsAndQueries reads devices page by page.
-func TestListsAndQueries(t *testing.T) {
-	t.Parallel()
+// newListed returns the client of a hub with the devices a, b and c; b has modules.
+func newListed(t *testing.T) rest {
+	t.Helper()
 	r, _ := newRest(t, localhub.Options{Devices: []localhub.Device{{ID: "c", Key: defaults.Key()}, {ID: "a", Thumbprints: []string{strings.Repeat("0a", 20)}}}})
 	r.want(200, "PUT", "/devices/b", `{"status":"disabled","capabilities":{"iotEdge":true}}`)
 	for _, m := range []string{"x", "y"} {
 		r.want(200, "PUT", "/devices/b/modules/"+m, `{}`)
 	}
-	names := func(a answer) (s string) {
-		for _, o := range a.list(t) {
-			for _, name := range []string{"deviceId", "moduleId", "id"} {
-				if v, ok := o[name].(string); ok {
-					s += v
-				}
+	return r
+}
+
+// namesIn returns the ids in a list of identities or twins.
+func namesIn(t *testing.T, a answer) (s string) {
+	t.Helper()
+	for _, o := range a.list(t) {
+		for _, name := range []string{"deviceId", "moduleId", "id"} {
+			if v, ok := o[name].(string); ok {
+				s += v
 			}
-			s += " "
 		}
-		return s
+		s += " "
 	}
+	return s
+}
+
+func TestLists(t *testing.T) {
+	t.Parallel()
+	r := newListed(t)
 	for path, want := range map[string]string{"/devices": "a b c ", "/devices/": "a b c ", "/devices?top=2": "a b ", "/devices?top=1000": "a b c "} {
-		if got := names(r.want(200, "GET", path, "")); got != want {
+		if got := namesIn(t, r.want(200, "GET", path, "")); got != want {
 			t.Errorf("%s: %s, want %s", path, got, want)
 		}
 	}
+	if got := r.want(200, "GET", "/statistics/devices", "").body; got != `{"totalDeviceCount":3,"enabledDeviceCount":2,"disabledDeviceCount":1}`+"\n" {
+		t.Errorf("statistics %s", got)
+	}
+}
+
+// TestQueries reads devices page by page.
+func TestQueries(t *testing.T) {
+	t.Parallel()
+	r := newListed(t)
 	for _, test := range []struct {
 		query string
-		size  int
+		size  string
 		want  string // with | between pages
 	}{
-		{"select * from devices", 0, "a b c "},
-		{"select * from devices", 1, "a |b |c "},
-		{"select * from devices", 2, "a b |c "},
-		{"select * from devices", 3, "a b c "},
-		{"select * from devices", 5000, "a b c "},
-		{"SELECT deviceId AS id FROM devices WHERE capabilities.iotEdge = true", 0, "b "},
-		{"SELECT * FROM devices WHERE status = 'enabled' AND deviceId != 'c'", 1, "a |"},
-		{"SELECT * FROM devices WHERE authenticationType = 'selfSigned'", 0, "a "},
-		{"SELECT * FROM devices WHERE tags.x = 1", 0, ""},
-		{"SELECT * FROM devices.modules", 0, "bx by "},
-		{"SELECT * FROM devices.modules", 1, "bx by |"},
-		{"SELECT * FROM devices.modules WHERE moduleId = 'y'", 0, "by "},
+		{"select * from devices", "", "a b c "},
+		{"select * from devices", "1", "a |b |c "},
+		{"select * from devices", "2", "a b |c "},
+		{"select * from devices", "3", "a b c "},
+		{"select * from devices", "5000", "a b c "},
+		{"SELECT deviceId AS id FROM devices WHERE capabilities.iotEdge = true", "", "b "},
+		{"SELECT * FROM devices WHERE status = 'enabled' AND deviceId != 'c'", "1", "a |"},
+		{"SELECT * FROM devices WHERE authenticationType = 'selfSigned'", "", "a "},
+		{"SELECT * FROM devices WHERE tags.x = 1", "", ""},
+		{"SELECT * FROM devices.modules", "", "bx by "},
+		{"SELECT * FROM devices.modules", "1", "bx by |"},
+		{"SELECT * FROM devices.modules WHERE moduleId = 'y'", "", "by "},
 	} {
-		var pages []string
-		var headers []string
-		if test.size > 0 {
-			headers = append(headers, "x-ms-max-item-count", fmt.Sprint(test.size))
-		}
-		for next := ""; ; {
-			a := r.want(200, "POST", "/devices/query", `{"query":"`+test.query+`"}`, append(headers, "x-ms-continuation", next)...)
-			pages = append(pages, names(a))
-			if next = a.header.Get("x-ms-continuation"); a.header.Get("x-ms-item-type") != "raw" || next == "" || len(pages) > 5 {
-				break
-			}
-		}
-		if got := strings.Join(pages, "|"); got != test.want {
-			t.Errorf("%s, %d at a time: %s, want %s", test.query, test.size, got, test.want)
+		if got := r.pages(test.query, test.size); got != test.want {
+			t.Errorf("%s, %s at a time: %s, want %s", test.query, test.size, got, test.want)
 		}
 	}
 	count := r.want(200, "POST", "/devices/query", `{"query":"SELECT COUNT() AS n FROM devices WHERE status='enabled'"}`)
 	if count.body != `[{"n":2}]`+"\n" {
 		t.Errorf("counted %s", count.body)
 	}
+}
+
+// pages returns the ids in the pages of a query's answer, with | between pages.
+func (r rest) pages(query, size string) string {
+	r.t.Helper()
+	var pages []string
+	for next := ""; len(pages) == 0 || next != "" && len(pages) < 5; {
+		a := r.want(200, "POST", "/devices/query", `{"query":"`+query+`"}`, "x-ms-max-item-count", size, "x-ms-continuation", next)
+		if got := a.header.Get("x-ms-item-type"); got != "raw" {
+			r.t.Errorf("item type %q", got)
+		}
+		pages = append(pages, namesIn(r.t, a))
+		next = a.header.Get("x-ms-continuation")
+	}
+	return strings.Join(pages, "|")
+}
+
+func TestRefusedQueries(t *testing.T) {
+	t.Parallel()
+	r := newListed(t)
 	for _, body := range []string{`{"query":"SELECT"}`, `{}`, `[]`, ``} {
 		r.do("POST", "/devices/query", body).wantRefused(t, body, 400, "ArgumentInvalid")
 	}
 	const all = `{"query":"SELECT * FROM devices"}`
 	r.do("POST", "/devices/query", all, "x-ms-max-item-count", "x").wantRefused(t, "size", 400, "ArgumentInvalid")
 	r.do("POST", "/devices/query", all, "x-ms-continuation", "!").wantRefused(t, "token", 400, "ArgumentInvalid")
-	if got := r.want(200, "GET", "/statistics/devices", "").body; got != `{"totalDeviceCount":3,"enabledDeviceCount":2,"disabledDeviceCount":1}`+"\n" {
-		t.Errorf("statistics %s", got)
-	}
 }
 
 // TestTwin has the identity, and properties that are empty.

@@ -63,10 +63,14 @@ type Options struct {
 	CountLostLocks bool
 	// MaxQueue is how many messages may wait for one device: 50.
 	MaxQueue int
+	// Memory is about how many bytes the clients can make the hub hold: 512 MiB. Three
+	// quarters are for the messages of devices, the rest is for connections.
+	Memory int
 	// FeedbackInterval is the time between two feedback messages that are not
 	// full. IoT Hub takes 15 s; here the default is 0, at once.
 	FeedbackInterval time.Duration
-	// Data is a directory that keeps the queues over a restart: none.
+	// Data is a directory that keeps the queues, and MQTT's sessions, over a
+	// restart: none.
 	Data string
 	// Faults is what the hub does wrong on purpose: nothing.
 	Faults *fault.Injector
@@ -88,6 +92,7 @@ func (o *Options) withDefaults() Options {
 	setDefault(&d.DefaultTTL, time.Hour)
 	setDefault(&d.MaxDeliveryCount, 10)
 	setDefault(&d.MaxQueue, 50)
+	setDefault(&d.Memory, 512<<20)
 	setDefault(&d.Logger, slog.New(slog.DiscardHandler))
 	if d.Policies == nil {
 		d.Policies = access.DefaultPolicies()

@@ -96,10 +96,12 @@ func TestOtherProtocols(t *testing.T) {
 		{"AMQP 0-8", "AMQP\x01\x01\x08\x00", amqp10, "as RabbitMQ"},
 		{"TLS within AMQP", "AMQP\x02\x01\x00\x00", amqp10, "TLS from the first byte"},
 		{"AMQP of the future", "AMQP\x00\x02\x00\x00", amqp10, "not AMQP 1.0"},
-		{"MQTT", "\x10\x1a\x00\x04MQTT\x04\x02\x00\x3c", "", "this is MQTT"},
+		{"MQTT 5", "\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01d", "\x20\x02\x00\x01", "level 5 is not MQTT 3.1.1"},
+		{"MQTT 3.1", "\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x01d", "\x20\x02\x00\x01", "level 3 is not MQTT 3.1.1"},
+		{"like MQTT", "\x10\x0d\x00\x04HTTP\x04\x02\x00\x3c", "", "neither AMQP, MQTT, TLS nor HTTP"},
 		{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "", "this is HTTP/2"},
-		{"SSH", "SSH-2.0-OpenSSH_9.6\r\n", "", "neither AMQP, TLS nor HTTP"},
-		{"zeros", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "", "neither AMQP, TLS nor HTTP"},
+		{"SSH", "SSH-2.0-OpenSSH_9.6\r\n", "", "neither AMQP, MQTT, TLS nor HTTP"},
+		{"zeros", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "", "neither AMQP, MQTT, TLS nor HTTP"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -31,7 +31,7 @@ func TestCutOffOnEveryTransport(t *testing.T) {
 				}
 				device, err := dial()
 				check(t, err)
-				defer device.Close(t.Context()) //nolint:errcheck // it has been cut off
+				defer device.Close(t.Context())
 				r.do(test.method, "/devices/dev1", test.body, "If-Match", "*")
 				var refused *iothub.HubError
 				if _, err := device.Receive(t.Context()); !errors.As(err, &refused) || refused.Condition != test.condition {

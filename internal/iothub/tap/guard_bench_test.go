@@ -14,7 +14,8 @@ func BenchmarkTapRead(b *testing.B) {
 	now := amqpwire.Timestamp(1767323045678)
 	message := &amqpwire.Message{
 		Annotations: amqpwire.Map{
-			{Key: amqpwire.Symbol("iothub-enqueuedtime"), Value: now}, {Key: amqpwire.Symbol("x-opt-sequence-number"), Value: uint64(1)},
+			{Key: amqpwire.Symbol("iothub-enqueuedtime"), Value: now},
+			{Key: amqpwire.Symbol("x-opt-sequence-number"), Value: uint64(1)},
 			{Key: amqpwire.Symbol("iothub-deliverycount"), Value: uint8(0)},
 		},
 		Properties:            &amqpwire.Properties{MessageID: "91ceb2a4-4f1b-4f2c-9d0e-3d6a2f7a7c55", To: "/devices/myFirstDevice/messages/devicebound", CorrelationID: "c"},

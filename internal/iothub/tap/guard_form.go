@@ -72,7 +72,7 @@ func wellFormedElements(code byte, data []byte, width, depth int) bool {
 	if len(data) < width || code&0x0f > 1 {
 		return false
 	}
-	count, rest, ok := lengthAt(data, width), data[width:], true
+	count, rest := lengthAt(data, width), data[width:]
 	if count > len(rest) { // so that the loop below is short, though values in an array may have no bytes
 		return false
 	}
@@ -86,6 +86,7 @@ func wellFormedElements(code byte, data []byte, width, depth int) bool {
 		next = func(b []byte, depth int) ([]byte, bool) { return wellFormedData(common, b, depth) }
 	}
 	for range count {
+		var ok bool
 		if rest, ok = next(rest, depth); !ok {
 			return false
 		}

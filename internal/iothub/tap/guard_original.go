@@ -11,10 +11,10 @@ import (
 )
 
 // Message is a message with all its values. See package amqpwire.
-type (
-	Message    = amqpwire.Message
-	Properties = amqpwire.Properties
-)
+type Message = amqpwire.Message
+
+// Properties are those of a [Message].
+type Properties = amqpwire.Properties
 
 // The keys of the footer in which the guard passes on what go-amqp cannot take, or
 // does not tell. They are new in each process, so that no hub can make them up.

@@ -18,10 +18,33 @@ func Parse(typ any, text string) (any, error) {
 		return parseScalar(Name(name), text)
 	}
 	form, err := decodeJSON(text)
+	if err == nil && depthOf(form) > maxDepth {
+		err = fmt.Errorf("values more than %d deep inside of others", maxDepth)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", brief(typ), err)
 	}
 	return parse(typ, form)
+}
+
+// maxDepth is how deep values may be inside of others, in JSON. It has room for all
+// that package amqpwire decodes, whose maps may be arrays of arrays in JSON.
+const maxDepth = 100
+
+func depthOf(form any) (depth int) {
+	switch form := form.(type) {
+	case []any:
+		for _, v := range form {
+			depth = max(depth, depthOf(v))
+		}
+	case map[string]any:
+		for _, v := range form {
+			depth = max(depth, depthOf(v))
+		}
+	default:
+		return 0
+	}
+	return depth + 1
 }
 
 // decodeJSON reads one value, and keeps all digits of numbers.

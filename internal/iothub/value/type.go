@@ -6,20 +6,31 @@ import (
 	"iothub-c2d/internal/amqpwire"
 )
 
-// The values that Go has no type of its own for. See package amqpwire.
 type (
-	Symbol     = amqpwire.Symbol
-	Char       = amqpwire.Char
-	Timestamp  = amqpwire.Timestamp // milliseconds since 1970
-	UUID       = amqpwire.UUID
-	Decimal32  = amqpwire.Decimal32
-	Decimal64  = amqpwire.Decimal64
+	// Symbol is an ASCII name from a constrained domain.
+	Symbol = amqpwire.Symbol
+	// Char is a single Unicode character.
+	Char = amqpwire.Char
+	// Timestamp is an absolute time in milliseconds since the Unix epoch.
+	Timestamp = amqpwire.Timestamp
+	// UUID is an RFC 4122 identifier in network byte order.
+	UUID = amqpwire.UUID
+	// Decimal32 is carried as its IEEE 754 bytes.
+	Decimal32 = amqpwire.Decimal32
+	// Decimal64 is carried as its IEEE 754 bytes.
+	Decimal64 = amqpwire.Decimal64
+	// Decimal128 is carried as its IEEE 754 bytes.
 	Decimal128 = amqpwire.Decimal128
-	List       = amqpwire.List
-	Array      = amqpwire.Array
-	Map        = amqpwire.Map // in the order of the wire; a key may be anything
-	Pair       = amqpwire.Pair
-	Described  = amqpwire.Described
+	// List is a sequence of values of any type.
+	List = amqpwire.List
+	// Array is a sequence of values that all have one type.
+	Array = amqpwire.Array
+	// Map keeps its pairs in the order of the wire. A key may be of any type.
+	Map = amqpwire.Map
+	// Pair is one entry of a [Map].
+	Pair = amqpwire.Pair
+	// Described is a value with a descriptor.
+	Described = amqpwire.Described
 	// Null is null where nil means that there is no value at all.
 	Null = amqpwire.Null
 )

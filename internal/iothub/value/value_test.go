@@ -158,6 +158,7 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		{`"list"`, "[", "list\": not JSON"},
 		{`"list"`, "[] []", "more than one value"},
 		{`"list"`, "{}", "{} is not the JSON of type list"},
+		{`"list"`, strings.Repeat("[", 101) + strings.Repeat("]", 101), "more than 100 deep"},
 		{`"map"`, `"x"`, `"x" is not the JSON of type map`},
 		{`"map"`, `[1]`, "a pair is [key, value], not 1"},
 		{`"described"`, `[1]`, "a described value is [descriptor, value]"},

@@ -73,13 +73,7 @@ func (c Credential) Remark() string {
 	if c.own == nil || c.invalid != "" {
 		return c.invalid
 	}
-	var ids []broker.ID
-	for _, print := range c.thumbprints {
-		ids = append(ids, c.registry.WithThumbprint(print)...)
-	}
-	if id := commonIdentity(c.own); c.chainError == nil && !slices.Contains(ids, id) {
-		ids = append(ids, id)
-	}
+	ids := c.bearers()
 	if len(ids) == 0 {
 		return fmt.Sprintf(" The client certificate with the thumbprint %s is not that of a registered device, and: %v.",
 			strings.ToUpper(c.thumbprints[0]), c.chainError)
@@ -89,6 +83,17 @@ func (c Credential) Remark() string {
 		texts = append(texts, c.describe(id))
 	}
 	return fmt.Sprintf(" The client certificate is for %s.", strings.Join(texts, ", "))
+}
+
+// bearers returns whom the certificate may be of.
+func (c Credential) bearers() (ids []broker.ID) {
+	for _, print := range c.thumbprints {
+		ids = append(ids, c.registry.WithThumbprint(print)...)
+	}
+	if id := commonIdentity(c.own); c.chainError == nil && !slices.Contains(ids, id) {
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 // describe names whom the certificate is for, and what keeps it from counting.

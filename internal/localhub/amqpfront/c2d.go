@@ -1,6 +1,7 @@
 package amqpfront
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"time"
@@ -52,7 +53,7 @@ func (c *c2dSink) tell(to broker.ID, m *broker.Message, refused *amqpwire.Error)
 // readMessage returns an encoded message for the broker, and whom it is for. What
 // is refused may be incomplete.
 func readMessage(b []byte) (m *broker.Message, to broker.ID, refused *amqpwire.Error) {
-	in, err := parse(b)
+	in, err := parse(trimmed(b))
 	if err != nil {
 		return new(broker.Message), to, notDecoded(err).Error
 	}
@@ -69,6 +70,15 @@ func readMessage(b []byte) (m *broker.Message, to broker.ID, refused *amqpwire.E
 		}
 	}
 	return m, to, nil
+}
+
+// trimmed returns b without much room to grow, since it is kept: it may have been
+// put together from many frames.
+func trimmed(b []byte) []byte {
+	if cap(b)-len(b) > len(b)/8 {
+		return bytes.Clone(b)
+	}
+	return b
 }
 
 // recipient understands the to property. That it names no device at all is an

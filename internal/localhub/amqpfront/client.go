@@ -37,6 +37,20 @@ func (f *Front) newClient(conn *amqpserver.Conn, s Stream) *Client {
 	return c
 }
 
+// grant adds what a token permits to what the connection has been permitted.
+func (c *Client) grant(g access.Grant) *broker.Refusal {
+	c.conn.Trust()
+	before := c.grants.Size()
+	if refused := c.grants.Add(g); refused != nil {
+		return refused
+	}
+	if refused := c.conn.Hold(c.grants.Size() - before); refused != nil {
+		c.grants = c.grants[:len(c.grants)-1]
+		return broker.Refuse(broker.TooManyTokens, "%s", refused.Description)
+	}
+	return nil
+}
+
 // Login checks the credentials of a SASL layer, and adds what they permit to the
 // connection's grants. Only PLAIN proves anything: its password is a token. After
 // the other mechanisms the client has still to put one. Source: Microsoft docs,
@@ -60,7 +74,7 @@ func (c *Client) plain(response string) *broker.Refusal {
 	if refused != nil {
 		return refused
 	}
-	return c.grants.Add(g)
+	return c.grant(g)
 }
 
 // Sink returns what takes the messages of a link, or why there is none.
@@ -126,6 +140,9 @@ func (c *Client) attach(l *amqpserver.Link, a *amqpwire.Attach, ep endpoint) *am
 	}
 	if refused := c.enter(l, ep); refused != nil {
 		return worded(refused)
+	}
+	if ep.kind != cbsEndpoint {
+		c.conn.Trust() // a certificate shows its worth only now
 	}
 	c.front.options.Broker.Tell(broker.Event{Kind: broker.EventAttached, Device: ep.target.String(), Detail: l.Address()})
 	c.checkAt(c.permitted(ep.need()))

@@ -50,13 +50,29 @@ func (in *incoming) forBroker() (*broker.Message, error) {
 		Body:            bodyOf(in.Message),
 		Origin:          k,
 	}
+	m.Size = sizeOf(m, k)
+	if len(in.Data) > 1 {
+		m.Size += len(m.Body) // it is no part of the encoded message
+	}
 	return m, nil
+}
+
+// sizeOf returns about how many bytes a message takes in memory: as it is encoded,
+// and what of it is kept as text besides.
+func sizeOf(m *broker.Message, k *kept) int {
+	const fixed, perProperty = 512, 48
+	n := fixed + len(k.annotations) + cap(k.rest)
+	n += len(m.ID) + len(m.CorrelationID) + len(m.To) + len(m.ContentType) + len(m.ContentEncoding)
+	for _, p := range m.Properties {
+		n += perProperty + len(p.Name) + len(p.Value)
+	}
+	return n
 }
 
 func propertiesAsText(m amqpwire.Map) (list []broker.Property) {
 	for _, p := range m {
 		if name, ok := p.Key.(string); ok && name != ackProperty {
-			list = append(list, broker.Property{Name: name, Value: asText(p.Value)})
+			list = append(list, broker.Property{Name: name, Value: asText(p.Value), Null: p.Value == nil})
 		}
 	}
 	return list

@@ -18,6 +18,7 @@ var conditions = map[broker.Code]amqpwire.Symbol{
 	broker.Unauthorized:    amqpserver.CondUnauthorized,
 	broker.QueueFull:       amqpserver.CondLimitExceeded,
 	broker.TooManyTokens:   amqpserver.CondLimitExceeded,
+	broker.HubFull:         amqpserver.CondLimitExceeded,
 	broker.Expired:         amqpserver.CondNotAllowed,
 	broker.DeviceNotFound:  amqpserver.CondNotFound,
 	broker.AddressNotFound: amqpserver.CondNotFound,

@@ -26,6 +26,8 @@ type Options struct {
 	CountLostLocks bool
 	// MaxQueue is how many messages may wait for one device: 50.
 	MaxQueue int
+	// MaxBytes is how much memory the messages of all devices may take: no limit.
+	MaxBytes int
 	// FeedbackInterval is the time between two feedback messages that are not
 	// full. IoT Hub takes 15 s; here the default is 0, at once.
 	FeedbackInterval time.Duration
@@ -64,6 +66,7 @@ type Broker struct {
 	log      *slog.Logger
 	rules    rules // of devices' queues
 	feedback *feedback
+	room     *room // for the messages of devices
 
 	mu      sync.Mutex
 	devices map[string]*Mailbox // of those that are registered
@@ -87,6 +90,7 @@ func New(o Options) (*Broker, error) {
 		},
 		devices: make(map[string]*Mailbox),
 	}
+	b.room = newRoom(o.MaxBytes)
 	hubName, _, _ := strings.Cut(o.HostName, ".")
 	b.feedback = newFeedback(&b.options, hubName)
 	var err error
@@ -127,6 +131,8 @@ func (b *Broker) Send(to ID, m *Message) *Refusal {
 		return NoDevice(to.Device, b.options.HostName)
 	case errors.Is(err, ErrQueueFull):
 		return Refuse(QueueFull, "Cloud-to-device messages enqueued for device %s exceeded the queue limit of %d.", to, b.options.MaxQueue)
+	case errors.Is(err, errNoRoom):
+		return Refuse(HubFull, "The messages that wait on this hub take nearly all of the %d bytes of memory that they may take: receive or purge some.", b.options.MaxBytes)
 	default:
 		return Refuse(Internal, "%v", err)
 	}

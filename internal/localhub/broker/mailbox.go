@@ -7,8 +7,8 @@ import (
 )
 
 // Mailbox is what the broker holds for one device or module: its queue, the one
-// receiver that may take from it, and who else is there in its name. It exists as
-// long as the device or module does.
+// receiver that may take from it, who else is there in its name, and its session.
+// It exists as long as the device or module does.
 type Mailbox struct {
 	ID ID
 	*Queue
@@ -20,6 +20,9 @@ type Mailbox struct {
 	mu        sync.Mutex
 	receiver  Receiver
 	presences presences
+	memory    any
+
+	session []byte // nil: none; the queue's lock guards it
 }
 
 // Receiver is who takes messages out of a mailbox. It must be comparable.
@@ -34,15 +37,19 @@ type Receiver interface {
 // the broker's lock held.
 func (b *Broker) newMailbox(id ID) *Mailbox {
 	path := id.Path()
-	m := &Mailbox{ID: id, broker: b, generation: b.kept.Generations[path]}
+	m := &Mailbox{ID: id, broker: b, generation: b.kept.Generations[path], session: b.kept.Sessions[path]}
 	m.Queue = &Queue{name: path, rules: &b.rules, owner: m, journal: b.options.Journal, log: b.log}
 	if m.generation == "" {
 		m.generation = b.newGeneration()
 		m.unkept.first = []Change{PutGeneration{path, m.generation}}
 	}
+	for _, e := range b.kept.Queues[path].Entries {
+		b.room.force(e.Message.Size)
+	}
 	m.restore(b.kept.Queues[path])
 	delete(b.kept.Generations, path)
 	delete(b.kept.Queues, path)
+	delete(b.kept.Sessions, path)
 	return m
 }
 
@@ -94,6 +101,18 @@ func (b *Broker) admitModule(id ID) *Refusal {
 // an earlier one of the same id.
 func (m *Mailbox) Generation() string { return m.generation }
 
+// Put enqueues msg. It fails as [Queue.Put], or if the hub has no room for it.
+func (m *Mailbox) Put(msg *Message) error {
+	if !m.broker.room.take(msg.Size) {
+		return errNoRoom
+	}
+	err := m.Queue.Put(msg)
+	if err != nil {
+		m.broker.room.give(msg.Size)
+	}
+	return err
+}
+
 // Take locks the first message that is ready, if there is one, and tells that it
 // is delivered.
 func (m *Mailbox) Take() (Delivery, bool) { return m.TakeFor(m.rules.lock) }
@@ -138,6 +157,7 @@ func (m *Mailbox) returned(e *entry, why string) { m.tell(&e.Entry, EventReturne
 func (m *Mailbox) finished(list []ending) {
 	var records []Record
 	for _, x := range list {
+		m.broker.room.give(x.entry.Message.Size)
 		m.tell(&x.entry.Entry, EventFinished, string(x.status))
 		if x.record != nil {
 			records = append(records, *x.record)

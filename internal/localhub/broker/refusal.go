@@ -23,6 +23,7 @@ const (
 	Unauthorized       Code = 401002
 	QueueFull          Code = 403004
 	TooManyTokens      Code = 403005
+	HubFull            Code = 403007 // IoT Hub's is about the size of one device's queue
 	Expired            Code = 403009
 	NotFound           Code = 404000
 	DeviceNotFound     Code = 404001

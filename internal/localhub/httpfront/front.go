@@ -37,8 +37,9 @@ type Client struct {
 	net.Conn
 	Log          *slog.Logger
 	Certificates []*x509.Certificate // the client's, its own first; none if it has shown none
-	// AMQP serves a WebSocket: the byte stream in it, until that ends.
-	AMQP func(ctx context.Context, stream net.Conn)
+	// AMQP and MQTT serve a WebSocket of theirs: the byte stream in it, until that
+	// ends.
+	AMQP, MQTT func(ctx context.Context, stream net.Conn)
 }
 
 // maxHeader is how long the header of a request may be, in bytes. The SDKs' are

@@ -69,7 +69,7 @@ func (h *handler) serve(w http.ResponseWriter, route *route, c *call) {
 }
 
 const notFoundText = `This is a local stand-in for the Azure IoT Hub %q. On this address it
-speaks AMQP 1.0, plain or over TLS, and AMQP 1.0 over WebSocket at the path
+speaks AMQP 1.0 and MQTT 3.1.1, plain or over TLS, and over WebSocket at the path
 ` + websocketPath + `. Of the REST API it has
 
     the registry:        PUT, GET, DELETE /devices/{id} and /devices/{id}/modules/{id},

@@ -85,7 +85,9 @@ func (h *handler) show(i registry.Identity) any {
 	}
 	return deviceJSON{
 		i.ID.Device, i.Generation, i.ETag, connectionState(a), status(i), optional(i.StatusReason), timestamp(a.Changed),
-		timestamp(i.StatusUpdated), timestamp(a.Active), a.Messages, capabilitiesJSON{i.Edge}, showAuthentication(i.Authentication),
+		timestamp(i.StatusUpdated), timestamp(a.Active), a.Messages,
+		capabilitiesJSON{i.Edge},
+		showAuthentication(i.Authentication),
 	}
 }
 

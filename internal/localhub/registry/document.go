@@ -26,7 +26,8 @@ type document struct {
 func (i Identity) document() broker.PutIdentity {
 	d := document{
 		i.ETag, i.Disabled, i.StatusReason, i.StatusUpdated, i.Authentication.Type,
-		[2]string{}, i.Authentication.Thumbprints, i.Edge, i.ManagedBy,
+		[2]string{},
+		i.Authentication.Thumbprints, i.Edge, i.ManagedBy,
 	}
 	for n, k := range i.Authentication.Keys {
 		d.Keys[n] = k.Base64()

@@ -11,14 +11,15 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// The format of the file. Format 3 has six buckets: entries by queue and
+// The format of the file. Format 4 has seven buckets: entries by queue and
 // sequence number, the last sequence number of each queue, the feedback records
-// that no message holds yet, the generation id and the identity of each device; and
-// meta, with the number of the format and how many keys each other bucket has. Each
-// value of the others begins with a checksum.
+// that no message holds yet, the generation id, the identity and the session of
+// each device; and meta, with the number of the format and how many keys each
+// other bucket has. Each value of the others begins with a checksum.
 //
-// Format 2 has no identities. A file without meta is of format 1, which see.
-const format = 3
+// Format 3 has no sessions, format 2 no identities either. A file without meta is
+// of format 1, which see.
+const format = 4
 
 const (
 	bucketMeta        = "meta"
@@ -27,10 +28,13 @@ const (
 	bucketRecords     = "records"
 	bucketGenerations = "generations"
 	bucketIdentities  = "identities"
+	bucketSessions    = "sessions"
 )
 
 // sealed are the buckets whose values have checksums, and that are counted.
-var sealed = []string{bucketEntries, bucketSequences, bucketRecords, bucketGenerations, bucketIdentities}
+var sealed = []string{
+	bucketEntries, bucketSequences, bucketRecords, bucketGenerations, bucketIdentities, bucketSessions,
+}
 
 var keyFormat = []byte("format")
 
@@ -78,8 +82,8 @@ func (s *Store) prepare(tx *bbolt.Tx) error {
 		return create(tx)
 	case meta == nil:
 		return s.upgrade(tx, names)
-	case string(meta.Get(keyFormat)) == format2:
-		return upgrade2(tx, names)
+	case len(later[string(meta.Get(keyFormat))]) > 0:
+		return addBuckets(tx, names, later[string(meta.Get(keyFormat))])
 	default:
 		return checkFormat(meta.Get(keyFormat), names)
 	}

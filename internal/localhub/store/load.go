@@ -32,7 +32,8 @@ func (s *Store) Load() (state *broker.State, err error) {
 
 func (s *Store) read(tx *bbolt.Tx) (*broker.State, error) {
 	state := &broker.State{
-		Queues: make(map[string]broker.QueueState), Generations: make(map[string]string), Identities: make(map[string][]byte),
+		Queues: make(map[string]broker.QueueState), Generations: make(map[string]string),
+		Identities: make(map[string][]byte), Sessions: make(map[string][]byte),
 	}
 	readers := map[string]func(key, payload []byte) error{
 		bucketEntries: func(key, payload []byte) error { return s.readEntry(state, key, payload) },
@@ -57,6 +58,10 @@ func (s *Store) read(tx *bbolt.Tx) (*broker.State, error) {
 		},
 		bucketIdentities: func(key, payload []byte) error {
 			state.Identities[string(key)] = bytes.Clone(payload) // bbolt's memory ends with the transaction
+			return nil
+		},
+		bucketSessions: func(key, payload []byte) error {
+			state.Sessions[string(key)] = bytes.Clone(payload)
 			return nil
 		},
 	}

@@ -37,7 +37,9 @@ func (s *Store) ops(changes []broker.Change) (ops []op, err error) {
 	for _, c := range changes {
 		if c, ok := c.(broker.RemoveIdentity); ok {
 			path := []byte(c.ID.Path())
-			ops = append(ops, op{bucketIdentities, path, nil}, op{bucketGenerations, path, nil}, op{bucketSequences, path, nil})
+			for _, bucket := range []string{bucketIdentities, bucketGenerations, bucketSequences, bucketSessions} {
+				ops = append(ops, op{bucket, path, nil})
+			}
 			continue
 		}
 		o, err := s.op(c)
@@ -66,6 +68,10 @@ func (s *Store) op(c broker.Change) (op, error) {
 		return put(bucketGenerations, []byte(c.Path), []byte(c.Generation)), nil
 	case broker.PutIdentity:
 		return put(bucketIdentities, []byte(c.ID.Path()), c.Document), nil
+	case broker.PutSession:
+		return put(bucketSessions, []byte(c.Path), c.Session), nil
+	case broker.RemoveSession:
+		return op{bucketSessions, []byte(c.Path), nil}, nil
 	}
 	return op{}, fmt.Errorf("unknown change %T", c)
 }

@@ -71,7 +71,7 @@ func TestStateIsKept(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir)
-	empty := &broker.State{Queues: map[string]broker.QueueState{}, Generations: map[string]string{}, Identities: map[string][]byte{}}
+	empty := &broker.State{Queues: map[string]broker.QueueState{}, Generations: map[string]string{}, Identities: map[string][]byte{}, Sessions: map[string][]byte{}}
 	if diff := cmp.Diff(empty, load(t, s)); diff != "" {
 		t.Errorf("a new store (-want +got):\n%s", diff)
 	}
@@ -89,6 +89,9 @@ func TestStateIsKept(t *testing.T) {
 		broker.PutIdentity{ID: broker.ID{Device: "e"}, Document: []byte("gone")},
 		broker.PutGeneration{Path: "/devices/e", Generation: "9"},
 		broker.PutSequence{Queue: "/devices/e", Last: 3},
+		broker.PutSession{Path: "/devices/d", Session: []byte("s1")},
+		broker.PutSession{Path: "/devices/e", Session: []byte("s2")},
+		broker.PutSession{Path: "/devices/f", Session: []byte{}},
 	)
 	commit(t, s,
 		broker.PutEntry{Queue: "q", Entry: entry(1, "changed")},
@@ -99,6 +102,9 @@ func TestStateIsKept(t *testing.T) {
 		broker.PutIdentity{ID: broker.ID{Device: "d"}, Document: []byte("changed")},
 		broker.RemoveIdentity{ID: broker.ID{Device: "e"}},
 		broker.RemoveIdentity{ID: broker.ID{Device: "never"}},
+		broker.PutSession{Path: "/devices/d", Session: []byte("s3")},
+		broker.RemoveSession{Path: "/devices/e"},
+		broker.RemoveSession{Path: "/devices/nobody"},
 	)
 	want := &broker.State{
 		Queues: map[string]broker.QueueState{
@@ -108,6 +114,7 @@ func TestStateIsKept(t *testing.T) {
 		Records:     []broker.Record{record},
 		Generations: map[string]string{"/devices/d": "123"},
 		Identities:  map[string][]byte{"/devices/d": []byte("changed"), "/devices/d/modules/m": []byte("module")},
+		Sessions:    map[string][]byte{"/devices/d": []byte("s3"), "/devices/f": {}},
 	}
 	for range 2 {
 		if diff := cmp.Diff(want, load(t, s)); diff != "" {

@@ -10,24 +10,30 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 )
 
-// format2 is the number of the format that has no identities yet.
-const format2 = "2"
+// later are the buckets that files of an older format do not have yet, by its
+// number.
+var later = map[string][]string{
+	"2": {bucketIdentities, bucketSessions},
+	"3": {bucketSessions},
+}
 
-// upgrade2 makes format 3 of format 2.
-func upgrade2(tx *bbolt.Tx, names []string) error {
-	old := slices.DeleteFunc(slices.Clone(sealed), func(name string) bool { return name == bucketIdentities })
+// addBuckets makes today's format of one that has fewer buckets.
+func addBuckets(tx *bbolt.Tx, names, missing []string) error {
+	old := slices.DeleteFunc(slices.Clone(sealed), func(name string) bool { return slices.Contains(missing, name) })
 	if err := checkBuckets(names, old); err != nil {
 		return err
 	}
-	if _, err := tx.CreateBucket([]byte(bucketIdentities)); err != nil {
-		return err
+	for _, name := range missing {
+		if _, err := tx.CreateBucket([]byte(name)); err != nil {
+			return err
+		}
 	}
 	return putFormat(tx)
 }
 
 // Format 1 has a bucket in queues for each queue, named device or device/module,
 // whose own number is the last sequence number; records and generations as
-// today, and no identities. There are no checksums.
+// today, no identities and no sessions. There are no checksums.
 const (
 	bucketQueues1 = "queues"
 	feedback1     = "/feedback" // name of the feedback queue
