@@ -156,7 +156,7 @@ func (t *Tap) pass(frame []byte) error {
 	}
 	switch performativeOf(instead) {
 	case codeDisposition:
-		if t.sessions.settled(channelOf(instead), instead) {
+		if t.sessions.usual(channelOf(instead), instead) {
 			break
 		}
 		instead, err = t.rewrite(instead)
