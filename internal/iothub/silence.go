@@ -38,23 +38,19 @@ func watchSilence(ctx context.Context, route dial.Route, progress *Progress) (co
 	ctx, s.end = context.WithCancelCause(ctx)
 	s.asking.Go(func() {
 		if route.Open == nil && pause(ctx, silenceAfter) {
-			s.ask(ctx, false)
+			s.ask(ctx)
 		}
 	})
 	return ctx, s
 }
 
-// otherProtocols are those of servers of other kinds.
-var otherProtocols = map[dial.Listener]string{dial.HTTPServer: "HTTP", dial.TLSServer: "TLS"}
-
-// ask asks the server what it is, which may have ended the connection.
-func (s *silence) ask(ctx context.Context, ended bool) {
-	l := s.route.Identify(ctx, ended)
-	switch name := otherProtocols[l]; {
-	case name != "":
-		s.other = tap.OtherProtocol(name)
+// ask asks the server what it is.
+func (s *silence) ask(ctx context.Context) {
+	switch l := s.route.Identify(ctx); {
+	case l.Protocol != "":
+		s.other = tap.OtherProtocol(l.Protocol)
 		s.end(s.other)
-	case l == dial.Silence && ctx.Err() == nil:
+	case l.Accepts && ctx.Err() == nil:
 		s.silent = true
 		s.progress.reached(forWord)
 	}
@@ -71,7 +67,7 @@ func (s *silence) heard() {
 func (s *silence) broke(ctx context.Context) {
 	s.heard()
 	if s.other == nil && !s.silent && ctx.Err() == nil {
-		s.ask(ctx, true)
+		s.ask(ctx)
 	}
 }
 

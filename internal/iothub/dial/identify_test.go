@@ -2,41 +2,64 @@ package dial
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"sync"
 	"testing"
 
 	"iothub-c2d/internal/sas"
 )
 
-// serve accepts connections until the test ends, and handles each.
-func serve(t *testing.T, handle func(net.Conn)) string {
+// silentServer accepts connections until the test ends.
+func silentServer(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var served sync.WaitGroup
-	served.Go(func() {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			served.Go(func() {
-				defer c.Close()
-				handle(c)
-			})
+			defer c.Close()
 		}
-	})
+	}()
 	t.Cleanup(func() {
 		l.Close()
-		served.Wait()
+		<-done
+	})
+	return l.Addr().String()
+}
+
+// echoServer says what it hears, as an AMQP server does with the first eight bytes.
+func echoServer(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(c, c)
+			_ = c.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		l.Close()
+		<-done
 	})
 	return l.Addr().String()
 }
@@ -45,53 +68,65 @@ func TestIdentify(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	silent := silentServer(t)
 	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("iothub-errorcode", "IotHubUnauthorizedAccess")
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	t.Cleanup(hub.Close)
-	secure := serve(t, func(c net.Conn) { _ = tls.Server(c, &tls.Config{}).Handshake() }) // it has no certificate
-	silent := serve(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	for _, test := range []struct {
-		name    string
-		address string
-		route   Route
-		ended   bool
-		want    Listener
+		name     string
+		address  string
+		encrypt  bool
+		protocol Protocol
+		want     Listener
 	}{
-		{"HTTP", web.Listener.Addr().String(), Route{}, false, HTTPServer},
-		{"HTTP where TLS is expected", web.Listener.Addr().String(), Route{}, false, HTTPServer},
-		{"HTTP where it is expected", web.Listener.Addr().String(), Route{Protocol: AMQPWS}, false, Silence},
-		{"a slow hub", hub.Listener.Addr().String(), Route{}, false, Hub},
-		{"a hub that came back", hub.Listener.Addr().String(), Route{}, true, Hub},
-		{"TLS", secure, Route{}, true, TLSServer},
-		{"TLS that did not end the connection", secure, Route{}, false, Silence},
-		{"silence", silent, Route{}, false, Silence},
-		{"silence at the end", silent, Route{}, true, Silence},
-		{"silence over WebSocket", silent, Route{Protocol: AMQPWS}, true, Silence},
-		{"nobody", "127.0.0.1:1", Route{}, true, Nobody},
+		{"HTTP", web.Listener.Addr().String(), false, AMQP, Listener{true, "HTTP"}},
+		{"HTTP where TLS is expected", web.Listener.Addr().String(), true, AMQP, Listener{true, "HTTP"}},
+		{"HTTP where it is expected", web.Listener.Addr().String(), false, AMQPWS, Listener{true, ""}},
+		{"TLS where it is expected", secure.Listener.Addr().String(), true, AMQP, Listener{}},
+		{"AMQP where it is expected", echoServer(t), false, AMQP, Listener{}},
+		{"a hub that is slow but for HTTP", hub.Listener.Addr().String(), false, AMQP, Listener{}},
+		{"silence", silent, false, AMQP, Listener{true, ""}},
+		{"silence over WebSocket", silent, false, AMQPWS, Listener{true, ""}},
+		{"nobody", "127.0.0.1:1", false, AMQP, Listener{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			test.route.Hub = sas.ConnectionString{HostName: test.address, UseDevelopmentEmulator: test.name != "HTTP where TLS is expected"}
-			if got := test.route.Identify(t.Context(), test.ended); got != test.want {
-				t.Errorf("got %v, want %v", got, test.want)
+			r := Route{Hub: sas.ConnectionString{HostName: test.address, UseDevelopmentEmulator: !test.encrypt}, Protocol: test.protocol}
+			if got := r.Identify(t.Context()); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
 	}
+	t.Run("a server for TLS only", func(t *testing.T) {
+		t.Parallel()
+		stream, err := net.Dial("tcp", secure.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stream.Close()
+		if got := askTLS(t.Context(), stream); got != "TLS" {
+			t.Errorf("got %q", got)
+		}
+	})
 }
 
 // TestIdentifyLeavesOthersAlone: where a proxy leads to the hub, its own address may
 // be somebody else's.
 func TestIdentifyLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
-	hub := sas.ConnectionString{HostName: serve(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), UseDevelopmentEmulator: true}
+	hub := sas.ConnectionString{HostName: silentServer(t), UseDevelopmentEmulator: true}
 	for _, r := range []Route{
 		{Hub: hub, Proxy: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}},
 		{Hub: hub, Open: func(context.Context) (net.Conn, error) { return nil, io.EOF }},
 	} {
-		if got := r.Identify(t.Context(), true); got != Nobody {
-			t.Errorf("got %v", got)
+		if got := r.Identify(t.Context()); got != (Listener{}) {
+			t.Errorf("got %+v", got)
 		}
 	}
 }
