@@ -46,7 +46,7 @@ func (f *deviceFlags) add(c *console.Console, cmd *cobra.Command) {
 	flags.StringVarP(&f.deviceID, "device-id", "d", "", "device `ID` to be, on the local hub (default "+defaults.DeviceID+")")
 	flags.VarP(&f.count, "count", "C", "stop after `N` settled messages")
 	flags.Var(&f.idle, "exit-when-idle", "stop after this long without a message, while connected (0: never)")
-	flags.Var(&f.prefetch, "prefetch", "messages (`N`) to hold at once; the lock of each is running (default 10; 1 with --exec or --settle-delay, 1000 to leave some unsettled)")
+	flags.Var(&f.prefetch, "prefetch", "messages (`N`) to hold at once; the lock of each is running (default 50; 1 with --exec or --settle-delay, 1000 to leave some unsettled)")
 	console.Group(flags, "Receiving")
 	f.settle.add(flags)
 	console.Group(flags, "Settling")

@@ -77,7 +77,8 @@ func (c *connection) open(ctx context.Context, cs sas.ConnectionString) (err err
 		SASLType: nil,
 	})
 	if err != nil {
-		_ = c.stream.Close() // what went wrong before is what matters
+		_ = c.tap.Close() // what went wrong before is what matters
+		c.tap.Wait()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = context.DeadlineExceeded // the socket may be the first to notice
 		}
@@ -136,5 +137,6 @@ func (c *connection) close(ctx context.Context) error {
 	if c.cbs != nil {
 		c.cbs.stop()
 	}
+	defer c.tap.Wait()
 	return c.amqp.Close()
 }

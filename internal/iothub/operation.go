@@ -66,7 +66,9 @@ func (a *attachment[L]) try(ctx context.Context, knownFailures int64, op operati
 		a.client.outage.restored()
 		f.err = op(ctx, f.link, w)
 	}
-	f.err = f.conn.classify(refine(f.err))
+	if f.err != nil {
+		f.err = f.conn.classify(refine(f.err))
+	}
 	return f
 }
 

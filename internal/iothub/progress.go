@@ -46,8 +46,8 @@ func (p *Progress) Waiting() (longest Waiting, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w := range p.waits {
-		if w.For != forMessage && (!ok || w.Since.Before(longest.Since)) {
-			longest, ok = w.Waiting, true
+		if now := w.now(); now.For != forMessage && (!ok || now.Since.Before(longest.Since)) {
+			longest, ok = now, true
 		}
 	}
 	return p.resolve(longest), ok
@@ -71,7 +71,9 @@ func (p *Progress) reached(stage string) {
 // wait is what one operation waits for.
 type wait struct {
 	progress *Progress
-	Waiting  // guarded by progress.mu
+
+	mu sync.Mutex
+	Waiting
 }
 
 // begin takes note of an operation, until end.
@@ -92,10 +94,16 @@ func (w *wait) end() {
 	delete(w.progress.waits, w)
 }
 
+func (w *wait) now() Waiting {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.Waiting
+}
+
 // on takes note of what the operation waits for next.
 func (w *wait) on(what string) {
-	w.progress.mu.Lock()
-	defer w.progress.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch {
 	case what == forMessage:
 		w.Reason = nil
@@ -107,8 +115,8 @@ func (w *wait) on(what string) {
 
 // failed takes note of why an attempt has failed.
 func (w *wait) failed(err error) {
-	w.progress.mu.Lock()
-	defer w.progress.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.Reason = err
 }
 
@@ -138,11 +146,12 @@ func (e *WaitError) Unwrap() []error {
 
 // ended returns the error of the operation if ctx has ended it with err.
 func (w *wait) ended(ctx context.Context, err error) error {
-	w.progress.mu.Lock()
-	defer w.progress.mu.Unlock()
 	err = ended(ctx, err)
-	if w.For == forMessage {
+	now := w.now()
+	if now.For == forMessage {
 		return err
 	}
-	return &WaitError{Waiting: w.progress.resolve(w.Waiting), err: err}
+	w.progress.mu.Lock()
+	defer w.progress.mu.Unlock()
+	return &WaitError{Waiting: w.progress.resolve(now), err: err}
 }

@@ -130,10 +130,10 @@ func TestStaleErrors(t *testing.T) {
 	if c.drop(ctx, old) || c.drop(ctx, nil) || c.conn != current {
 		t.Error("a stale error dropped the connection")
 	}
-	oldLink, link := new(amqp.Receiver), new(amqp.Receiver)
+	oldLink, link := new(amqp.Receiver), &attached[*amqp.Receiver]{link: new(amqp.Receiver)}
 	a := newAttachment[*amqp.Receiver](c, nil)
-	a.link = link
-	if a.drop(ctx, oldLink) || a.drop(ctx, nil) || a.link != link {
+	a.current.Store(link)
+	if a.drop(ctx, oldLink) || a.drop(ctx, nil) || a.current.Load() != link {
 		t.Error("a stale error dropped the link")
 	}
 	for _, r := range []remedy{retry, relink, reconnect, stop} {

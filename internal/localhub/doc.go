@@ -62,6 +62,10 @@
 //   - When a device detaches its link or ends its session, or its token expires,
 //     the messages in its hands go back at once, uncounted. When the connection
 //     ends in any way, even by a close, their locks run out by themselves.
+//   - A link that the device detaches with an error gives its messages back like any
+//     other. The log names the messages that a receiver had in its hands when it was
+//     lost or ended with an error, and warns of those that were in the hands of
+//     three in a row, none of which has said anything of them.
 //   - The outcome modified abandons a message if the delivery has failed, rejects
 //     it if it is undeliverable here, and otherwise gives it back uncounted. A
 //     settlement without an outcome leaves the lock running.

@@ -12,6 +12,7 @@ const (
 	codeDisposition = 0x15
 	codeDetach      = 0x16
 	codeEnd         = 0x17
+	codeClose       = 0x18
 )
 
 // frameStart is how many bytes of a frame tell its performative: the header and
@@ -42,6 +43,7 @@ type outScanner struct {
 	frame func(performative byte, channel uint16, b []byte)
 	start []byte // what is held of the current frame
 	skip  int    // bytes up to the next frame
+	last  bool   // there was a close, which no frame follows
 }
 
 func (s *outScanner) scan(p []byte) {
@@ -84,7 +86,9 @@ func (s *outScanner) emit() {
 		return
 	}
 	size := int(binary.BigEndian.Uint32(s.start))
-	s.frame(performativeOf(s.start), channelOf(s.start), s.start)
+	code := performativeOf(s.start)
+	s.last = code == codeClose
+	s.frame(code, channelOf(s.start), s.start)
 	s.skip = size - len(s.start)
 	s.start = s.start[:0]
 }

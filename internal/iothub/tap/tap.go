@@ -24,14 +24,17 @@ type Tap struct {
 	broken   atomic.Bool
 	closed   atomic.Bool // by go-amqp
 	out      outScanner
+	writer   *writer
 	sessions sessions
 	guard    guard
 
 	in        *bufio.Reader
 	patience  time.Duration // how long go-amqp waits for more; 0: for ever
 	started   bool          // the hub has sent its protocol header
+	sasl      bool          // it was that of SASL, and AMQP's is still to come
 	remaining int           // bytes of the current frame still to be passed on
 	whole     []byte        // what is left of the frames that stand in place of the hub's
+	err       error         // for the next Read, after the frames before it
 }
 
 // MaxFrameSize is the largest frame that the hub may send, in bytes. Open must
@@ -39,8 +42,8 @@ type Tap struct {
 // before there is memory for it.
 const MaxFrameSize = 64 << 10
 
-// New returns a tap on a stream. It writes every frame that passes to trace, as
-// text and without secrets; nil means nowhere.
+// New returns a tap on a stream, which is to be closed by it. It writes every frame
+// that passes to trace, as text and without secrets; nil means nowhere.
 func New(stream net.Conn, trace io.Writer) *Tap {
 	if trace != nil {
 		stream = newTracedConn(stream, trace)
@@ -48,6 +51,7 @@ func New(stream net.Conn, trace io.Writer) *Tap {
 	t := &Tap{Conn: stream, sessions: newSessions(), guard: newGuard()}
 	t.in = bufio.NewReaderSize(streamReader{t}, MaxFrameSize)
 	t.out.frame = t.sessions.outgoing
+	t.writer = newWriter(stream, t.note)
 	return t
 }
 
@@ -60,21 +64,47 @@ func (t *Tap) Container() string { return t.sessions.container() }
 func (t *Tap) SettlesFirst(link string) bool { return t.sessions.settlesFirst(link) }
 
 // Read passes on what the hub sends, frame by frame, each after it is there whole
-// and has been looked at.
-func (t *Tap) Read(p []byte) (int, error) {
-	for len(t.whole) == 0 && t.remaining == 0 { // some frames are left out
-		if err := t.next(); err != nil {
+// and has been looked at: as many frames as are there and have room.
+func (t *Tap) Read(p []byte) (n int, err error) {
+	for {
+		given, err := t.give(p[n:])
+		n += given
+		if err != nil || n == len(p) || n > 0 && !t.ready() {
+			return n, err
+		}
+		if err = t.err; err == nil {
+			err = t.next() // some frames are left out
+		}
+		switch {
+		case err != nil && n > 0:
+			t.err = err
+			return n, nil
+		case err != nil:
 			return 0, err
 		}
 	}
-	if len(t.whole) > 0 {
-		n := copy(p, t.whole)
+}
+
+// give passes on what is left of the last frame.
+func (t *Tap) give(p []byte) (n int, err error) {
+	if t.remaining == 0 {
+		n = copy(p, t.whole)
 		t.whole = t.whole[n:]
 		return n, nil
 	}
-	n, err := t.in.Read(p[:min(len(p), t.remaining)])
+	n, err = t.in.Read(p[:min(len(p), t.remaining)])
 	t.remaining -= n
 	return n, err
+}
+
+// ready reports whether the next frame is there whole, so that next does not wait.
+func (t *Tap) ready() bool {
+	there := t.in.Buffered()
+	if there < 8 {
+		return false
+	}
+	start, _ := t.in.Peek(8) // it cannot fail
+	return there >= int(binary.BigEndian.Uint32(start))
 }
 
 // next looks at what comes: the protocol header, or the start of a frame.
@@ -83,13 +113,8 @@ func (t *Tap) next() error {
 	if err != nil {
 		return err
 	}
-	if !t.started {
-		if !isHeader(start) || start[5] != 1 {
-			return &notAMQPError{string(start)}
-		}
-		t.started = true
-		t.remaining = len(start)
-		return nil
+	if !t.started || t.sasl && isHeader(start) {
+		return t.header(start)
 	}
 	size := int(binary.BigEndian.Uint32(start))
 	switch {
@@ -106,16 +131,32 @@ func (t *Tap) next() error {
 	return t.pass(frame)
 }
 
+// header passes a protocol header on: AMQP's, or SASL's and then AMQP's (part 5
+// §5.3.2).
+func (t *Tap) header(b []byte) error {
+	const protocol, major, sasl = 4, 5, 3
+	if !isHeader(b) || b[major] != 1 {
+		return &notAMQPError{string(b)}
+	}
+	t.started, t.sasl = true, b[protocol] == sasl
+	t.remaining = len(b)
+	return nil
+}
+
 // pass passes a frame on, which is at the front of what there is to read, or what
 // go-amqp gets in its place.
 func (t *Tap) pass(frame []byte) error {
+	if t.sasl && isSASL(frame) {
+		t.remaining = len(frame)
+		return nil
+	}
 	instead, err := t.guard.pass(frame)
 	if err != nil {
 		return err
 	}
 	switch performativeOf(instead) {
 	case codeDisposition:
-		if t.sessions.settled(channelOf(instead), instead) {
+		if t.sessions.usual(channelOf(instead), instead) {
 			break
 		}
 		instead, err = t.rewrite(instead)

@@ -96,11 +96,6 @@ func (c Credential) bearers() (ids []broker.ID) {
 	return ids
 }
 
-// Vouches reports whether the certificate is that of a device or module.
-func (c Credential) Vouches() bool {
-	return c.own != nil && c.invalid == "" && len(c.bearers()) > 0
-}
-
 // describe names whom the certificate is for, and what keeps it from counting.
 func (c Credential) describe(id broker.ID) string {
 	refused := c.registry.Refuse(id)

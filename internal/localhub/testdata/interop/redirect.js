@@ -3,11 +3,11 @@
 // cannot listen at, and MQTT's port 8883 only. This sends connections for these
 // ports of localhost to the hub's port instead, below the SDK: its files and its
 // URLs stay as they are.
-const https = require('node:https');
 const net = require('node:net');
 
 const connect = net.Socket.prototype.connect;
 const fixed = [443, 8883];
+const redirected = new Set();
 let hubPort;
 
 net.Socket.prototype.connect = function (...args) {
@@ -15,13 +15,14 @@ net.Socket.prototype.connect = function (...args) {
   const options = Array.isArray(args[0]) ? args[0][0] : args[0];
   if (hubPort && options.host === 'localhost' && fixed.includes(Number(options.port))) {
     options.port = hubPort;
+    redirected.add(this.once('close', () => redirected.delete(this)));
   }
   return connect.apply(this, args);
 };
 
-// redirect names the port to use from now on. Connections that are kept for the
-// next request lead to the hub before.
+// redirect names the port to use from now on. Connections that a client keeps for
+// its next request lead to the hub before.
 exports.redirect = (port) => {
   hubPort = port;
-  https.globalAgent.destroy();
+  for (const socket of redirected) socket.destroy();
 };
