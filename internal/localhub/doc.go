@@ -19,7 +19,11 @@
 //   - MQTT's sessions, which outlive the connection and, with [Options.Data], the
 //     hub; its wills and its keep-alive.
 //   - Feedback: every status in every ack mode, in batches, in the hub's JSON.
-//   - The purge of a device's messages, by REST.
+//   - The registry, by REST: devices and modules are made, changed, listed, queried
+//     and deleted, one by one or in bulk, with two keys, thumbprints or a CA each, and
+//     may be disabled.
+//   - A device's HTTP: to receive, settle, and send telemetry. The purge of its
+//     messages, by REST.
 //   - Errors: the conditions and numbers of IoT Hub, described in JSON with a
 //     tracking id.
 //   - A bad day, on purpose, for clients of AMQP: see package fault.
@@ -28,18 +32,16 @@
 //
 // # What is not
 //
-// There is no registry beyond [Options.Devices], no other REST API than the
-// purge (every other request is answered with 404), no twins, direct methods,
-// jobs, file upload or file notifications, no routing and no reading of
-// telemetry, no throttling and no quotas. MQTT 5 is not spoken. Each device has
-// one key, not two, and may log in with it, with its thumbprints and with a
-// certificate of a CA in turn, where IoT Hub wants one of these for each device;
-// a token of Microsoft Entra ID is not understood. There are no transactions,
+// There is no other REST API (a request for one is answered with 404), there are no
+// direct methods, jobs, configurations, file upload or file notifications, no
+// routing and no reading of telemetry, no throttling and no quotas. MQTT 5 is not
+// spoken. A token of Microsoft Entra ID is not understood. There are no transactions,
 // and no delivery is resumed: what an attach says of unsettled ones is not
 // looked at. Queues end with the process, unless [Options.Data] keeps them;
-// locks always do. For the sake of one SDK, links for twins and methods are
-// attached, but every request about a twin is refused and no method is ever
-// called. Over MQTT, every twin is answered to be empty, and stays so.
+// locks always do. Twins have nothing but what the registry knows, and nobody can
+// change them: REST shows them, over MQTT they are empty, over AMQP every request
+// about one is refused. For the sake of one SDK, AMQP links for twins and methods
+// are attached, but no method is ever called.
 //
 // # Choices
 //
@@ -117,8 +119,8 @@
 //     are taken off a message. Properties, body and footer are passed on byte for
 //     byte.
 //   - Messages go to modules as well, which exist as soon as they are named, with
-//     a queue of their own and the key of their device: up to 50 for each device,
-//     as on IoT Hub.
+//     a queue of their own and, unless they are registered, the key of their device:
+//     up to 50 for each device, as on IoT Hub.
 //   - A percent sign in an address begins an encoded character if it can, since
 //     some SDKs encode ids. An id such as "a%41" must therefore be sent encoded.
 //     The resource of a token is read as it is, decoded once, and decoded twice,
