@@ -1,11 +1,13 @@
 package dial
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"time"
 )
 
@@ -72,33 +74,49 @@ func (r Route) expected() func(context.Context, net.Conn) string {
 			return asExpected
 		}
 	case r.Protocol != AMQPWS:
-		return func(ctx context.Context, stream net.Conn) string {
-			return ask(ctx, stream, "AMQP\x00\x01\x00\x00", "AMQP", asExpected)
-		}
+		return askAMQP
 	}
 	return nil
 }
 
 func sayNothing(context.Context, net.Conn) string { return "" }
 
-// askHTTP returns "HTTP" if the server answers to a request of that protocol.
-func askHTTP(ctx context.Context, stream net.Conn) string {
-	return ask(ctx, stream, "GET / HTTP/1.0\r\n\r\n", "HTTP/", "HTTP")
-}
+// errorCodeHeader is in every refusal by a hub's REST API. Source: the Node SDK.
+const errorCodeHeader = "iothub-errorcode"
 
-// ask returns the name of the protocol if the server's answer to the question begins
-// as it must.
-func ask(ctx context.Context, stream net.Conn, question, answer, protocol string) string {
+// askHTTP returns "HTTP" if the server answers to a request of that protocol. A local
+// hub does so as well, in a way of its own: it is as expected, and only slow.
+func askHTTP(ctx context.Context, stream net.Conn) string {
 	stop := context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Now()) })
 	defer stop()
-	if _, err := io.WriteString(stream, question); err != nil {
+	if _, err := io.WriteString(stream, "GET /devices/none?api-version=2021-04-12 HTTP/1.0\r\n\r\n"); err != nil {
 		return ""
 	}
-	start := make([]byte, len(answer))
-	if _, err := io.ReadFull(stream, start); err != nil || string(start) != answer {
+	const maxHeader = 16 << 10
+	response, err := http.ReadResponse(bufio.NewReader(io.LimitReader(stream, maxHeader)), nil)
+	if err != nil {
 		return ""
 	}
-	return protocol
+	_ = response.Body.Close() // nothing in it is of use
+	if response.Header.Get(errorCodeHeader) != "" {
+		return asExpected
+	}
+	return "HTTP"
+}
+
+// askAMQP finds out whether the server answers to the protocol header (AMQP 1.0 part 2
+// §2.2).
+func askAMQP(ctx context.Context, stream net.Conn) string {
+	stop := context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Now()) })
+	defer stop()
+	if _, err := io.WriteString(stream, "AMQP\x00\x01\x00\x00"); err != nil {
+		return ""
+	}
+	start := make([]byte, len("AMQP"))
+	if _, err := io.ReadFull(stream, start); err != nil || string(start) != "AMQP" {
+		return ""
+	}
+	return asExpected
 }
 
 // askTLS returns "TLS" if the server begins a handshake, however that ends.

@@ -73,6 +73,11 @@ func TestIdentify(t *testing.T) {
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	silent := silentServer(t)
+	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("iothub-errorcode", "IotHubUnauthorizedAccess")
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(hub.Close)
 	for _, test := range []struct {
 		name     string
 		address  string
@@ -85,6 +90,7 @@ func TestIdentify(t *testing.T) {
 		{"HTTP where it is expected", web.Listener.Addr().String(), false, AMQPWS, Listener{true, ""}},
 		{"TLS where it is expected", secure.Listener.Addr().String(), true, AMQP, Listener{}},
 		{"AMQP where it is expected", echoServer(t), false, AMQP, Listener{}},
+		{"a hub that is slow but for HTTP", hub.Listener.Addr().String(), false, AMQP, Listener{}},
 		{"silence", silent, false, AMQP, Listener{true, ""}},
 		{"silence over WebSocket", silent, false, AMQPWS, Listener{true, ""}},
 		{"nobody", "127.0.0.1:1", false, AMQP, Listener{}},
