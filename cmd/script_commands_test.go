@@ -30,12 +30,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 // start starts a command in the background; it is interrupted when the script
 // ends.
 func start(ts *testscript.TestScript, name, text string, argv []string) *process {
-	path, err := exec.LookPath(filepath.Join(binaries, argv[0]))
-	if err != nil {
-		path, err = exec.LookPath(argv[0])
-	}
-	ts.Check(err)
-	return track(ts, name, text, launch(ts, path, argv[1:]...))
+	return track(ts, name, text, launch(ts, lookPath(ts, argv[0]), argv[1:]...))
 }
 
 // track waits until text appears in the output of p. It interrupts p when the
@@ -109,7 +104,7 @@ func (p *process) run(ts *testscript.TestScript) {
 func environment(ts *testscript.TestScript) []string {
 	var env []string
 	for _, name := range []string{
-		"HOME", "PATH", "TMPDIR", "WORK", "NO_COLOR", "GORACE",
+		"HOME", "PATH", "PS1", "TMPDIR", "WORK", "NO_COLOR", "GORACE",
 		"IOTHUB_DEVICE_CONNECTION_STRING", "IOTHUB_CONNECTION_STRING", "IOTHUB_SERVICE_CONNECTION_STRING", "IOTHUB_DEVICE_ID",
 		"HTTPS_PROXY", "NO_PROXY",
 	} {
@@ -137,14 +132,14 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 
 func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	signals := map[string]syscall.Signal{
-		"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL,
+		"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL,
 		"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT,
 	}
 	if neg || len(args) != 2 || signals[args[1]] == 0 {
-		ts.Fatalf("usage: signal NAME INT|TERM|KILL|STOP|CONT")
+		ts.Fatalf("usage: signal NAME INT|TERM|HUP|KILL|STOP|CONT")
 	}
 	p := find(ts, args[0])
-	if args[1] == "INT" || args[1] == "TERM" {
+	if slices.Contains([]string{"INT", "TERM", "HUP"}, args[1]) {
 		p.signaled = time.Now()
 	}
 	ts.Check(p.cmd.Process.Signal(signals[args[1]]))
@@ -177,6 +172,7 @@ func cmdEnds(ts *testscript.TestScript, neg bool, args []string) {
 	if took := p.ended.Sub(p.signaled); !p.signaled.IsZero() && took > promptly {
 		ts.Fatalf("%s took %s to end", args[0], took)
 	}
+	noteProvoked(want, out+errs)
 	ts.Check(checkSecrets(p.cmd.Args, out, errs))
 }
 
@@ -235,6 +231,7 @@ func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+	noteProvoked(want, ts.ReadFile("stdout")+ts.ReadFile("stderr"))
 	ts.Check(checkSecrets(args[1:], ts.ReadFile("stdout"), ts.ReadFile("stderr")))
 }
 

@@ -7,14 +7,22 @@
 //
 //	hub [ARG...]             start `simulated-device hub ARG...` on a free port and
 //	                         put its settings into .env; $HUB is its address
+//	oddhub MESSAGE...        serve a hub with messages that no hub of ours has: see
+//	                         oddMessages; $ODDHUB is its address
 //	start NAME TEXT CMD...   start CMD in the background and wait until TEXT
 //	                         appears in its output
 //	unread NAME TEXT CMD...  likewise, with the standard output to a pipe that is full
 //	                         and that nobody reads
+//	terminal NAME COLSxROWS TEXT CMD...
+//	                         start CMD in a terminal of that size and wait until TEXT
+//	                         appears there
+//	type NAME TEXT           type TEXT at the terminal of NAME; ^C is Ctrl-C, ^M Return
+//	hangup NAME              close the terminal of NAME
+//	screen NAME              write what the terminal of NAME shows to NAME.screen
 //	await NAME TEXT          wait until TEXT appears in the output of NAME
-//	signal NAME INT|TERM|KILL|STOP|CONT
+//	signal NAME INT|TERM|HUP|KILL|STOP|CONT
 //	ends NAME [CODE]         wait until NAME ends, with exit code CODE (default 0), and
-//	                         if there was a signal INT or TERM, within 2 s of it;
+//	                         if there was a signal INT, TERM or HUP, within 2 s of it;
 //	                         its output is then in the files NAME.out and NAME.err
 //	exit CODE CMD...         run CMD, which must end with the exit code
 //	repeat N WORD            write a file "body" with WORD N times
@@ -25,9 +33,10 @@
 // The outputs of exit, ends and examples must not hold a secret.
 //
 // $LOCAL is a loopback address that no other script uses, with no port. $SILENT
-// is one where a server accepts connections and says nothing. $KEY is the
-// local hub's key, $WRONGKEY another, $SAS a device string with a token in place
-// of the key, after the hub command, $EXPIREDSAS the same with a token that is over.
+// is one where a server accepts connections and says nothing, $WEB that of a web
+// server. $KEY is the local hub's key, $WRONGKEY another, $SAS a device string with
+// a token in place of the key, after the hub command, $EXPIREDSAS the same with a
+// token that is over.
 
 package cmd_test
 
@@ -35,6 +44,8 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,6 +62,11 @@ import (
 
 func TestScript(t *testing.T) {
 	t.Parallel()
+	t.Cleanup(func() { // after all scripts
+		if allScripts(int(scripts.Load())) && !t.Failed() {
+			checkProvoked(t)
+		}
+	})
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -60,12 +76,20 @@ func TestScript(t *testing.T) {
 			env.Setenv("KEY", defaults.Key().Base64())
 			env.Setenv("WRONGKEY", wrongKey.Base64())
 			env.Values[processesKey{}] = make(processes)
+			web := httptest.NewServer(http.NotFoundHandler())
+			env.Defer(web.Close)
+			env.Setenv("WEB", web.Listener.Addr().String())
 			return listenInSilence(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"hub":      cmdHub,
+			"oddhub":   cmdOddHub,
 			"start":    cmdStart,
 			"unread":   cmdUnread,
+			"terminal": cmdTerminal,
+			"type":     cmdType,
+			"hangup":   cmdHangUp,
+			"screen":   cmdScreen,
 			"await":    cmdAwait,
 			"signal":   cmdSignal,
 			"ends":     cmdEnds,
@@ -123,7 +147,8 @@ type process struct {
 	out, err output
 	done     chan struct{} // closed when the process has ended
 	ended    time.Time     // after done
-	signaled time.Time     // when the last INT or TERM was sent
+	signaled time.Time     // when the last INT, TERM or HUP was sent
+	terminal *terminal     // nil without one
 }
 
 // output collects what a process prints, and tells when there is more.

@@ -16,8 +16,10 @@ const module = "iothub-c2d/"
 // another, all below it as well.
 var allowed = map[string][]string{
 	"internal/amqpwire": nil,
+	"internal/mqttwire": nil,
 	"internal/faultnet": nil,
-	"internal/sas":      nil,
+	"internal/sas":      {"internal/spelling"},
+	"internal/spelling": nil,
 
 	// The server knows AMQP, and no IoT Hub.
 	"internal/amqpserver":           {"internal/amqpwire"},
@@ -25,31 +27,44 @@ var allowed = map[string][]string{
 
 	// The hub and the clients share no codec on the data path: a mistake in one
 	// shows up as a disagreement with the other. No front end knows another.
-	"internal/localhub/defaults":  {"internal/sas"},
-	"internal/localhub/broker":    nil,
-	"internal/localhub/store":     {"internal/localhub/broker", "go.etcd.io/bbolt"},
-	"internal/localhub/address":   {"internal/localhub/broker"},
-	"internal/localhub/access":    {"internal/localhub/address", "internal/localhub/broker", "internal/localhub/defaults", "internal/sas"},
+	"internal/localhub/defaults": {"internal/sas"},
+	"internal/localhub/broker":   nil,
+	"internal/localhub/store":    {"internal/localhub/broker", "go.etcd.io/bbolt"},
+	"internal/localhub/address":  {"internal/localhub/broker"},
+	"internal/localhub/query":    nil,
+	"internal/localhub/registry": {"internal/localhub/broker", "internal/sas"},
+	"internal/localhub/access": {
+		"internal/localhub/address", "internal/localhub/broker", "internal/localhub/defaults", "internal/localhub/registry", "internal/sas",
+	},
 	"internal/localhub/amqpfront": {"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/address", "internal/localhub/broker"},
-	"internal/localhub/httpfront": {"internal/localhub/access", "internal/localhub/address", "internal/localhub/broker", "github.com/coder/websocket"},
-	"internal/localhub/fault":     {"internal/amqpserver", "internal/amqpwire", "internal/faultnet", "internal/localhub/amqpfront"},
+	"internal/localhub/httpfront": {
+		"internal/localhub/access", "internal/localhub/address", "internal/localhub/broker", "internal/localhub/query",
+		"internal/localhub/registry", "internal/sas", "github.com/coder/websocket",
+	},
+	"internal/localhub/mqttfront":           {"internal/mqttwire", "internal/localhub/access", "internal/localhub/broker", "internal/sas"},
+	"internal/localhub/mqttfront/rawclient": {"internal/mqttwire"}, // for tests
+	"internal/localhub/fault":               {"internal/amqpserver", "internal/amqpwire", "internal/faultnet", "internal/localhub/amqpfront"},
 	"internal/localhub": {
 		"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/amqpfront",
-		"internal/localhub/broker", "internal/localhub/fault", "internal/localhub/httpfront", "internal/localhub/store",
+		"internal/localhub/broker", "internal/localhub/fault", "internal/localhub/httpfront", "internal/localhub/mqttfront",
+		"internal/localhub/registry", "internal/localhub/store",
 	},
 
-	// Of the clients, only the tap has amqpwire.
-	"internal/iothub/dial": {"internal/sas", "github.com/coder/websocket"},
-	"internal/iothub/tap":  {"internal/amqpwire"},
-	"internal/iothub":      {"internal/iothub/dial", "internal/iothub/tap", "internal/sas", "github.com/Azure/go-amqp"},
-	"internal/console":     {"internal/iothub", "internal/sas", "github.com/joho/godotenv", "github.com/spf13"},
+	// Of the clients, only the tap has amqpwire, and package value the types of it.
+	"internal/iothub/dial":  {"internal/sas", "github.com/coder/websocket"},
+	"internal/iothub/value": {"internal/amqpwire"},
+	"internal/iothub/tap":   {"internal/amqpwire", "github.com/Azure/go-amqp"},
+	"internal/iothub": {
+		"internal/iothub/dial", "internal/iothub/tap", "internal/iothub/value", "internal/sas", "github.com/Azure/go-amqp",
+	},
+	"internal/console": {"internal/iothub", "internal/iothub/value", "internal/sas", "internal/spelling", "github.com/joho/godotenv", "github.com/spf13"},
 	// The sender looks for a local hub, and has none.
-	"cmd/send-c2d": {"internal/console", "internal/iothub", "internal/localhub/defaults", "internal/sas", "github.com/spf13"},
+	"cmd/send-c2d": {"internal/console", "internal/iothub", "internal/iothub/value", "internal/localhub/defaults", "internal/sas", "github.com/spf13"},
 	"cmd/simulated-device": {
-		"internal/console", "internal/iothub", "internal/localhub", "internal/localhub/defaults", "internal/localhub/fault",
+		"internal/console", "internal/iothub", "internal/iothub/value", "internal/localhub", "internal/localhub/defaults", "internal/localhub/fault",
 		"internal/sas", "github.com/joho/godotenv", "github.com/spf13",
 	},
-	"internal/man": {"github.com/spf13"}, // for tests
+	"internal/man": {"internal/console", "github.com/spf13"}, // for tests
 	// These two are tests only.
 	"cmd":      nil,
 	"internal": nil,

@@ -24,7 +24,7 @@ func newTarget(flags *console.HubFlags) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	if text := settings.ConnectionString(console.EnvService, console.EnvServiceAlt); text != "" {
+	if text := settings.ConnectionString(); text != "" {
 		hub, err := parseHub(text)
 		return target{settings: settings, hub: hub}, err
 	}
@@ -71,12 +71,15 @@ func checkDevices(ids []string) error {
 }
 
 // connect opens the back end's connection to the hub.
-func (t target) connect(ctx context.Context, c *console.Console) (*iothub.Service, error) {
-	options, err := t.options(c)
+func (t target) connect(ctx context.Context, c *console.Console, options *iothub.Options) (*iothub.Service, error) {
+	phase := c.Connecting(t.hub.HostName, options.Progress)
+	defer phase.End()
+	service, err := iothub.DialService(ctx, t.hub, options)
 	if err != nil {
 		return nil, err
 	}
-	return iothub.DialService(ctx, t.hub, options)
+	c.Connected(t.settings, t.hub)
+	return service, nil
 }
 
 // options returns how to connect. It says so if the hub is implied.

@@ -18,6 +18,15 @@ type (
 		Size      int    `json:"size"`
 		SentAt    string `json:"sentAt"`
 	}
+	notSentEvent struct {
+		Event     string `json:"event"` // refused or doubtful
+		N         int    `json:"n"`
+		DeviceID  string `json:"deviceId"`
+		ModuleID  string `json:"moduleId,omitempty"`
+		MessageID string `json:"messageId"`
+		Reason    reason `json:"reason,omitempty"` // of a refusal
+		Error     string `json:"error"`
+	}
 	dryRunEvent struct {
 		Event string `json:"event"`
 		N     int    `json:"n"`
@@ -41,16 +50,19 @@ type (
 		Messages int    `json:"messages"`
 	}
 	summaryEvent struct {
-		Event                 string     `json:"event"`
-		Sent                  int        `json:"sent"`
-		Success               int        `json:"success"`
-		Rejected              int        `json:"rejected"`
-		Expired               int        `json:"expired"`
-		DeliveryCountExceeded int        `json:"deliveryCountExceeded"`
-		Purged                int        `json:"purged"`
-		Unanswered            int        `json:"unanswered"`
-		Resent                int        `json:"resent"`
-		LatencyMS             *latencyMS `json:"latencyMs,omitempty"`
+		Event                 string         `json:"event"`
+		Sent                  int            `json:"sent"`
+		Success               int            `json:"success"`
+		Rejected              int            `json:"rejected"`
+		Expired               int            `json:"expired"`
+		DeliveryCountExceeded int            `json:"deliveryCountExceeded"`
+		Purged                int            `json:"purged"`
+		Unanswered            int            `json:"unanswered"`
+		Resent                int            `json:"resent"`
+		Doubtful              int            `json:"doubtful"`
+		Refused               map[reason]int `json:"refused"`
+		Unknown               int            `json:"unknown"` // of a status that no document names
+		LatencyMS             *latencyMS     `json:"latencyMs,omitempty"`
 	}
 	latencyMS struct {
 		P50 float64 `json:"p50"`
@@ -58,6 +70,20 @@ type (
 		Max float64 `json:"max"`
 	}
 )
+
+// newSentEvent returns the event of a message, without the time.
+func newSentEvent(out outgoing) sentEvent {
+	m := &out.message
+	return sentEvent{Event: "sent", N: out.n, DeviceID: out.device, ModuleID: m.ModuleID, MessageID: m.ID, Size: len(m.Body)}
+}
+
+// target names the device or the module that the message is for.
+func (e *sentEvent) target() string { return targetName(e.DeviceID, e.ModuleID) }
+
+// not returns what happened instead of the event.
+func (e *sentEvent) not(event string, why reason, err error) notSentEvent {
+	return notSentEvent{event, e.N, e.DeviceID, e.ModuleID, e.MessageID, why, err.Error()}
+}
 
 func newFeedbackEvent(f iothub.Feedback) feedbackEvent {
 	return feedbackEvent{
@@ -71,7 +97,13 @@ func (r *report) summaryEvent(unanswered, resent int) summaryEvent {
 		Event: "summary", Sent: r.total, Unanswered: unanswered, Resent: resent,
 		Success: r.statuses[iothub.Success], Rejected: r.statuses[iothub.Rejected],
 		Expired: r.statuses[iothub.Expired], Purged: r.statuses[iothub.Purged],
-		DeliveryCountExceeded: r.statuses[iothub.DeliveryCountExceeded],
+		DeliveryCountExceeded: r.statuses[iothub.DeliveryCountExceeded], Unknown: r.statuses[iothub.Unknown],
+		Refused: make(map[reason]int), Doubtful: r.doubts,
+	}
+	for why, n := range r.refusals {
+		if n > 0 {
+			event.Refused[why] = n
+		}
 	}
 	if len(r.latencies) > 0 {
 		event.LatencyMS = &latencyMS{

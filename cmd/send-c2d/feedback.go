@@ -16,7 +16,7 @@ type monitorFlags struct {
 	hub     console.HubFlags
 	devices []string
 	ids     []string
-	count   int
+	count   console.Positive
 	peek    bool
 }
 
@@ -33,25 +33,23 @@ sends records in batches: one that holds a record which is not asked for is left
 there as a whole.`,
 		Example: `  send-c2d feedback --peek
   send-c2d feedback --device-id myFirstDevice --count 1`,
-		Args: console.Args(0),
+		Args: c.Args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return monitorFeedback(cmd.Context(), c, &flags) },
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringArrayVarP(&flags.devices, "device-id", "d", nil, "only records of the device `ID` (repeat)")
 	f.StringArrayVar(&flags.ids, "message-id", nil, "only the record of the message `ID` (repeat)")
-	f.SetNormalizeFunc(azNames)
-	f.IntVarP(&flags.count, "count", "C", 0, "stop after `N` records (or more: a batch is printed to its end)")
+	console.Alias(f, map[string]string{"mid": "message-id"})
+	f.VarP(&flags.count, "count", "C", "stop after `N` records (or more: a batch is printed to its end)")
 	f.BoolVar(&flags.peek, "peek", false, "leave all records for others")
-	flags.hub.Add(c, cmd, defaults.Address)
+	flags.hub.Add(c, cmd, defaults.Address, console.EnvService, console.EnvServiceAlt)
+	completeDevices(cmd, &flags.hub)
 	return cmd
 }
 
 // monitorFeedback prints feedback until there has been enough.
 func monitorFeedback(ctx context.Context, c *console.Console, f *monitorFlags) error {
-	if f.count < 0 {
-		return console.Usagef("--count takes a positive number")
-	}
 	if err := checkDevices(f.devices); err != nil {
 		return err
 	}
@@ -59,18 +57,28 @@ func monitorFeedback(ctx context.Context, c *console.Console, f *monitorFlags) e
 	if err != nil {
 		return err
 	}
-	service, err := target.connect(ctx, c)
+	options, err := target.options(c)
+	if err != nil {
+		return err
+	}
+	return target.monitor(ctx, c, options, f)
+}
+
+// monitor prints feedback until the flags say that it is enough.
+func (t target) monitor(ctx context.Context, c *console.Console, options *iothub.Options, f *monitorFlags) error {
+	service, err := t.connect(ctx, c, options)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
 	m := &monitor{flags: f, report: newReport(c), seen: make(map[iothub.Feedback]bool)}
-	reader, err := newReader(ctx, service, m.take, m.enough)
-	if err != nil {
+	reader := &feedbackReader{console: c, take: m.take, enough: m.enough}
+	if err := reader.start(ctx, service); err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer reader.close()
 	m.announce()
+	defer c.Phase(console.WaitingClient(options.Progress)).End()
 	err = reader.read(ctx)
 	c.Note("Feedback records: %d.", m.shown)
 	return console.Cause(ctx, err)
@@ -84,7 +92,7 @@ type monitor struct {
 	seen   map[iothub.Feedback]bool // printed, but not taken off the hub: it may come again
 }
 
-func (m *monitor) enough() bool { return m.flags.count > 0 && m.shown >= m.flags.count }
+func (m *monitor) enough() bool { return m.flags.count > 0 && m.shown >= int(m.flags.count) }
 
 func (m *monitor) announce() {
 	if m.flags.peek {
@@ -114,10 +122,11 @@ func (m *monitor) take(ctx context.Context, batch *iothub.FeedbackBatch) (left i
 		return left, nil
 	}
 	gone, err := completeBatch(ctx, batch)
-	if gone {
-		m.forget(batch)
+	if !gone {
+		return len(batch.Records), err
 	}
-	return 0, err
+	m.forget(batch)
+	return 0, nil
 }
 
 func (m *monitor) forget(batch *iothub.FeedbackBatch) {

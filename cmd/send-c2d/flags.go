@@ -1,12 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,28 +20,8 @@ type sendFlags struct {
 
 	interval, retryQueueFull, feedbackTimeout console.Duration
 
-	inFlight       int
+	inFlight       console.Positive
 	noWait, dryRun bool
-	given          func(name string) bool // whether a flag is on the command line
-}
-
-// messageFlags are those that describe the messages.
-type messageFlags struct {
-	arguments []string // MESSAGE, if it is given
-	devices   []string
-	module    string
-	file      string
-	lines     bool
-	jsonLines bool
-	base64    bool
-	count     int
-
-	id, correlation, user        string
-	contentType, contentEncoding string
-	properties                   []string
-	ttl                          console.Duration
-	expiry                       string
-	ack                          iothub.Ack
 }
 
 // defaultFeedbackTimeout is the longest that feedback takes if the device is
@@ -56,50 +32,22 @@ const defaultFeedbackTimeout = 90 * time.Second
 func (f *sendFlags) add(c *console.Console, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	f.given = flags.Changed
 	f.messages.add(flags)
+	console.Group(flags, "Message")
 	flags.Var(&f.interval, "interval", "wait this long before each further message")
-	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait for feedback")
+	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait for feedback, nor ask for it unless --ack, or a line of --jsonl, does")
 	f.feedbackTimeout = console.Duration(defaultFeedbackTimeout)
 	flags.Var(&f.feedbackTimeout, "feedback-timeout", "wait this long for the last feedback, then exit with code 124 (0: for ever)")
 	flags.Var(&f.retryQueueFull, "retry-queue-full", "wait up to this long for room in a full queue")
-	flags.IntVar(&f.inFlight, "in-flight", 1, "`N` messages may await the hub's answer at once")
+	f.inFlight = 1
+	flags.Var(&f.inFlight, "in-flight", "`N` messages may await the hub's answer at once; above 1 their order may change")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the messages, send nothing")
-	f.hub.Add(c, cmd, defaults.Address)
-}
-
-func (m *messageFlags) add(f *pflag.FlagSet) {
-	addDeviceFlag(f, &m.devices, "to send to")
-	f.StringVar(&m.module, "module-id", "", "send to the module `ID` of the device")
-	f.StringVarP(&m.file, "file", "f", "", "read the body from `PATH` (-: standard input)")
-	f.BoolVarP(&m.lines, "lines", "l", false, "send each line of standard input, or of --file; a blank one is an empty message")
-	f.BoolVar(&m.jsonLines, "jsonl", false, "each line is a whole message as JSON, as --output json of simulated-device prints it")
-	f.BoolVar(&m.base64, "base64", false, "the body, or each line, is base64")
-	f.IntVarP(&m.count, "count", "C", 0, "send `N` messages (default 1, or all lines)")
-	f.StringArrayVarP(&m.properties, "property", "p", nil, "application property `K=V` (repeat)")
-	f.StringVar(&m.id, "message-id", "", "message `ID` (default a new UUID for each)")
-	f.StringVar(&m.correlation, "correlation-id", "", "correlation `ID`")
-	f.StringVar(&m.user, "user-id", "", "user `ID`")
-	f.StringVar(&m.contentType, "content-type", "", "media `TYPE`, such as application/json")
-	f.StringVar(&m.contentEncoding, "content-encoding", "", "`NAME`, such as utf-8")
-	f.Var(&m.ttl, "ttl", "how long the message lives (default the hub's, usually 1h)")
-	f.StringVar(&m.expiry, "expiry", "", "when it expires: `TIME` in RFC 3339, or milliseconds since 1970")
-	m.ack = iothub.AckFull
-	f.Var(console.Choice(&m.ack, iothub.AckFull, iothub.AckPositive, iothub.AckNegative, iothub.AckNone), "ack", "feedback to ask for: full, positive, negative or none")
-	f.SetNormalizeFunc(azNames)
+	console.Group(flags, "Sending")
+	f.hub.Add(c, cmd, defaults.Address, console.EnvService, console.EnvServiceAlt)
 }
 
 func addDeviceFlag(f *pflag.FlagSet, ids *[]string, use string) {
 	f.StringArrayVarP(ids, "device-id", "d", nil, "device `ID` "+use+" (repeat; default IOTHUB_DEVICE_ID, or "+defaults.DeviceID+" on the local hub)")
-}
-
-// azNames lets flags be given by their names in the Azure CLI.
-func azNames(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-	aliases := map[string]string{
-		"mid": "message-id", "cid": "correlation-id", "uid": "user-id",
-		"ct": "content-type", "ce": "content-encoding",
-	}
-	return pflag.NormalizedName(cmp.Or(aliases[name], name))
 }
 
 // plan is what a run of send-c2d does: the flags and settings, checked.
@@ -114,6 +62,9 @@ type plan struct {
 // plan returns what the flags ask for. It reads the settings and the body, if
 // there is one body for all messages.
 func (f *sendFlags) plan(ctx context.Context, c *console.Console) (*plan, error) {
+	if err := f.messages.adoptAck(); err != nil {
+		return nil, err
+	}
 	if err := f.check(); err != nil {
 		return nil, err
 	}
@@ -122,6 +73,9 @@ func (f *sendFlags) plan(ctx context.Context, c *console.Console) (*plan, error)
 		return nil, err
 	}
 	m := f.messages
+	if f.noWait && !f.messages.given("ack") {
+		m.ack = iothub.AckNone // nobody would read it
+	}
 	m.devices, err = t.devices(m.devices)
 	if errors.Is(err, errNoDevice) && m.jsonLines {
 		m.devices, err = []string{""}, nil // the lines may name their devices
@@ -133,75 +87,24 @@ func (f *sendFlags) plan(ctx context.Context, c *console.Console) (*plan, error)
 	if err != nil {
 		return nil, err
 	}
+	m.noteProperties(c)
 	return &plan{
 		target: t, messages: messages,
-		pace:     pace{time.Duration(f.interval), time.Duration(f.retryQueueFull), f.inFlight},
-		feedback: !f.noWait && (m.ack != iothub.AckNone || m.jsonLines),
+		pace:     pace{time.Duration(f.interval), time.Duration(f.retryQueueFull), int(f.inFlight)},
+		feedback: !f.noWait && (m.ack != iothub.AckNone || m.jsonLines && !m.given("ack")),
 		wait:     feedbackWait{time.Duration(f.feedbackTimeout), m.ack},
 	}, nil
 }
 
 func (f *sendFlags) check() error {
-	switch waits := f.given("feedback-timeout"); {
-	case f.inFlight < 1:
-		return console.Usagef("--in-flight takes a positive number")
+	switch waits := f.messages.given("feedback-timeout"); {
 	case waits && f.noWait:
 		return console.Usagef("--no-wait and --feedback-timeout exclude each other")
 	case waits && f.messages.ack == iothub.AckNone:
 		return console.Usage(errors.New("--ack none asks for no feedback, so there is nothing to wait for"),
 			"leave out --feedback-timeout, or use --ack full")
-	case f.given("ttl") && f.messages.ttl == 0:
+	case f.messages.given("ttl") && f.messages.ttl == 0:
 		return console.Usagef("--ttl 0 lets no message live")
 	}
 	return nil
-}
-
-func (m *messageFlags) check() error {
-	switch {
-	case m.count < 0:
-		return console.Usagef("--count takes a positive number")
-	case m.lines && m.jsonLines:
-		return console.Usagef("--lines and --jsonl exclude each other")
-	case m.base64 && m.jsonLines:
-		return console.Usage(errors.New("--base64 and --jsonl exclude each other"), `a line says it itself: "payloadEncoding":"base64"`)
-	case len(m.arguments) > 0 && (m.file != "" || m.lines || m.jsonLines):
-		return console.Usagef("the message is given twice: as an argument and as input")
-	case m.ttl > 0 && m.expiry != "":
-		return console.Usagef("--ttl and --expiry exclude each other")
-	}
-	if m.module != "" {
-		if err := console.CheckModuleID(m.module); err != nil {
-			return err
-		}
-	}
-	return m.checkProperties()
-}
-
-func (m *messageFlags) checkProperties() error {
-	given := make(map[string]bool)
-	for _, p := range m.properties {
-		name, _, ok := strings.Cut(p, "=")
-		switch {
-		case !ok || name == "":
-			return console.Usagef("--property %q is not K=V", p)
-		case given[name]:
-			return console.Usagef("--property %s is given twice", name)
-		}
-		given[name] = true
-	}
-	return nil
-}
-
-// parseExpiry reads a time, which must be in the future.
-func parseExpiry(text string, now time.Time) (t time.Time, err error) {
-	example := "for example --expiry " + now.Add(time.Hour).UTC().Format(time.RFC3339) + ", or --ttl 1h"
-	if ms, err := strconv.ParseInt(text, 10, 64); err == nil {
-		t = time.UnixMilli(ms)
-	} else if t, err = time.Parse(time.RFC3339, text); err != nil {
-		return t, console.Usage(fmt.Errorf("--expiry %q is neither RFC 3339 nor milliseconds since 1970", text), example)
-	}
-	if !t.After(now) {
-		return t, console.Usage(fmt.Errorf("--expiry: %s is in the past", t.UTC().Format(time.RFC3339)), example)
-	}
-	return t, nil
 }

@@ -22,6 +22,8 @@ type input struct {
 	bodies iter.Seq2[body, error]
 	// parse makes a message of a body. It can fail only if the body is a line.
 	parse func(out *outgoing, text []byte) error
+	// planned is how many bodies there will be, 0 if that is not known before.
+	planned int
 }
 
 // body is what the user gives for one message.
@@ -41,11 +43,10 @@ const (
 func newInput(ctx context.Context, c *console.Console, f *messageFlags) (input, error) {
 	switch {
 	case f.tutorial():
-		noteUnread(c)
 		return repeat(nil, f.count, func(out *outgoing, _ []byte) error {
 			out.message.Body = tutorialBody()
 			return nil
-		}), nil
+		}), checkUnread(c.In)
 	case len(f.arguments) > 0:
 		text, err := f.decode([]byte(f.arguments[0]))
 		return repeat(text, f.count, setBody), err
@@ -56,9 +57,9 @@ func newInput(ctx context.Context, c *console.Console, f *messageFlags) (input, 
 	case err != nil:
 		return input{}, err
 	case f.jsonLines:
-		return input{jsonLines(name, file), parseJSONLine}, nil
+		return input{bodies: jsonLines(name, file, c.Say), parse: parseJSONLine}, nil
 	case f.lines:
-		return input{lines(name, file), func(out *outgoing, text []byte) (err error) {
+		return input{bodies: lines(name, file), parse: func(out *outgoing, text []byte) (err error) {
 			out.message.Body, err = f.decode(text)
 			return err
 		}}, nil
@@ -72,13 +73,14 @@ func newInput(ctx context.Context, c *console.Console, f *messageFlags) (input, 
 
 // repeat returns an input with the same body for count messages, at least one.
 func repeat(text []byte, count int, parse func(*outgoing, []byte) error) input {
-	return input{func(yield func(body, error) bool) {
-		for range max(count, 1) {
+	count = max(count, 1)
+	return input{planned: count, parse: parse, bodies: func(yield func(body, error) bool) {
+		for range count {
 			if !yield(body{text: text}, nil) {
 				return
 			}
 		}
-	}, parse}
+	}}
 }
 
 func setBody(out *outgoing, text []byte) error {
@@ -86,16 +88,19 @@ func setBody(out *outgoing, text []byte) error {
 	return nil
 }
 
-// noteUnread tells users who pipe something in that it is not read.
-func noteUnread(c *console.Console) {
-	f, ok := c.In.(*os.File)
+// checkUnread refuses the tutorial's message where something else may have been
+// meant: what is piped in. It is not read unasked, since it may be meant for
+// somebody else, as in a shell's loop over lines.
+func checkUnread(in io.Reader) error {
+	f, ok := in.(*os.File)
 	if !ok {
-		return
+		return nil
 	}
-	info, err := f.Stat()
-	if err == nil && (info.Mode().IsRegular() || info.Mode()&fs.ModeNamedPipe != 0) {
-		c.Note("Standard input is not read: for that, use --file - or --lines.")
+	if info, err := f.Stat(); err != nil || info.Mode()&fs.ModeCharDevice != 0 {
+		return nil // a terminal, or the null device
 	}
+	return console.Usage(errors.New("no MESSAGE is given, and standard input is not read unasked"),
+		"`send-c2d -` reads it as one message, --lines each line as one; for the tutorial's message add </dev/null")
 }
 
 // readBody reads a file that is one body.

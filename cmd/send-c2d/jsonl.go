@@ -2,13 +2,11 @@ package main
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -20,14 +18,16 @@ import (
 
 // jsonMessage is a whole message as --jsonl reads it: what simulated-device
 // --output json and send-c2d --dry-run print, so that their output can be sent
-// again. Payload and Properties take the place of the fields of the same name in
-// MessageFields: a payload may be any JSON value here.
+// again. Payload and Properties take the place of fields in MessageFields: a payload
+// may be any JSON value here.
 type jsonMessage struct {
 	console.MessageFields
 	Payload       json.RawMessage `json:"payload"`
 	Properties    jsonProperties  `json:"properties"`
+	PropertyTypes jsonTypes       `json:"propertyTypes"`
 	Ack           iothub.Ack      `json:"ack"`
 	ExpiryTimeUTC string          `json:"expiryTimeUtc"`
+	Unreadable    string          `json:"unreadable"` // why the device could not read it: see jsonLines
 
 	// The rest tells about receiving or planning a message. It is ignored.
 	Event           any `json:"event"`
@@ -39,29 +39,8 @@ type jsonMessage struct {
 	ReceivedAt      any `json:"receivedAt"`
 }
 
-// jsonProperties are application properties. The values of C2D messages are
-// strings.
-type jsonProperties map[string]string
-
-// UnmarshalJSON says which property is wrong, which a plain map does not.
-func (p *jsonProperties) UnmarshalJSON(text []byte) error {
-	var values map[string]any
-	if json.Unmarshal(text, &values) != nil {
-		return errors.New("properties must be an object")
-	}
-	*p = make(jsonProperties)
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		s, ok := values[name].(string)
-		if !ok {
-			return fmt.Errorf("property %q must be a string", name)
-		}
-		(*p)[name] = s
-	}
-	return nil
-}
-
 // events are the names of what the tools print besides messages.
-var events = []string{"sent", "feedback", "summary", "purged", "lockLost"}
+var events = []string{"sent", "refused", "doubtful", "feedback", "summary", "purged", "lockLost"}
 
 // isNoMessage reports whether a line is blank, or one of the tools' events that
 // is no message.
@@ -106,14 +85,27 @@ func jsonError(err error) error {
 	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 }
 
-// jsonLines yields the lines of a file that are messages.
-func jsonLines(name string, file io.Reader) iter.Seq2[body, error] {
+// unreadable returns why a line's message could not be read by the device that has
+// printed the line, "" if it could.
+func unreadable(line []byte) string {
+	var m struct{ Unreadable string }
+	_ = json.Unmarshal(line, &m) // what is no JSON is told later
+	return m.Unreadable
+}
+
+// jsonLines yields the lines of a file that are messages. It tells of messages that
+// it passes over: those that nobody has read cannot be sent.
+func jsonLines(name string, file io.Reader, tell func(format string, args ...any)) iter.Seq2[body, error] {
 	return func(yield func(body, error) bool) {
 		for b, err := range lines(name, file) {
 			if b.line == 1 {
 				b.text = bytes.TrimPrefix(b.text, []byte("\uFEFF")) // the byte order mark of Windows programs
 			}
 			if err == nil && isNoMessage(b.text) {
+				continue
+			}
+			if reason := unreadable(b.text); reason != "" {
+				tell("line %d: passed over: the device could not read this message: %s", b.line, reason)
 				continue
 			}
 			if !yield(b, err) {
@@ -152,17 +144,22 @@ func (j *jsonMessage) fill(out *outgoing) (err error) {
 			return fmt.Errorf("moduleId: %w", err)
 		}
 	}
-	switch j.Ack {
-	case "", iothub.AckFull, iothub.AckPositive, iothub.AckNegative, iothub.AckNone:
-	default:
-		return fmt.Errorf("ack %q is not one of full, positive, negative, none", j.Ack)
+	if j.Ack != "" {
+		if err := checkAck("ack", j.Ack); err != nil {
+			return err
+		}
 	}
 	m := iothub.Message{
-		ModuleID: j.ModuleID, ID: j.MessageID, CorrelationID: j.CorrelationID, UserID: j.UserID,
-		ContentType: j.ContentType, ContentEncoding: j.ContentEncoding,
-		Properties: j.Properties, Ack: j.Ack,
+		ModuleID: j.ModuleID,
+		ID:       j.MessageID, IDType: j.MessageIDType,
+		CorrelationID: j.CorrelationID, CorrelationIDType: j.CorrelationIDType,
+		UserID: j.UserID, UserIDType: j.UserIDType,
+		ContentType: j.ContentType, ContentEncoding: j.ContentEncoding, Ack: j.Ack,
 	}
-	if m.Body, err = j.body(); err != nil {
+	if err := j.fillProperties(&m); err != nil {
+		return err
+	}
+	if err := j.fillBody(&m); err != nil {
 		return err
 	}
 	if j.ExpiryTimeUTC != "" {
@@ -171,28 +168,5 @@ func (j *jsonMessage) fill(out *outgoing) (err error) {
 		}
 	}
 	out.message = m
-	return nil
-}
-
-// body returns the payload: the text or the bytes of a string, or any other JSON
-// value as it is written.
-func (j *jsonMessage) body() ([]byte, error) {
-	if len(j.Payload) == 0 || string(j.Payload) == "null" {
-		return nil, nil
-	}
-	var text string
-	if json.Unmarshal(j.Payload, &text) != nil {
-		return j.Payload, nil
-	}
-	switch j.PayloadEncoding {
-	case "", "utf8":
-		return []byte(text), nil
-	case "base64":
-		body, err := base64.StdEncoding.DecodeString(text)
-		if err != nil {
-			return nil, fmt.Errorf("payload: %w", err)
-		}
-		return body, nil
-	}
-	return nil, fmt.Errorf("payloadEncoding %q is neither utf8 nor base64", j.PayloadEncoding)
+	return m.Validate()
 }

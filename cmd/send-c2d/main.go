@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub/defaults"
 )
 
@@ -23,68 +24,81 @@ func newCommand(c *console.Console) *cobra.Command {
 		Version: console.Version(),
 		Short:   "Send cloud-to-device messages through Azure IoT Hub",
 		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback
-that tells what became of each.
+that tells what became of each. The hub is that of the service connection string in
+IOTHUB_CONNECTION_STRING or in .env, else a local one at ` + defaults.Address + `.
+A message that the hub refuses does not stop the others, but a device that the hub
+does not know is tried once only. The exit code is that of the worst.
 
-MESSAGE, the ids and the values of properties may differ from one message to the
-next: {{.N}} is its number, from 0, {{.Device}} the device, {{.Now}} the time and
-{{.UUID}} a new UUID. A message that is also the name of a command goes after --,
-as in: send-c2d -- feedback
-
-Give it the service connection string of the hub in IOTHUB_CONNECTION_STRING or
-in a .env file. Without one it looks for a local hub on ` + defaults.Address + `, such as
-simulated-device brings.`,
+In MESSAGE, ids and values of properties {{.N}} is the number of the message, from
+0, {{.Device}} the device, {{.Now}} the time and {{.UUID}} a new UUID. A MESSAGE that
+looks like something else, such as a command or a key, is sent only after --, and
+the MESSAGE - is standard input. Names of flags in az are taken as well: --props
+'K=V;K=V', --data, --data-file-path, --login, --mid, --cid, --uid, --ct, --ce.`,
 		Example: `  send-c2d "hello"                              # wait until the device has it
   send-c2d                                      # the tutorial's message
   send-c2d -p color=red --ttl 10m "hello"       # a property, and ten minutes to live
   tail -n 3 /etc/hosts | send-c2d --lines       # a message for each line
   send-c2d --count 5 'number {{.N}}'            # several at once`,
-		Args: console.Args(1),
+		Args: c.Args(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			f.messages.arguments = args
+			if err := f.messages.takeArgument(c, cmd, args); err != nil {
+				return err
+			}
 			return run(cmd.Context(), c, &f)
 		},
 	}
 	f.add(c, cmd)
+	completeDevices(cmd, &f.hub)
 	cmd.AddCommand(newFeedbackCommand(c), newPurgeCommand(c))
 	return cmd
 }
 
-// run is the tutorial's SendCloudToDeviceMessage.py: it connects, asks for
-// feedback, sends, waits for the feedback and reports.
+// run is the tutorial's SendCloudToDeviceMessage.py.
 func run(ctx context.Context, c *console.Console, f *sendFlags) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	stop := func(err error) { end(console.Cause(ctx, err)) } // the first failure ends all the rest
-
 	plan, err := f.plan(ctx, c)
 	if err != nil {
 		return err
 	}
-	report := newReport(c)
 	if f.dryRun {
-		return report.dryRun(ctx, plan.messages)
+		return newReport(c).dryRun(ctx, plan.messages)
 	}
-	service, err := plan.target.connect(ctx, c)
+	options, err := plan.target.options(c)
+	if err != nil {
+		return err
+	}
+	stop := func(err error) { end(console.Cause(ctx, err)) } // the first failure ends all the rest
+	return plan.carryOut(ctx, c, options, stop)
+}
+
+// carryOut connects, asks for feedback, sends, waits for the feedback and reports.
+// It calls stop, which ends ctx, with an error that makes the rest of no use.
+func (p *plan) carryOut(ctx context.Context, c *console.Console, options *iothub.Options, stop func(error)) error {
+	service, err := p.target.connect(ctx, c, options)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
-
-	feedback, err := plan.askForFeedback(ctx, service, report, stop)
+	report := newReport(c)
+	feedback, err := p.askForFeedback(ctx, service, options.Progress, report, stop)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer feedback.stop()
-	stopProgress := c.ShowProgress(report.progress)
-	s := &sender{service: service, feedback: feedback, report: report, pace: plan.pace}
-	err = s.sendAll(ctx, plan.messages, stop)
+	stopProgress := c.ShowProgress(func() string { return report.progress(p.messages.planned(), feedback.unanswered()) })
+	s := &sender{
+		service: service, progress: options.Progress, messages: p.messages,
+		feedback: feedback, report: report, pace: p.pace,
+	}
+	err = s.sendAll(ctx, stop)
 	if err == nil {
-		err = feedback.await(ctx, plan.wait)
+		err = feedback.await(ctx, p.wait)
 	}
 	stopProgress()
-	report.summary(feedback.outstanding(), service.Resent())
-	if err != nil {
+	report.summary(feedback.unanswered(), service.Resent())
+	if ctx.Err() != nil && err != nil {
 		return console.Cause(ctx, err)
 	}
-	return report.result()
+	return report.result(err)
 }

@@ -29,12 +29,13 @@ AMQP has no such operation: this is one HTTPS request to port 443 of the hub,
 whatever --protocol says, and --trace does not show it.`,
 		Example: `  send-c2d purge
   send-c2d purge --device-id myFirstDevice`,
-		Args: console.Args(0),
+		Args: c.Args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return purge(cmd.Context(), c, &flags) },
 	}
 	cmd.Flags().SortFlags = false
 	addDeviceFlag(cmd.Flags(), &flags.devices, "to remove the messages of")
-	flags.hub.Add(c, cmd, defaults.Address)
+	flags.hub.Add(c, cmd, defaults.Address, console.EnvService, console.EnvServiceAlt)
+	completeDevices(cmd, &flags.hub)
 	return cmd
 }
 
@@ -53,6 +54,7 @@ func purge(ctx context.Context, c *console.Console, f *purgeFlags) error {
 		return err
 	}
 	report := newReport(c)
+	defer c.Phase(func() console.Waiting { return console.Waiting{For: iothub.ForAnswer} }).End()
 	for _, device := range devices {
 		n, err := iothub.Purge(ctx, target.hub, device, options)
 		if err != nil {

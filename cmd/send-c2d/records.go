@@ -14,7 +14,7 @@ type record struct {
 }
 
 // take reports our records of a batch, and completes the batch if all are ours.
-// It returns how many are not.
+// It returns how many records are left on the hub, for others or to come again.
 func (t *tracker) take(ctx context.Context, batch *iothub.FeedbackBatch) (left int, err error) {
 	records := numberRecords(batch.Records)
 	for _, r := range records {
@@ -30,10 +30,11 @@ func (t *tracker) take(ctx context.Context, batch *iothub.FeedbackBatch) (left i
 		return left, nil
 	}
 	gone, err := completeBatch(ctx, batch)
-	if gone {
-		t.drop(records)
+	if !gone {
+		return len(records), err
 	}
-	return 0, err
+	t.drop(records)
+	return 0, nil
 }
 
 func numberRecords(batch []iothub.Feedback) []record {
@@ -58,18 +59,47 @@ func (t *tracker) resolve(r record) (ours bool, err error) {
 	case t.surveying:
 		t.known[r] = false
 		return false, nil
-	case len(t.pending[k]) == 0:
+	}
+	a := t.recipient(k)
+	if a == nil {
 		return t.answered[k], nil
 	}
 	t.known[r], t.answered[k] = true, true
-	a := t.pending[k][0]
-	t.remove(k, 0)
 	latency := time.Since(a.since)
-	if !a.accepted {
+	if a.state == underWay {
 		a.early, a.latency = &r.Feedback, latency
+		a.known()
 		return true, nil
 	}
-	return true, t.report.feedback(r.Feedback, latency)
+	t.remove(a)
+	return true, t.tell(a, r.Feedback, latency)
+}
+
+// recipient returns the message that a new record is about, nil if it is none of
+// ours: the oldest with the id that has no record yet, and one that was refused
+// only if there is no other. Called with mu held.
+func (t *tracker) recipient(k key) (found *awaited) {
+	for _, a := range t.pending[k] {
+		switch {
+		case a.early != nil:
+		case a.state != refused:
+			return a
+		case found == nil:
+			found = a
+		}
+	}
+	return found
+}
+
+// tell reports feedback. If the message was not reported as sent, it is now: the
+// hub has it. Called with mu held.
+func (t *tracker) tell(a *awaited, f iothub.Feedback, latency time.Duration) error {
+	if a.state != accepted {
+		if err := t.report.corrected(a.message, a.verdict); err != nil {
+			return err
+		}
+	}
+	return t.report.feedback(f, latency)
 }
 
 // drop forgets records that cannot come again.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -15,7 +16,8 @@ func announce(r *report, ids ...string) *tracker {
 	for _, id := range ids {
 		out := outgoing{device: "d"}
 		out.message.ID = id
-		_ = t.accepted(t.expect(out)) // there is no feedback yet
+		_, a := t.expect(context.Background(), out)
+		_ = t.decide(a, verdict{state: accepted}) // there is no feedback yet
 	}
 	return t
 }
@@ -52,7 +54,7 @@ func TestRecordsCountOnce(t *testing.T) {
 			for _, records := range test.batches {
 				tracker.takeAll(t, records)
 			}
-			if got := tracker.outstanding(); got != test.outstanding {
+			if got := tracker.unanswered(); got != test.outstanding {
 				t.Errorf("got %d outstanding, want %d", got, test.outstanding)
 			}
 		})
@@ -92,10 +94,12 @@ func TestLostFeedbackLine(t *testing.T) {
 	if _, err := tracker.resolve(record{Feedback: feedbackOn("m")}); !errors.Is(err, errFull) {
 		t.Errorf("got %v", err)
 	}
-	if err := tracker.wait(t.Context()); err != nil {
+	phase := r.console.Phase(tracker.waiting)
+	defer phase.End()
+	if err := tracker.wait(t.Context(), phase); err != nil {
 		t.Errorf("wait: %v", err)
 	}
-	if err := r.result(); !errors.Is(err, errFull) {
+	if err := r.result(nil); !errors.Is(err, errFull) {
 		t.Errorf("result: got %v", err)
 	}
 }

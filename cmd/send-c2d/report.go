@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/iothub/value"
 )
 
 // report shows what happens to the messages and keeps the totals. It may be
@@ -19,23 +18,96 @@ type report struct {
 
 	mu        sync.Mutex
 	total     int // messages that the hub accepted
+	refusals  map[reason]int
+	doubts    int // messages that the hub may have accepted
+	told      map[complaint]bool
 	statuses  map[iothub.Status]int
 	latencies []time.Duration
-	broken    error // the first error of writing output
+	began     time.Time // when the first was taken
+	broken    error     // the first error of writing output
+}
+
+// complaint is what is wrong with messages for a target.
+type complaint struct {
+	target string
+	why    reason
 }
 
 func newReport(c *console.Console) *report {
-	return &report{console: c, statuses: make(map[iothub.Status]int)}
+	return &report{
+		console:  c,
+		refusals: make(map[reason]int), told: make(map[complaint]bool), statuses: make(map[iothub.Status]int),
+	}
 }
 
 // sent shows that the hub has accepted a message.
-func (r *report) sent(out outgoing) error {
+func (r *report) sent(m sentEvent) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.total++
-	m := &out.message
-	return r.show(sentEvent{"sent", out.n, out.device, m.ModuleID, m.ID, len(m.Body), console.Timestamp(time.Now())},
-		"Sent %s to %s (%d bytes)", m.ID, out.target(), len(m.Body))
+	if r.total++; r.total == 1 {
+		r.began = time.Now()
+	}
+	m.SentAt = console.Timestamp(time.Now())
+	return r.show(m, "Sent %s to %s (%d bytes)", m.MessageID, m.target(), m.Size)
+}
+
+// refused shows that the hub has refused a message.
+func (r *report) refused(m sentEvent, why reason, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refusals[why]++
+	r.complain(m.target(), why, r.refusals[why] == 1, m.MessageID, err)
+	return r.notSent(m.not("refused", why, err))
+}
+
+// doubtful shows that nobody knows whether the hub has a message. If the run ends
+// with err, that is not shown here.
+func (r *report) doubtful(m sentEvent, err error, ends bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.doubts++
+	if !ends {
+		r.complain(m.target(), inDoubt, r.doubts == 1, m.MessageID, err)
+	}
+	return r.notSent(m.not("doubtful", "", err))
+}
+
+// complain says what is wrong with the messages for a target: all about the first,
+// with a hint if it is the first of any target, and no more than its id about
+// others. Called with mu held.
+func (r *report) complain(target string, why reason, first bool, id string, err error) {
+	c := complaint{target, why}
+	switch {
+	case r.told[c]:
+		r.console.Note("Also for %s: %s (%s)", target, id, why.text())
+		return
+	case first:
+		r.console.Report(err)
+	default:
+		r.console.Say("%s: %v", r.console.Name, err)
+	}
+	r.told[c] = true
+}
+
+// notSent prints an event that has no form as text. Called with mu held.
+func (r *report) notSent(e notSentEvent) error {
+	if r.console.Output != console.OutputJSON {
+		return nil
+	}
+	return r.keep(r.console.PrintJSON(e))
+}
+
+// corrected shows that the hub has accepted a message after all.
+func (r *report) corrected(m sentEvent, v verdict) error {
+	r.mu.Lock()
+	switch {
+	case v.state == doubtful:
+		r.doubts--
+	case v.why != "":
+		r.refusals[v.why]--
+	}
+	r.mu.Unlock()
+	return r.sent(m)
 }
 
 // dryRun shows the messages that would be sent.
@@ -91,18 +163,11 @@ func (r *report) details(m *iothub.Message) error {
 		}
 	}
 	for _, name := range m.PropertyNames() {
-		if err := r.console.PrintLine("    property %s=%s", name, m.Properties[name]); err != nil {
+		if err := r.console.PrintLine("    property %s=%s", name, value.Text(m.Properties[name])); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// accepted returns how many messages the hub has taken.
-func (r *report) accepted() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.total
 }
 
 // feedback shows what became of a message, and how long that took.
@@ -113,74 +178,32 @@ func (r *report) feedback(f iothub.Feedback, latency time.Duration) error {
 	r.latencies = append(r.latencies, latency)
 	event := newFeedbackEvent(f)
 	event.LatencyMS = new(milliseconds(latency))
-	return r.show(event, "%s: %s after %s", f.Status, f.MessageID, latency.Round(time.Millisecond))
+	return r.showLine(event, r.console.OutLine().Outcome(mood(f.Status), "%s", statusText(f)).Add(": %s after %s", f.MessageID, console.Span(latency)))
 }
 
-// progress tells in a few words how far the run has got.
-func (r *report) progress() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return strings.Join(r.totals(), ", ")
+// mood returns what a status means to the user.
+func mood(s iothub.Status) console.Mood {
+	switch s {
+	case iothub.Success:
+		return console.Good
+	case iothub.Purged, iothub.Unknown:
+		return console.Fair
+	}
+	return console.Bad
 }
 
-// totals lists what has been sent, and what has become of it. Called with mu
-// held.
-func (r *report) totals() []string {
-	parts := []string{fmt.Sprintf("%d sent", r.total)}
-	for status, n := range r.statuses {
-		parts = append(parts, fmt.Sprintf("%d %s", n, status))
+// statusText returns the status of feedback: the hub's own words if it is unknown.
+func statusText(f iothub.Feedback) string {
+	if f.Status != iothub.Unknown || f.Description == "" {
+		return string(f.Status)
 	}
-	slices.Sort(parts[1:])
-	return parts
-}
-
-// summary prints the totals. unanswered is how many messages have no feedback,
-// resent how many the hub may have twice.
-func (r *report) summary(unanswered, resent int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.console.Output == console.OutputJSON {
-		_ = r.keep(r.console.PrintJSON(r.summaryEvent(unanswered, resent)))
-	}
-	parts := r.totals()
-	if resent > 0 {
-		parts = append(parts, fmt.Sprintf("%d sent again", resent))
-	}
-	if unanswered > 0 {
-		parts = append(parts, fmt.Sprintf("%d without feedback", unanswered))
-	}
-	text := strings.Join(parts, ", ")
-	if len(r.latencies) > 1 {
-		text += fmt.Sprintf("; feedback after %s (half), %s (95 %%), %s (all)",
-			r.percentile(50).Round(time.Millisecond), r.percentile(95).Round(time.Millisecond), r.percentile(100).Round(time.Millisecond))
-	}
-	r.console.Note("%s.", text)
-}
-
-// percentile returns the latency that p per cent of the feedback did not exceed.
-func (r *report) percentile(p int) time.Duration {
-	sorted := slices.Sorted(slices.Values(r.latencies))
-	return sorted[max((len(sorted)*p+99)/100, 1)-1]
-}
-
-// result returns an error if output was lost, or if some feedback was negative.
-func (r *report) result() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.broken != nil {
-		return r.broken
-	}
-	for status, n := range r.statuses {
-		if n > 0 && status != iothub.Success {
-			return console.Exit(console.ExitNegative)
-		}
-	}
-	return nil
+	return fmt.Sprintf("%s (%s)", f.Status, f.Description)
 }
 
 // record shows a feedback record, whoever sent the message.
 func (r *report) record(f iothub.Feedback) error {
-	return r.show(newFeedbackEvent(f), "%s %s: %s for %s", console.Timestamp(f.Time), f.Status, f.MessageID, f.DeviceID)
+	line := r.console.OutLine().Add("%s ", console.Timestamp(f.Time)).Outcome(mood(f.Status), "%s", statusText(f))
+	return r.showLine(newFeedbackEvent(f), line.Add(": %s for %s", f.MessageID, f.DeviceID))
 }
 
 // purged shows how many messages have been removed from a queue.
@@ -190,10 +213,14 @@ func (r *report) purged(device string, n int) error {
 
 // show prints an event in the form that is asked for.
 func (r *report) show(event any, format string, args ...any) error {
+	return r.showLine(event, r.console.OutLine().Add(format, args...))
+}
+
+func (r *report) showLine(event any, line *console.Line) error {
 	if r.console.Output == console.OutputJSON {
 		return r.keep(r.console.PrintJSON(event))
 	}
-	return r.keep(r.console.PrintLine(format, args...))
+	return r.keep(r.console.PrintText(line))
 }
 
 // keep remembers err if it is the first, for result. It also returns err.

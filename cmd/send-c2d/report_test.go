@@ -47,7 +47,7 @@ func TestResult(t *testing.T) {
 		{map[iothub.Status]int{"Unheard": 1}, false},
 	} {
 		r := report{statuses: test.statuses}
-		if err := r.result(); (err == nil) != test.ok {
+		if err := r.result(nil); (err == nil) != test.ok {
 			t.Errorf("%v: got %v", test.statuses, err)
 		}
 	}
@@ -83,10 +83,10 @@ func TestWriteErrorsFailTheRun(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			r := limitedReport(test.lines, console.OutputJSON)
-			_ = r.sent(outgoing{})
+			_ = r.sent(sentEvent{})
 			_ = r.feedback(iothub.Feedback{Status: iothub.Success}, 0)
 			r.summary(0, 0)
-			if got := r.result(); !errors.Is(got, test.want) {
+			if got := r.result(nil); !errors.Is(got, test.want) {
 				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -14,10 +15,13 @@ import (
 // feedback is waited for.
 type sender struct {
 	service  *iothub.Service
+	progress *iothub.Progress // of the service
+	messages *source
 	feedback *tracker
 	report   *report
 	pace     pace
 	full     fullQueues
+	missing  targets // that the hub does not know
 }
 
 // pace says how fast to send.
@@ -27,23 +31,29 @@ type pace struct {
 	inFlight       int           // messages that may wait for the hub's answer at once
 }
 
-// sendAll sends until there are no more messages or something fails. It calls
-// stop with the error of a message, to end the others.
-func (s *sender) sendAll(ctx context.Context, messages *source, stop func(error)) error {
+// errNothingLeft ends the input when the hub knows none of the devices.
+var errNothingLeft = errors.New("no message can be sent any more")
+
+// sendAll sends until there are no more messages, or none can be sent any more. It
+// calls stop with the error of a message that ends the others as well.
+func (s *sender) sendAll(ctx context.Context, stop func(error)) error {
 	var inFlight sync.WaitGroup
-	err := s.startAll(ctx, messages, &inFlight, stop)
+	err := s.startAll(ctx, &inFlight, stop)
 	inFlight.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx) // a refusal of the hub is more important than a mistake in a later line
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx) // what the hub says is more important than a mistake in a later line
+	case errors.Is(err, errNothingLeft):
+		return nil
 	}
 	return err
 }
 
 // startAll starts to send each message in its turn.
-func (s *sender) startAll(ctx context.Context, messages *source, inFlight *sync.WaitGroup, stop func(error)) error {
+func (s *sender) startAll(ctx context.Context, inFlight *sync.WaitGroup, stop func(error)) error {
 	slots := make(chan struct{}, s.pace.inFlight)
 	first := true
-	for out, err := range messages.all() {
+	for out, err := range s.messages.all() {
 		if err != nil {
 			return err
 		}
@@ -55,8 +65,8 @@ func (s *sender) startAll(ctx context.Context, messages *source, inFlight *sync.
 		case slots <- struct{}{}:
 		case <-ctx.Done():
 		}
-		if ctx.Err() != nil {
-			return nil // sendAll returns the cause
+		if ctx.Err() != nil || s.nothingLeft() {
+			return nil // sendAll returns the cause, if there is one
 		}
 		inFlight.Go(func() {
 			defer func() { <-slots }()
@@ -68,69 +78,63 @@ func (s *sender) startAll(ctx context.Context, messages *source, inFlight *sync.
 	return nil
 }
 
-// send sends one message and reports it.
+// nothingLeft reports whether the hub knows none of the devices.
+func (s *sender) nothingLeft() bool { return s.missing.all(s.messages.targets()) }
+
+// errMissing is the error of a message that is not sent: the hub has said of an
+// earlier one that it knows no such device.
+var errMissing = fmt.Errorf("not tried: %w", iothub.ErrNotFound)
+
+// send sends one message and reports it. Its error ends the run.
 func (s *sender) send(ctx context.Context, out outgoing) error {
+	m := newSentEvent(out)
+	if s.missing.has(out.target()) {
+		return s.report.refused(m, notFound, errMissing)
+	}
 	if s.feedback == nil || out.message.Ack == iothub.AckNone {
-		if err := s.deliver(ctx, out); err != nil {
-			return err
-		}
-		return s.report.sent(out)
-	}
-	awaited := s.feedback.expect(out)
-	if err := s.deliver(ctx, out); err != nil {
-		s.feedback.forget(out, awaited)
+		_, err := s.decide(ctx, m, s.deliver(ctx, out))
 		return err
 	}
-	if err := s.report.sent(out); err != nil {
-		return err
+	untilKnown, awaited := s.feedback.expect(ctx, out)
+	answer := s.deliver(untilKnown, out)
+	if s.feedback.isKnown(awaited) {
+		answer = nil // feedback is only on what the hub has
 	}
-	return s.feedback.accepted(awaited)
+	v, err := s.decide(ctx, m, answer)
+	return errors.Join(err, s.feedback.decide(awaited, v))
 }
 
-// deliver hands the message to the hub. While the device's queue is full it
-// tries again for as long as --retry-queue-full says.
+// decide reports what has become of a message: answer is nil if the hub has
+// accepted it. The error ends the run.
+func (s *sender) decide(ctx context.Context, m sentEvent, answer error) (verdict, error) {
+	if answer == nil {
+		return verdict{state: accepted}, s.report.sent(m)
+	}
+	ended := ctx.Err() != nil && errors.Is(answer, ctx.Err())
+	v := verdict{refused, refusalOf(answer)}
+	switch {
+	case isDoubtful(answer):
+		ends := ended || concernsAll(answer)
+		err := s.report.doubtful(m, answer, ends)
+		if ends {
+			err = answer
+		}
+		return verdict{state: doubtful}, err
+	case ended, v.why == "":
+		return verdict{state: refused}, answer
+	case v.why == notFound:
+		s.missing.add(m.target())
+		if s.nothingLeft() {
+			s.messages.end(errNothingLeft) // also while it waits for input
+		}
+	}
+	return v, s.report.refused(m, v.why, answer)
+}
+
+// deliver hands the message to the hub, and waits for its answer.
 func (s *sender) deliver(ctx context.Context, out outgoing) error {
-	deadline := time.Now().Add(s.pace.retryQueueFull)
-	const firstWait, longestWait = 100 * time.Millisecond, 2 * time.Second
-	for wait := firstWait; ; wait = min(2*wait, longestWait) {
-		err := s.service.Send(ctx, out.device, &out.message)
-		left := time.Until(deadline)
-		if err == nil && wait == firstWait {
-			s.full.remove(out.target())
-		}
-		if !errors.Is(err, iothub.ErrQueueFull) || left <= 0 {
-			return err
-		}
-		if s.full.add(out.target()) {
-			s.report.console.Note("The queue of %s is full: waiting up to %s for room.", out.target(), s.pace.retryQueueFull)
-		}
-		_ = console.Pause(ctx, min(wait, left)) // the next Send notices the end of ctx
-	}
-}
-
-// fullQueues are the devices and modules whose queues are full. A queue that takes a message
-// only after a wait still counts as full: the next message will have to wait too.
-type fullQueues struct {
-	mu      sync.Mutex
-	targets map[string]bool
-}
-
-// add reports whether the target is new.
-func (f *fullQueues) add(target string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.targets[target] {
-		return false
-	}
-	if f.targets == nil {
-		f.targets = make(map[string]bool)
-	}
-	f.targets[target] = true
-	return true
-}
-
-func (f *fullQueues) remove(target string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.targets, target)
+	d := delivery{sender: s, out: out}
+	phase := s.report.console.Phase(d.waiting)
+	defer phase.End()
+	return d.persist(ctx)
 }

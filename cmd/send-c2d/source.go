@@ -16,27 +16,33 @@ import (
 type outgoing struct {
 	n         int // of the message, counting from 0; the same for all its devices
 	device    string
-	addressed bool // the message itself names the device
+	addressed bool // the message itself names the device, and no flag another
 	message   iothub.Message
 }
 
 // target names the device or the module that the message is for.
-func (o *outgoing) target() string {
-	if o.message.ModuleID == "" {
-		return o.device
+func (o *outgoing) target() string { return targetName(o.device, o.message.ModuleID) }
+
+func targetName(device, module string) string {
+	if module == "" {
+		return device
 	}
-	return o.device + "/" + o.message.ModuleID
+	return device + "/" + module
 }
 
 // source makes the messages that the flags describe.
 type source struct {
 	devices    []string
-	count      int // of messages for each device; 0: one for each body
+	explicit   bool // devices are named by flags: messages go to them whatever they say
+	limit      int  // of messages for each device; allBodies: one for each body
 	input      input
 	templates  *templates
-	defaults   iothub.Message // what a message is given that does not say it itself
-	ttl        time.Duration  // 0: the expiry of defaults
+	flags      iothub.Message // what the flags say, which messages do not change
+	ttl        time.Duration  // 0: the expiry of flags
+	ack        iothub.Ack     // of messages where neither a flag nor they themselves say it
 	repeatsIDs bool           // the message ids may have been used before
+	jsonLines  bool           // messages may name their devices
+	end        func(error)    // ends the waiting for input, which is the error then
 }
 
 // newSource returns the source that the flags describe. It reads the body, if
@@ -46,22 +52,26 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 		return nil, err
 	}
 	s := &source{
-		devices: f.devices, count: f.count, ttl: time.Duration(f.ttl),
-		defaults:   iothub.Message{ModuleID: f.module, ContentType: f.contentType, ContentEncoding: f.contentEncoding, Ack: f.ack},
-		repeatsIDs: f.jsonLines || f.id != "" && !strings.Contains(f.id, ".UUID"),
+		devices: f.devices, explicit: f.given("device-id"), limit: f.limit(), ttl: time.Duration(f.ttl), ack: f.ack,
+		flags:      iothub.Message{ModuleID: f.module, ContentType: f.contentType, ContentEncoding: f.contentEncoding},
+		repeatsIDs: f.repeatsIDs(), jsonLines: f.jsonLines,
+	}
+	if f.given("ack") {
+		s.flags.Ack = f.ack
 	}
 	var err error
 	if f.expiry != "" {
-		if s.defaults.Expiry, err = parseExpiry(f.expiry, time.Now()); err != nil {
+		if s.flags.Expiry, err = parseExpiry(f.expiry, time.Now()); err != nil {
 			return nil, err
 		}
 	}
 	if f.tutorial() {
 		f.correlation = cmp.Or(f.correlation, "correlation_{{.N}}")
-		if len(f.properties) == 0 {
-			f.properties = []string{"Property=PropMsg_{{.N}}"}
+		if len(f.allProperties()) == 0 {
+			f.properties = append(f.properties, "Property=PropMsg_{{.N}}")
 		}
 	}
+	ctx, s.end = context.WithCancelCause(ctx) // it ends with the run at the latest
 	if s.input, err = newInput(ctx, c, &f); err != nil {
 		return nil, err
 	}
@@ -69,14 +79,45 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 	return s, err
 }
 
+// repeatsIDs reports whether message ids may have been used before.
+func (m *messageFlags) repeatsIDs() bool {
+	if m.id == "" {
+		return m.jsonLines
+	}
+	return !strings.Contains(m.id, ".UUID")
+}
+
 // tutorial reports whether the tutorial's own message is meant.
 func (m *messageFlags) tutorial() bool {
 	return len(m.arguments) == 0 && m.file == "" && !m.lines && !m.jsonLines
 }
 
+// targets returns the names of all that messages are sent to, nil if messages may
+// name others.
+func (s *source) targets() []string {
+	if s.jsonLines && !s.explicit {
+		return nil
+	}
+	names := make([]string, len(s.devices))
+	for i, device := range s.devices {
+		names[i] = targetName(device, s.flags.ModuleID)
+	}
+	return names
+}
+
+// planned returns how many messages there will be, 0 if only the end of the input
+// will tell.
+func (s *source) planned() int { return s.input.planned * len(s.devices) }
+
+// allBodies is the limit of a source that goes on to the end of its input.
+const allBodies = -1
+
 // all yields each message once for every device.
 func (s *source) all() iter.Seq2[outgoing, error] {
 	return func(yield func(outgoing, error) bool) {
+		if s.limit == 0 {
+			return
+		}
 		n := 0
 		for raw, err := range s.input.bodies {
 			for _, device := range s.devices {
@@ -91,32 +132,36 @@ func (s *source) all() iter.Seq2[outgoing, error] {
 					break // the line is for the device that it names, not for the others
 				}
 			}
-			if n++; n == s.count {
+			if n++; n == s.limit {
 				return
 			}
 		}
 	}
 }
 
-// build makes the message out of its raw body and the flags.
+// build makes the message out of its raw body and the flags. What a flag says is
+// stronger than what the message says itself.
 func (s *source) build(out *outgoing, raw body) error {
+	device := out.device
 	if err := s.input.parse(out, raw.text); err != nil {
 		return fmt.Errorf("line %d: %w", raw.line, err)
+	}
+	if s.explicit {
+		out.device, out.addressed = device, false
 	}
 	if err := s.templates.fill(out); err != nil {
 		return err
 	}
 	m := &out.message
-	m.ModuleID = cmp.Or(m.ModuleID, s.defaults.ModuleID)
-	m.ContentType = cmp.Or(m.ContentType, s.defaults.ContentType)
-	m.ContentEncoding = cmp.Or(m.ContentEncoding, s.defaults.ContentEncoding)
-	m.Ack = cmp.Or(m.Ack, s.defaults.Ack)
+	m.ModuleID = cmp.Or(s.flags.ModuleID, m.ModuleID)
+	m.ContentType = cmp.Or(s.flags.ContentType, m.ContentType)
+	m.ContentEncoding = cmp.Or(s.flags.ContentEncoding, m.ContentEncoding)
+	m.Ack = cmp.Or(s.flags.Ack, m.Ack, s.ack)
 	switch {
-	case !m.Expiry.IsZero():
 	case s.ttl > 0:
 		m.Expiry = time.Now().Add(s.ttl)
-	default:
-		m.Expiry = s.defaults.Expiry
+	case !s.flags.Expiry.IsZero():
+		m.Expiry = s.flags.Expiry
 	}
 	if err := m.Validate(); err != nil {
 		return console.Usage(err, "other characters, and bytes that are no text, go into the body")

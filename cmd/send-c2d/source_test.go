@@ -78,7 +78,7 @@ func TestTemplates(t *testing.T) {
 	var got []string
 	for _, out := range all(t, s) {
 		m := out.message
-		got = append(got, strings.Join([]string{out.device, m.ID, m.CorrelationID, m.UserID, m.Properties["n"], m.Properties["plain"], string(m.Body)}, " "))
+		got = append(got, strings.Join([]string{out.device, m.ID, m.CorrelationID, m.UserID, m.Properties["n"].(string), m.Properties["plain"].(string), string(m.Body)}, " "))
 	}
 	want := []string{"a a0 c0 u0 0 x 0{{}}", "b b0 c0 u0 0 x 0{{}}", "a a1 c1 u1 1 x 1{{}}", "b b1 c1 u1 1 x 1{{}}"}
 	if diff := cmp.Diff(want, got); diff != "" {

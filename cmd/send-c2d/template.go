@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -10,10 +9,11 @@ import (
 	"time"
 
 	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub/value"
 )
 
-// templates are the parts of a message that may differ between messages. A nil
-// body is not a template.
+// templates are the parts of a message that flags give, and that may differ between
+// messages. Those that no flag gives are nil.
 type templates struct {
 	body, id, correlation, user *template.Template
 	properties                  []propertyTemplate
@@ -37,6 +37,9 @@ const templateHint = "the fields are {{.N}} {{.Device}} {{.Now}} {{.UUID}}; writ
 func newTemplates(f *messageFlags) (*templates, error) {
 	var failed error
 	parse := func(name, text string) *template.Template {
+		if text == "" {
+			return nil
+		}
 		parsed, err := template.New(name).Parse(text)
 		if err != nil && failed == nil {
 			failed = console.Usage(err, templateHint)
@@ -44,13 +47,13 @@ func newTemplates(f *messageFlags) (*templates, error) {
 		return parsed
 	}
 	t := &templates{
-		id:          parse("--message-id", cmp.Or(f.id, "{{.UUID}}")),
+		id:          parse("--message-id", f.id),
 		correlation: parse("--correlation-id", f.correlation),
 		user:        parse("--user-id", f.user),
 	}
-	for _, p := range f.properties {
-		name, value, _ := strings.Cut(p, "=")
-		t.properties = append(t.properties, propertyTemplate{name, parse("--property "+name, value)})
+	for _, p := range f.allProperties() {
+		name, text, _ := strings.Cut(p, "=")
+		t.properties = append(t.properties, propertyTemplate{name, parse("--property "+name, text)})
 	}
 	if len(f.arguments) > 0 && !f.base64 {
 		t.body = parse("MESSAGE", f.arguments[0])
@@ -58,38 +61,36 @@ func newTemplates(f *messageFlags) (*templates, error) {
 	return t, failed
 }
 
-// fill sets those parts of the message, except what the message has already.
+// fill sets those parts of the message. A message without an id gets a new one.
 func (t *templates) fill(out *outgoing) (err error) {
 	f := templateFields{out.n, out.device, time.Now().UTC().Format(time.RFC3339Nano), newUUID()}
-	fill := func(t *template.Template) string {
+	fill := func(t *template.Template, otherwise string) string {
+		if t == nil || err != nil {
+			return otherwise
+		}
 		var b strings.Builder
-		if err == nil {
-			if err = t.Execute(&b, f); err != nil {
-				err = console.Usage(err, templateHint)
-			}
+		if err = t.Execute(&b, f); err != nil {
+			err = console.Usage(err, templateHint)
 		}
 		return b.String()
 	}
 	m := &out.message
-	if m.ID == "" {
-		m.ID = fill(t.id)
+	setID := func(id *string, typ *value.Name, t *template.Template, otherwise string) {
+		if t != nil || *id == "" {
+			*id, *typ = fill(t, otherwise), "" // text
+		}
 	}
-	if m.CorrelationID == "" {
-		m.CorrelationID = fill(t.correlation)
-	}
-	if m.UserID == "" {
-		m.UserID = fill(t.user)
+	setID(&m.ID, &m.IDType, t.id, f.UUID)
+	setID(&m.CorrelationID, &m.CorrelationIDType, t.correlation, "")
+	setID(&m.UserID, &m.UserIDType, t.user, "")
+	if m.Properties == nil && len(t.properties) > 0 {
+		m.Properties = make(map[string]any)
 	}
 	for _, p := range t.properties {
-		if m.Properties == nil {
-			m.Properties = make(map[string]string)
-		}
-		if _, ok := m.Properties[p.name]; !ok {
-			m.Properties[p.name] = fill(p.value)
-		}
+		m.Properties[p.name] = fill(p.value, "")
 	}
 	if t.body != nil {
-		m.Body = []byte(fill(t.body))
+		m.Body = []byte(fill(t.body, ""))
 	}
 	return err
 }

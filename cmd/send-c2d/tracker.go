@@ -1,10 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -16,17 +13,19 @@ import (
 // tracker waits for the feedback of the messages that were sent. A nil tracker
 // has nothing to wait for.
 type tracker struct {
-	report *report
-	reader *feedbackReader
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	report   *report
+	progress *iothub.Progress // of the service
+	reader   *feedbackReader
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
 
 	mu        sync.Mutex
 	pending   map[key][]*awaited // oldest first; a message id may be used again
+	counts    [4]int             // of pending, by state
 	answered  map[key]bool       // a message that was sent twice may be answered twice
 	known     map[record]bool    // whether a record is ours: a batch may come again
 	surveying bool               // nothing is sent yet: all records are about older messages
-	changed   chan struct{}      // closed and replaced when pending shrinks
+	changed   chan struct{}      // closed and replaced when pending changes
 	failure   error
 }
 
@@ -35,40 +34,29 @@ type key struct{ device, message string }
 
 // awaited is a message that feedback is awaited for.
 type awaited struct {
-	since    time.Time
-	accepted bool             // by the hub, and reported as sent
-	early    *iothub.Feedback // feedback that came before that
-	latency  time.Duration    // of early
+	message sentEvent
+	key     key
+	since   time.Time
+	verdict
+	early   *iothub.Feedback // feedback that came before the hub's answer
+	latency time.Duration    // of early
+	known   context.CancelFunc
 }
 
-// askForFeedback starts to receive feedback, if the plan is to wait for it. It
-// does so before anything is sent, so that none is missed. If the message ids may
-// have been used before, it first looks for the feedback of the older messages.
-// If reading fails it calls failed.
-func (p *plan) askForFeedback(ctx context.Context, service *iothub.Service, report *report, failed func(error)) (*tracker, error) {
-	if !p.feedback {
-		return nil, nil
-	}
-	t := newTracker(report)
-	reader, err := newReader(ctx, service, t.take, nil)
-	if err != nil {
-		return nil, err
-	}
-	if p.messages.repeatsIDs {
-		t.surveying = true
-		if err := reader.survey(ctx); err != nil {
-			return nil, err
-		}
-		t.surveying = false
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	t.reader, t.cancel = reader, cancel
-	t.done.Go(func() {
-		err := reader.read(ctx)
-		t.fail(err)
-		failed(err)
-	})
-	return t, nil
+// state is what is known of a message that has no feedback yet.
+type state int
+
+const (
+	underWay state = iota // there is no answer of the hub yet
+	accepted              // by the hub, and reported as sent
+	doubtful              // the hub may have it; feedback would tell
+	refused               // feedback may yet say otherwise
+)
+
+// verdict is the hub's answer to a message.
+type verdict struct {
+	state state
+	why   reason // of a refusal
 }
 
 func newTracker(report *report) *tracker {
@@ -81,6 +69,48 @@ func newTracker(report *report) *tracker {
 	}
 }
 
+// askForFeedback starts to receive feedback, if the plan is to wait for it. It
+// does so before anything is sent, so that none is missed. If the message ids may
+// have been used before, it first looks for the feedback of the older messages.
+// If reading fails it calls failed.
+func (p *plan) askForFeedback(ctx context.Context, service *iothub.Service, progress *iothub.Progress,
+	report *report, failed func(error),
+) (*tracker, error) {
+	if !p.feedback {
+		return nil, nil
+	}
+	t := newTracker(report)
+	t.progress = progress
+	t.reader = &feedbackReader{console: report.console, take: t.take, needed: t.needed}
+	if err := t.reader.start(ctx, service); err != nil {
+		return nil, err
+	}
+	if p.messages.repeatsIDs {
+		if err := t.survey(ctx); err != nil {
+			t.reader.close() // others wait for what it holds
+			return nil, err
+		}
+	}
+	ctx, t.cancel = context.WithCancel(ctx)
+	t.done.Go(func() {
+		err := t.reader.read(ctx)
+		t.fail(err)
+		failed(err)
+	})
+	return t, nil
+}
+
+// survey takes note of the records that are there already.
+func (t *tracker) survey(ctx context.Context) error {
+	phase := t.report.console.Phase(func() console.Waiting {
+		return console.Waiting{For: "the feedback of older messages, whose ids may be the same"}
+	})
+	defer phase.End()
+	t.surveying = true
+	defer func() { t.surveying = false }()
+	return t.reader.survey(ctx)
+}
+
 // stop ends the reader. The feedback of others goes back to the hub.
 func (t *tracker) stop() {
 	if t == nil {
@@ -91,116 +121,93 @@ func (t *tracker) stop() {
 	t.reader.close()
 }
 
-// expect announces a message before it is sent.
-func (t *tracker) expect(out outgoing) *awaited {
+// expect announces a message before it is sent. The context that it returns ends
+// when feedback comes: then the hub has the message, whatever its answer, and
+// nothing more is to be sent.
+func (t *tracker) expect(ctx context.Context, out outgoing) (context.Context, *awaited) {
+	ctx, known := context.WithCancel(ctx)
+	a := &awaited{message: newSentEvent(out), key: key{out.device, out.message.ID}, since: time.Now(), known: known}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a := &awaited{since: time.Now()}
-	k := key{out.device, out.message.ID}
-	t.pending[k] = append(t.pending[k], a)
-	return a
+	t.pending[a.key] = append(t.pending[a.key], a)
+	t.counts[underWay]++
+	t.wake()
+	return ctx, a
 }
 
-// accepted says that the hub has accepted the message. Feedback that came before
-// is reported now, so that the output is in order.
-func (t *tracker) accepted(a *awaited) error {
+// isKnown reports whether feedback has come on the message.
+func (t *tracker) isKnown(a *awaited) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a.accepted = true
+	return a.early != nil
+}
+
+// decide takes note of the hub's answer, which has been reported. Feedback that
+// came before is reported now, so that the output is in order.
+func (t *tracker) decide(a *awaited, v verdict) error {
+	defer a.known() // its context is not needed any more
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts[a.state]--
+	t.counts[v.state]++
+	a.verdict = v
+	t.wake()
 	if a.early == nil {
 		return nil
 	}
-	return t.report.feedback(*a.early, a.latency)
-}
-
-// forget takes back an announcement: the message was not sent.
-func (t *tracker) forget(out outgoing, a *awaited) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	k := key{out.device, out.message.ID}
-	t.remove(k, slices.Index(t.pending[k], a))
+	t.remove(a)
+	return t.tell(a, *a.early, a.latency)
 }
 
 // remove takes a message off the list. Called with mu held.
-func (t *tracker) remove(k key, i int) {
-	if i < 0 {
-		return
+func (t *tracker) remove(a *awaited) {
+	list := t.pending[a.key]
+	if list = slices.DeleteFunc(list, func(b *awaited) bool { return b == a }); len(list) == 0 {
+		delete(t.pending, a.key)
+	} else {
+		t.pending[a.key] = list
 	}
-	if t.pending[k] = slices.Delete(t.pending[k], i, i+1); len(t.pending[k]) == 0 {
-		delete(t.pending, k)
-	}
+	t.counts[a.state]--
+	t.wake()
+}
+
+// wake lets those look who wait for a change. Called with mu held.
+func (t *tracker) wake() {
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
 
-// outstanding returns how many messages have no feedback yet.
-func (t *tracker) outstanding() (n int) {
+// unanswered returns how many messages the hub has accepted, and given no feedback
+// on yet.
+func (t *tracker) unanswered() int {
 	if t == nil {
 		return 0
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, list := range t.pending {
-		n += len(list)
-	}
-	return n
+	return t.counts[accepted]
 }
 
-// feedbackWait says how long to wait for feedback.
-type feedbackWait struct {
-	limit time.Duration // after the last message was sent; 0: none
-	ack   iothub.Ack    // that was asked for: the reason why there may be none
+// outstanding returns how many messages need feedback. Called with mu held.
+func (t *tracker) outstanding() int {
+	return t.counts[underWay] + t.counts[accepted] + t.counts[doubtful]
 }
 
-var errNoFeedback = errors.New("no feedback")
-
-// await waits for the feedback that is outstanding.
-func (t *tracker) await(ctx context.Context, w feedbackWait) error {
-	if t == nil {
-		return nil
-	}
-	if w.limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, w.limit, errNoFeedback)
-		defer cancel()
-	}
-	const noteDelay = 3 * time.Second
-	note := time.AfterFunc(noteDelay, func() {
-		t.report.console.Note("Waiting for feedback: it comes when the device is done with the message, and Azure collects it for up to 15 s.")
-	})
-	defer note.Stop()
-	err := t.wait(ctx)
-	if !errors.Is(err, errNoFeedback) {
-		return err
-	}
-	return console.Fail(fmt.Errorf("no feedback for %d of %d messages within %s", t.outstanding(), t.report.accepted(), w.limit),
-		console.ExitTimeout, t.silenceHint(w.ack))
+// needed returns when there is something to wait for, or ctx ends.
+func (t *tracker) needed(ctx context.Context) error {
+	return t.until(ctx, func() bool { return t.outstanding() > 0 })
 }
 
-// silenceHint says why there may be no feedback.
-func (t *tracker) silenceHint(ack iothub.Ack) string {
-	byAck := map[iothub.Ack]string{
-		iothub.AckPositive: "--ack positive brings no feedback on failure: to know of both, use --ack full",
-		iothub.AckNegative: "--ack negative brings no feedback on success: to know of both, use --ack full",
-	}
-	hint := cmp.Or(byAck[ack], "a message is in the device's queue until it expires; is the device connected?")
-	if n := t.reader.left.Load(); n > 0 {
-		hint += fmt.Sprintf(" (feedback records of others in the hub's queue: %d; if nobody reads them, `send-c2d feedback` takes them off)", n)
-	}
-	return hint
-}
-
-// wait returns when there is feedback on every message, or never will be.
-func (t *tracker) wait(ctx context.Context) error {
+// until returns when a condition is true, which is asked for with mu held, or ctx
+// ends.
+func (t *tracker) until(ctx context.Context, condition func() bool) error {
 	for {
 		t.mu.Lock()
-		empty, changed, failure := len(t.pending) == 0, t.changed, t.failure
+		met, changed := condition(), t.changed
 		t.mu.Unlock()
 		switch {
-		case empty:
-			return nil // even if the connection has failed by now
-		case failure != nil:
-			return failure
+		case met:
+			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		}
@@ -215,6 +222,5 @@ func (t *tracker) fail(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failure = err
-	close(t.changed)
-	t.changed = make(chan struct{})
+	t.wake()
 }

@@ -20,7 +20,7 @@ import (
 // target returns the device's connection string, and the local hub if it is served
 // by this process.
 func (f *deviceFlags) target(ctx context.Context, c *console.Console, s *console.Settings) (sas.ConnectionString, *ownHub, error) {
-	text := s.ConnectionString(console.EnvDevice)
+	text := s.ConnectionString()
 	if text == "" {
 		return f.localTarget(ctx, c, s)
 	}
@@ -72,10 +72,17 @@ func (f *deviceFlags) connect(ctx context.Context, c *console.Console, s *consol
 	if options.TLS.Certificates, err = f.files.load(cs); err != nil {
 		return nil, err
 	}
-	options.Prefetch = cmp.Or(f.prefetch, r.settle.prefetch())
+	options.Prefetch = cmp.Or(int(f.prefetch), r.settle.prefetch())
 	r.idle.follow(options)
 	options.Logger.Info("connecting", "hub", cs.HostName, "device", cs.DeviceID)
-	return iothub.DialDevice(ctx, cs, options)
+	phase := c.Connecting(cs.HostName, options.Progress)
+	defer phase.End()
+	device, err := iothub.DialDevice(ctx, cs, options)
+	if err != nil {
+		return nil, err
+	}
+	c.Connected(s, cs)
+	return device, nil
 }
 
 // disconnect closes the connection of the device.

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"io"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
 
+	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/iothub/value"
 	"iothub-c2d/internal/localhub"
 	"iothub-c2d/internal/localhub/defaults"
 	"iothub-c2d/internal/sas"
@@ -125,7 +128,7 @@ func TestEnvironment(t *testing.T) {
 	got := environment(&iothub.Delivery{Received: iothub.Received{
 		Message: iothub.Message{
 			ID: "m", CorrelationID: "c", UserID: "u\x00v", ContentType: "ct", ContentEncoding: "ce",
-			Properties: map[string]string{"two-words": "a\nb", "é": "x"},
+			Properties: map[string]any{"two-words": "a\nb", "é": "x"},
 		},
 		DeliveryCount: 1, SequenceNumber: 2,
 	}})
@@ -136,6 +139,60 @@ func TestEnvironment(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestEnvironmentTellsTypes: what is no text has a type, null has no variable, and
+// nothing is lost where two names make one variable.
+func TestEnvironmentTellsTypes(t *testing.T) {
+	t.Parallel()
+	got := environment(&iothub.Delivery{Received: iothub.Received{Message: iothub.Message{
+		ID: "7", IDType: "ulong", CorrelationID: "c", UserID: "/w==", UserIDType: "binary",
+		Properties: map[string]any{"a-b": "x", "a_b": int32(5), "n": nil, "l": value.List{int64(1)}},
+		Sequences:  []value.List{{}},
+	}}})
+	want := []string{
+		"C2D_MESSAGE_ID=7", "C2D_CORRELATION_ID=c", "C2D_USER_ID=/w==", "C2D_CONTENT_TYPE=", "C2D_CONTENT_ENCODING=",
+		"C2D_DELIVERY_COUNT=0", "C2D_SEQUENCE_NUMBER=0",
+		"C2D_PROPERTY_a_b=x", "C2D_PROPERTY_a_b=5", "C2D_PROPERTY_l=[1]",
+		`C2D_PROPERTIES={"a-b":"x","a_b":"5","l":"[1]","n":null}`,
+		`C2D_TYPES={"C2D_MESSAGE_ID":"ulong","C2D_PROPERTY_a_b":"int","C2D_PROPERTY_l":{"list":"long"},"C2D_PROPERTY_n":"null","C2D_USER_ID":"binary","body":"sequences"}`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestDecide: a rule compares texts, null is none of them, and what cannot be read is
+// rejected whatever the rules say.
+func TestDecide(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		rule       string
+		v          any
+		unreadable string
+		want       outcome
+	}{
+		{"p=5:abandon", int32(5), "", abandon},
+		{"p=5:abandon", "5", "", abandon},
+		{"p=true:abandon", true, "", abandon},
+		{"p=AP8=:abandon", []byte{0, 0xff}, "", abandon},
+		{"p=[1]:abandon", value.List{int32(1)}, "", abandon},
+		{"p=null:abandon", nil, "", complete},
+		{"p=:abandon", nil, "", complete},
+		{"p=:abandon", "", "", abandon},
+		{"p=null:abandon", "null", "", abandon},
+		{"p=5:abandon", int32(5), "it is no AMQP", reject},
+	} {
+		c := &console.Console{Out: io.Discard, Err: io.Discard}
+		s, err := newSettler(c, settleFlags{otherwise: complete, rules: []string{test.rule}}, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &iothub.Delivery{Received: iothub.Received{Message: iothub.Message{Properties: map[string]any{"p": test.v}}, Unreadable: test.unreadable}}
+		if got, err := s.decide(t.Context(), d); got != test.want || err != nil {
+			t.Errorf("%s for %v, %q: got %s, %v, want %s", test.rule, test.v, test.unreadable, got, err, test.want)
+		}
 	}
 }
 

@@ -12,19 +12,21 @@ type event struct {
 	Event string `json:"event"`
 	N     int    `json:"n"`
 	console.MessageFields
-	DeliveryCount   uint32  `json:"deliveryCount"`
-	SequenceNumber  uint64  `json:"sequenceNumber"`
-	EnqueuedTimeUTC string  `json:"enqueuedTimeUtc"`
-	ExpiryTimeUTC   string  `json:"expiryTimeUtc"`
-	Settlement      outcome `json:"settlement"`
-	ReceivedAt      string  `json:"receivedAt"`
+	DeliveryCount   uint32     `json:"deliveryCount"`
+	SequenceNumber  uint64     `json:"sequenceNumber"`
+	EnqueuedTimeUTC string     `json:"enqueuedTimeUtc"`
+	ExpiryTimeUTC   string     `json:"expiryTimeUtc"`
+	Ack             iothub.Ack `json:"ack"` // empty: none is asked for
+	Unreadable      string     `json:"unreadable,omitempty"`
+	Settlement      outcome    `json:"settlement"`
+	ReceivedAt      string     `json:"receivedAt"`
 }
 
 func newEvent(n int, d *iothub.Delivery, o outcome, at time.Time) event {
 	return event{
 		"message", n, console.NewMessageFields(d.DeviceID, &d.Message),
 		d.DeliveryCount, d.SequenceNumber, console.Timestamp(d.EnqueuedTime), console.Timestamp(d.Expiry),
-		o, console.Timestamp(at),
+		d.Ack, d.Unreadable, o, console.Timestamp(at),
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,12 +15,13 @@ import (
 type deviceFlags struct {
 	hub      console.HubFlags
 	deviceID string
-	count    int
+	count    console.Positive
 	idle     console.Duration
-	prefetch int
+	prefetch console.Positive
 	files    certificateFiles
 	settle   settleFlags
 	print    printFlags
+	given    func(name string) bool // whether a flag is on the command line
 }
 
 // settleFlags say what becomes of messages.
@@ -40,14 +42,17 @@ type printFlags struct {
 func (f *deviceFlags) add(c *console.Console, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
+	f.given = flags.Changed
 	flags.StringVarP(&f.deviceID, "device-id", "d", "", "device `ID` to be, on the local hub (default "+defaults.DeviceID+")")
-	flags.IntVarP(&f.count, "count", "C", 0, "stop after `N` settled messages")
-	flags.Var(&f.idle, "exit-when-idle", "stop after this long without a message, while connected")
-	flags.IntVar(&f.prefetch, "prefetch", 0, "messages to hold at once; the lock of each is running (default 10; 1 with --exec or --settle-delay, 1000 to leave some unsettled)")
-	f.files.add(flags)
+	flags.VarP(&f.count, "count", "C", "stop after `N` settled messages")
+	flags.Var(&f.idle, "exit-when-idle", "stop after this long without a message, while connected (0: never)")
+	flags.Var(&f.prefetch, "prefetch", "messages (`N`) to hold at once; the lock of each is running (default 50; 1 with --exec or --settle-delay, 1000 to leave some unsettled)")
+	console.Group(flags, "Receiving")
 	f.settle.add(flags)
+	console.Group(flags, "Settling")
 	f.print.add(flags)
-	f.hub.Add(c, cmd, defaults.Address)
+	f.files.add(flags)
+	f.hub.Add(c, cmd, defaults.Address, console.EnvDevice)
 }
 
 func (s *settleFlags) add(f *pflag.FlagSet) {
@@ -67,8 +72,8 @@ func (p *printFlags) add(f *pflag.FlagSet) {
 // read checks everything that needs no hub. It returns the settings and the
 // receiver that the flags describe.
 func (f *deviceFlags) read(c *console.Console) (*console.Settings, *receiver, error) {
-	if f.count < 0 || f.prefetch < 0 {
-		return nil, nil, console.Usagef("--count and --prefetch take a positive number")
+	if err := f.check(c); err != nil {
+		return nil, nil, err
 	}
 	settings, err := f.hub.Settings()
 	if err != nil {
@@ -82,5 +87,19 @@ func (f *deviceFlags) read(c *console.Console) (*console.Settings, *receiver, er
 	if err != nil {
 		return nil, nil, err
 	}
-	return settings, &receiver{count: f.count, idle: &idleClock{limit: time.Duration(f.idle)}, settle: settle, print: printer}, nil
+	return settings, &receiver{count: int(f.count), idle: &idleClock{limit: time.Duration(f.idle)}, settle: settle, print: printer}, nil
+}
+
+// check refuses flags that contradict each other, or do nothing.
+func (f *deviceFlags) check(c *console.Console) error {
+	const decides = "the command decides: it completes the message by exit code 0, and --exec-fail says what else"
+	switch {
+	case f.given("exec") && f.given("settle"):
+		return console.Usage(errors.New("--exec and --settle exclude each other"), decides)
+	case f.given("exec-fail") && !f.given("exec"):
+		return console.Usage(errors.New("--exec-fail without --exec has no command to fail"), "add --exec CMD, or use --settle")
+	case f.print.format != "" && c.Output == console.OutputJSON:
+		return console.Usage(errors.New("--format and --output json exclude each other"), "leave one out: both say what a message looks like")
+	}
+	return nil
 }

@@ -6,16 +6,14 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
+	"strings"
 	"syscall"
 
-	"github.com/joho/godotenv"
 	"github.com/spf13/cobra"
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/localhub"
 	"iothub-c2d/internal/localhub/defaults"
-	"iothub-c2d/internal/sas"
 )
 
 func newHubCommand(c *console.Console) *cobra.Command {
@@ -23,15 +21,18 @@ func newHubCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hub",
 		Short: "Serve a local IoT Hub",
-		Long: `hub serves a local IoT Hub until Ctrl-C. It prints the settings for both tools
-on standard output, in the form of a .env file.`,
-		Example: `  simulated-device hub > .env                       # both tools find it here
+		Long: `hub serves a local IoT Hub until Ctrl-C. It gives the settings for both tools in
+the form of a .env file, to the file of --env-out or else to standard output.
+
+` + faultHelp(),
+		Example: `  simulated-device hub --env-out .env               # both tools find it here
   simulated-device hub --listen 127.0.0.1:0         # any free port
   simulated-device hub --device one --device two    # two devices`,
-		Args: console.Args(0),
+		Args: c.Args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return serveHub(cmd.Context(), c, &f) },
 	}
 	f.add(c, cmd)
+	console.Complete(cmd, "fault", completeFaults)
 	return cmd
 }
 
@@ -39,6 +40,9 @@ on standard output, in the form of a .env file.`,
 func serveHub(ctx context.Context, c *console.Console, f *hubFlags) error {
 	options, err := f.options()
 	if err != nil {
+		return err
+	}
+	if err := f.settings.check(); err != nil {
 		return err
 	}
 	options.Logger = c.Logger()
@@ -55,11 +59,15 @@ func serveHub(ctx context.Context, c *console.Console, f *hubFlags) error {
 	for _, l := range listeners {
 		go func() { served <- hub.Serve(l) }()
 	}
-	if err := printSettings(c, options, listeners[0].Addr()); err != nil {
+	if err := f.settings.give(c, options, listeners); err != nil {
 		return err
 	}
+	sayReady(c, listeners)
 	select {
 	case <-ctx.Done(): // no failure, even if --timeout ends it
+		if f.data == "" {
+			noteLost(c, hub)
+		}
 		return nil
 	case err := <-served:
 		return err
@@ -99,7 +107,7 @@ func listen(ctx context.Context, c *console.Console, addresses []string) ([]net.
 		}
 		listeners = append(listeners, l)
 		if a, ok := l.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-			c.Say("Warning: %s is open to the network, and the keys of a local hub are public.", l.Addr())
+			c.Note("Warning: %s is open to the network, and the keys of a local hub are public.", l.Addr())
 		}
 	}
 	return listeners, nil
@@ -112,46 +120,20 @@ func listenError(err error) error {
 	return console.Usage(err, "--listen takes HOST:PORT of this machine, such as "+defaults.Address)
 }
 
-// printSettings prints the settings that make the tools use the hub and its first
-// device, and says that the hub is ready.
-func printSettings(c *console.Console, options *localhub.Options, listener net.Addr) error {
-	address := loopbackAddress(listener)
-	first := options.Devices[0]
-	service, device := defaults.ServiceString(address), defaults.DeviceString(address, first.ID, first.Key)
-	if name := options.HostName; name != "localhost" {
-		service, device = overTLS(service, name, address), overTLS(device, name, address)
+// noteLost tells of the messages that end with a hub that keeps none.
+func noteLost(c *console.Console, hub *localhub.Hub) {
+	if n := hub.Waiting(); n > 0 {
+		c.Note("Messages that wait for devices and end with this hub: %d. `simulated-device hub --data DIR` keeps them.", n)
 	}
-	for _, setting := range [][2]string{
-		{console.EnvService, service.Reveal()},
-		{console.EnvDevice, device.Reveal()},
-		{console.EnvDeviceID, first.ID},
-	} {
-		line, err := envLine(setting[0], setting[1])
-		if err != nil {
-			return fmt.Errorf("settings: %w", err)
-		}
-		if err := c.Print(line + "\n"); err != nil {
-			return err
-		}
-	}
-	c.Note("The local hub is ready at %s.", address)
-	return nil
 }
 
-// envLine returns a line of a .env file. The library would write 007 as 7.
-func envLine(name, value string) (string, error) {
-	if _, err := strconv.Atoi(value); err == nil {
-		return name + `="` + value + `"`, nil
+// sayReady says where the hub is.
+func sayReady(c *console.Console, listeners []net.Listener) {
+	var addresses []string
+	for _, l := range listeners {
+		addresses = append(addresses, loopbackAddress(l.Addr()))
 	}
-	return godotenv.Marshal(map[string]string{name: value})
-}
-
-// overTLS changes a connection string to one with TLS, and the hub's own name.
-func overTLS(cs sas.ConnectionString, name, address string) sas.ConnectionString {
-	_, port, _ := net.SplitHostPort(address) // of a listener: cannot fail
-	cs.HostName = net.JoinHostPort(name, port)
-	cs.UseDevelopmentEmulator = false
-	return cs
+	c.Note("The local hub is ready at %s.", strings.Join(addresses, " and "))
 }
 
 // loopbackAddress returns the address of a listener for clients on this machine: a

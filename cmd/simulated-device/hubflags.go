@@ -1,8 +1,10 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -21,11 +23,13 @@ import (
 type hubFlags struct {
 	listen   []string
 	devices  deviceListFlags
-	hostName string
+	hosts    []string // the first names the hub
 	caOut    string
+	ca       string // of devices
 	data     string
 	gateway  localhub.Gateway
 	limits   limitFlags
+	settings settingsFlags
 }
 
 // deviceListFlags name the devices of a hub.
@@ -38,7 +42,7 @@ type deviceListFlags struct {
 // that feedback is sent at once.
 type limitFlags struct {
 	lock, ttl, feedback  console.Duration
-	deliveries, maxQueue int
+	deliveries, maxQueue console.Positive
 	faithful             bool
 	faults               string
 	given                func(name string) bool // whether a flag is on the command line
@@ -49,17 +53,21 @@ func (h *hubFlags) add(c *console.Console, cmd *cobra.Command) {
 	f.SortFlags = false
 	f.StringArrayVar(&h.listen, "listen", []string{defaults.Address}, "`ADDR` to listen at (repeat; port 0: any)")
 	h.devices.add(f)
-	f.StringVar(&h.hostName, "host", "localhost", "`NAME` of the hub in its certificate and tokens")
+	f.StringArrayVar(&h.hosts, "host", []string{"localhost"}, "`NAME` of the hub in its certificate, tokens and HTTP requests (repeat; the first is its own)")
+	h.settings.add(f)
 	f.StringVar(&h.caOut, "ca-out", "", "write the CA certificate, which clients need for TLS, to `FILE` (PEM)")
-	f.StringVar(&h.data, "data", "", "keep messages and feedback in `DIR` over a restart")
+	f.StringVar(&h.ca, "ca", "", "let devices log in with certificates of the CAs in `FILE` (PEM), each as the device that is its common name")
+	f.StringVar(&h.data, "data", "", "keep the registry, messages and feedback in `DIR` over a restart")
 	h.gateway = localhub.GatewayV2
 	f.Var(console.Choice(&h.gateway, localhub.GatewayV1, localhub.GatewayV2), "gateway", "generation of IoT Hub's front end to imitate: v1 or v2")
+	console.Group(f, "Hub")
 	h.limits.add(f)
+	console.Group(f, "Figures")
 	c.AddFlags(cmd, "stop after this long")
 }
 
 func (d *deviceListFlags) add(f *pflag.FlagSet) {
-	f.StringArrayVar(&d.ids, "device", []string{defaults.DeviceID}, "register the device `ID[=KEY]` (repeat)")
+	f.StringArrayVar(&d.ids, "device", []string{defaults.DeviceID}, "register the device `ID[=KEY[,KEY]]` (repeat)")
 	f.StringArrayVar(&d.thumbprints, "thumbprint", nil, "let the device log in with the certificate that has this hash, `ID=SHA1|SHA256` (repeat)")
 }
 
@@ -68,8 +76,9 @@ func (l *limitFlags) add(f *pflag.FlagSet) {
 	l.lock, l.ttl = console.Duration(time.Minute), console.Duration(time.Hour)
 	f.Var(&l.lock, "lock-timeout", "how long a device may hold a message")
 	f.Var(&l.ttl, "default-ttl", "life of a message that names no expiry")
-	f.IntVar(&l.deliveries, "max-delivery-count", 10, "abandon a message `N` times, and it is dead-lettered")
-	f.IntVar(&l.maxQueue, "max-queue", 50, "messages (`N`) that may wait for one device")
+	l.deliveries, l.maxQueue = 10, 50
+	f.Var(&l.deliveries, "max-delivery-count", "abandon a message `N` times, and it is dead-lettered")
+	f.Var(&l.maxQueue, "max-queue", "messages (`N`) that may wait for one device")
 	f.Var(&l.feedback, "feedback-interval", "collect feedback this long (default: send it at once)")
 	f.BoolVar(&l.faithful, "faithful", false, "all as on Azure: feedback every 15s, or for 64 messages")
 	f.StringVar(&l.faults, "fault", "", "do `FAULTS` on purpose, such as drop-after=20,refuse-auth:first=1")
@@ -77,16 +86,37 @@ func (l *limitFlags) add(f *pflag.FlagSet) {
 
 // options returns the hub that the flags describe.
 func (h *hubFlags) options() (*localhub.Options, error) {
-	o := &localhub.Options{HostName: h.hostName, Data: h.data, Gateway: h.gateway}
+	o := &localhub.Options{HostName: h.hosts[0], Aliases: h.hosts[1:], Data: h.data, Gateway: h.gateway}
 	if err := h.limits.apply(o); err != nil {
 		return nil, err
 	}
-	if !sas.ValidHost(h.hostName) {
-		return nil, console.Usagef("--host %q is not a host name", h.hostName)
+	for _, name := range h.hosts {
+		if !sas.ValidHost(name) {
+			return nil, console.Usagef("--host %q is not a host name", name)
+		}
 	}
 	var err error
+	if o.ClientCAs, err = readCAs(h.ca); err != nil {
+		return nil, err
+	}
 	o.Devices, err = h.devices.parse()
 	return o, err
+}
+
+// readCAs reads the certificates of a file, if there is a name.
+func readCAs(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(file) //nolint:gosec // the file that the user names
+	if err != nil {
+		return nil, console.Usage(fmt.Errorf("--ca: %w", err), "")
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, console.Usagef("--ca: %s holds no certificate in PEM form", file)
+	}
+	return pool, nil
 }
 
 // faithfulFeedback is the time between IoT Hub's feedback batches. Source:
@@ -94,21 +124,18 @@ func (h *hubFlags) options() (*localhub.Options, error) {
 const faithfulFeedback = 15 * time.Second
 
 func (l *limitFlags) apply(o *localhub.Options) error {
-	switch {
-	case l.lock == 0 || l.ttl == 0:
+	if l.lock == 0 || l.ttl == 0 {
 		return console.Usagef("--lock-timeout and --default-ttl cannot be 0")
-	case l.deliveries < 1 || l.maxQueue < 1:
-		return console.Usagef("--max-delivery-count and --max-queue take a positive number")
 	}
 	o.LockTimeout, o.DefaultTTL = time.Duration(l.lock), time.Duration(l.ttl)
-	o.MaxDeliveryCount, o.MaxQueue = l.deliveries, l.maxQueue
+	o.MaxDeliveryCount, o.MaxQueue = int(l.deliveries), int(l.maxQueue)
 	o.FeedbackInterval = time.Duration(l.feedback)
 	if l.faithful && !l.given("feedback-interval") {
 		o.FeedbackInterval = faithfulFeedback
 	}
 	faults, err := fault.Parse(l.faults)
 	if err != nil {
-		return console.Usage(fmt.Errorf("--fault: %w", err), "the README lists the faults")
+		return console.Usage(fmt.Errorf("--fault: %w", err), "simulated-device hub --help lists the faults")
 	}
 	if len(faults.List) > 0 {
 		o.Faults, err = fault.NewInjector(faults)
@@ -136,25 +163,32 @@ func (d *deviceListFlags) parse() (devices []localhub.Device, err error) {
 	return devices, nil
 }
 
-// parseDevice reads ID[=KEY]. An id may hold = as well: the first = with nothing
-// but base64 behind it starts the key.
+// parseDevice reads ID[=KEY[,KEY]]. An id may hold = and a comma as well: the first
+// = with nothing but keys behind it ends the id.
 func parseDevice(text string) (localhub.Device, error) {
-	d := localhub.Device{ID: text, Key: defaults.Key()}
-	found := !strings.Contains(text, "=")
+	d, found := localhub.Device{ID: text, Key: defaults.Key()}, !strings.Contains(text, "=")
 	for i := 0; i < len(text) && !found; i++ {
-		if text[i] != '=' {
-			continue
-		}
-		if key, err := sas.ParseKey(text[i+1:]); err == nil {
-			d, found = localhub.Device{ID: text[:i], Key: key}, true
+		if text[i] == '=' {
+			d = localhub.Device{ID: text[:i]}
+			d.Key, d.SecondaryKey, found = parseKeys(text[i+1:])
 		}
 	}
 	if !found {
-		return localhub.Device{}, console.Usage(errors.New("--device: what follows = is not a key"),
+		return localhub.Device{}, console.Usage(errors.New("--device: what follows = is not a key, nor two with a comma between"),
 			"the key is base64, as in a connection string; an id that has a = itself needs one")
 	}
 	if err := console.CheckDeviceID(d.ID); err != nil {
 		return localhub.Device{}, fmt.Errorf("--device: %w", err)
 	}
 	return d, nil
+}
+
+// parseKeys reads KEY[,KEY].
+func parseKeys(text string) (primary, secondary sas.Key, ok bool) {
+	first, second, two := strings.Cut(text, ",")
+	primary, err := sas.ParseKey(first)
+	if err == nil && two {
+		secondary, err = sas.ParseKey(second)
+	}
+	return primary, secondary, err == nil
 }

@@ -54,6 +54,7 @@ func (h *ownHub) stop(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, feedbackTimeout)
 	defer cancel()
 	h.listener.waitUntilUnused(ctx)
+	noteLost(h.console, h.hub)
 	h.hub.Close()
 	if err := <-h.served; err != nil {
 		h.console.Say("local hub: %v", err)
@@ -63,7 +64,7 @@ func (h *ownHub) stop(ctx context.Context) {
 // serveOn goes on serving the hub after another receiver has displaced its device:
 // that receiver, and all other clients, depend on the hub.
 func (h *ownHub) serveOn(ctx context.Context) error {
-	h.console.Say("Another receiver has taken the device over. The local hub stays until Ctrl-C.")
+	h.console.Note("Another receiver has taken the device over. The local hub stays until Ctrl-C.")
 	<-ctx.Done()
 	return context.Cause(ctx)
 }

@@ -30,14 +30,21 @@ cloud-to-device message and settles it.
 
 Give it the device's connection string in IOTHUB_DEVICE_CONNECTION_STRING or in
 a .env file. Without one it serves a local hub on ` + defaults.Address + ` and connects
-to that, so that everything can be tried without an Azure account.`,
+to that, so that everything can be tried without an Azure account.
+
+Values that are no text have a text of their own: times in RFC 3339, bytes in
+base64, lists and maps as JSON. -v and --output json tell their types, and for
+--exec $C2D_TYPES does. A message that cannot be read is shown as far as it can
+be, and rejected.`,
 		Example: `  simulated-device                    # then, in another terminal: send-c2d "hello"
   simulated-device --count 1          # stop after one message
   simulated-device --settle reject    # see what the sender is told`,
-		Args: console.Args(0),
+		Args: c.Args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), c, &f) },
 	}
 	f.add(c, cmd)
+	console.Complete(cmd, "device-id", console.DeviceCompletion(f.completeDevices))
+	console.Complete(cmd, "settle-rule", completeRule)
 	cmd.AddCommand(newHubCommand(c))
 	return cmd
 }
@@ -59,7 +66,7 @@ func run(ctx context.Context, c *console.Console, f *deviceFlags) error {
 		return console.Cause(ctx, err)
 	}
 	c.Note("Waiting for messages for device %s; Ctrl-C stops.", cs.DeviceID)
-	stopProgress := c.ShowProgress(r.print.progress)
+	stopProgress := c.ShowProgress(func() string { return r.print.progress(r.count) })
 	err = console.Cause(ctx, r.receive(ctx, device))
 	stopProgress()
 	err = errors.Join(err, r.print.summary())

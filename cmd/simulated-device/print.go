@@ -24,6 +24,7 @@ type printer struct {
 
 	total  int          // messages received
 	shown  atomic.Int64 // total, for the goroutine that shows the progress
+	began  atomic.Int64 // when the first came, in ns since 1970, for the same
 	at     time.Time    // when the last message came
 	counts map[outcome]int
 	lost   int // locks
@@ -65,8 +66,11 @@ func parseFormat(text string) (*template.Template, error) {
 func (p *printer) received(d *iothub.Delivery) error {
 	n := p.total
 	p.total++
-	p.shown.Store(int64(p.total))
 	p.at = time.Now()
+	if n == 0 {
+		p.began.Store(p.at.UnixNano())
+	}
+	p.shown.Store(int64(p.total))
 	if p.dump != "" {
 		if err := p.save(d.Body); err != nil {
 			return fmt.Errorf("--dump: %w", err)
@@ -108,47 +112,6 @@ func (p *printer) save(body []byte) error {
 	}
 }
 
-// text returns the message in the form of the tutorial.
-func (p *printer) text(n int, d *iothub.Delivery) string {
-	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line("Received Message [%d]:", n)
-	text, encoding := console.Payload(d.Body)
-	if encoding == "base64" {
-		line("    Data (not UTF-8, shown as base64): <<<%s>>> & Size=%d", text, len(d.Body))
-	} else {
-		line("    Data: <<<%s>>> & Size=%d", console.Printable(text), len(d.Body))
-	}
-	properties, _ := console.JSON(d.Properties) // a map of strings: cannot fail
-	line("    Properties: %s", properties)
-	if p.console.Verbose {
-		b.WriteString(details(d))
-	}
-	line("    Total calls received: %d", n+1)
-	return b.String()
-}
-
-// details returns what -v adds to text.
-func details(d *iothub.Delivery) string {
-	var b strings.Builder
-	for _, fact := range [][2]string{
-		{"Message id", d.ID},
-		{"Correlation id", d.CorrelationID},
-		{"User id", d.UserID},
-		{"Content type", d.ContentType},
-		{"Content encoding", d.ContentEncoding},
-		{"Sequence number", fmt.Sprint(d.SequenceNumber)},
-		{"Delivery count", fmt.Sprint(d.DeliveryCount)},
-		{"Enqueued", console.Timestamp(d.EnqueuedTime)},
-		{"Expires", console.Timestamp(d.Expiry)},
-	} {
-		if fact[1] != "" {
-			fmt.Fprintf(&b, "    %s: %s\n", fact[0], console.Printable(fact[1]))
-		}
-	}
-	return b.String()
-}
-
 // decided shows what the device will do with the message.
 func (p *printer) decided(d *iothub.Delivery, o outcome) error {
 	switch e := newEvent(p.total-1, d, o, p.at); {
@@ -164,7 +127,7 @@ func (p *printer) decided(d *iothub.Delivery, o outcome) error {
 	case p.console.Output == console.OutputJSON:
 		return p.console.PrintJSON(e)
 	case p.console.Verbose:
-		return p.console.PrintLine("    Settlement: %s", o)
+		return p.console.PrintText(p.console.OutLine().Add("    Settlement: ").Outcome(moods[o], "%s", o))
 	}
 	return nil
 }
@@ -182,40 +145,20 @@ func (p *printer) finished() (n int) {
 
 // lockLost shows that a settlement came too late.
 func (p *printer) lockLost(d *iothub.Delivery) error {
-	p.lost++
 	p.console.Say("message %s: its lock was lost before it was settled; the hub delivers it again", d.ID)
+	return p.comesAgain(d)
+}
+
+// notSettled shows that the hub has refused a settlement: the lock runs out.
+func (p *printer) notSettled(d *iothub.Delivery, err error) error {
+	p.console.Say("message %s: %v; it is delivered again when its lock has run out", d.ID, err)
+	return p.comesAgain(d)
+}
+
+func (p *printer) comesAgain(d *iothub.Delivery) error {
+	p.lost++
 	if p.console.Output != console.OutputJSON || p.template != nil {
 		return nil
 	}
 	return p.console.PrintJSON(lockLostEvent{"lockLost", p.total - 1, d.DeviceID, d.ID})
-}
-
-// progress says in a few words how far the run has got.
-func (p *printer) progress() string { return fmt.Sprintf("%d received", p.shown.Load()) }
-
-// summary prints the totals.
-func (p *printer) summary() (err error) {
-	if p.console.Output == console.OutputJSON && p.template == nil {
-		err = p.console.PrintJSON(summaryEvent{
-			"summary", p.total, p.counts[complete], p.counts[abandon], p.counts[reject], p.counts[none], p.lost,
-		})
-	}
-	var parts []string
-	for _, o := range []outcome{complete, abandon, reject, none} {
-		if n := p.counts[o]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, past[o]))
-		}
-	}
-	if p.lost > 0 {
-		parts = append(parts, fmt.Sprintf("%d lost their lock", p.lost))
-	}
-	if n := p.total - p.finished() - p.lost; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d given back", n))
-	}
-	details := ""
-	if len(parts) > 0 {
-		details = ": " + strings.Join(parts, ", ")
-	}
-	p.console.Note("%d received%s.", p.total, details)
-	return err
 }

@@ -60,8 +60,10 @@ func (r *receiver) handle(ctx context.Context, d *iothub.Delivery) error {
 	if err != nil {
 		return err
 	}
-	if err := console.Pause(ctx, r.settle.delay); err != nil {
-		return err
+	if d.Unreadable == "" { // the device has nothing to do with others
+		if err := console.Pause(ctx, r.settle.delay); err != nil {
+			return err
+		}
 	}
 	if err := r.print.decided(d, outcome); err != nil {
 		return err
@@ -72,6 +74,8 @@ func (r *receiver) handle(ctx context.Context, d *iothub.Delivery) error {
 	switch err := outcome.apply(ctx, d); {
 	case errors.Is(err, iothub.ErrLockLost):
 		return r.print.lockLost(d)
+	case errors.Is(err, iothub.ErrNotSettled):
+		return r.print.notSettled(d, err)
 	case err != nil:
 		return fmt.Errorf("message %q: %w", d.ID, err)
 	}

@@ -1,19 +1,17 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"time"
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/iothub/value"
 )
 
 // outcome is what the device does with a message.
@@ -55,7 +53,8 @@ type settler struct {
 	delay     time.Duration
 	exec      string // the user's command
 	execFail  outcome
-	execOut   io.Writer // for the command's standard output
+	execOut   io.Writer     // for the command's standard output
+	lock      time.Duration // after this time the command is told to be late
 }
 
 // rule gives the messages with a certain property value an outcome.
@@ -69,7 +68,7 @@ type rule struct {
 func newSettler(c *console.Console, f settleFlags, execOut io.Writer) (*settler, error) {
 	s := &settler{
 		console: c, otherwise: f.otherwise, delay: time.Duration(f.delay),
-		exec: f.exec, execFail: f.execFail, execOut: execOut,
+		exec: f.exec, execFail: f.execFail, execOut: execOut, lock: lockDuration,
 	}
 	for _, text := range f.rules {
 		r, ok := parseRule(text)
@@ -106,10 +105,16 @@ func parseRule(text string) (r rule, ok bool) {
 	return r, ok
 }
 
-// decide returns what to do with d. It runs --exec if there is one.
+// decide returns what to do with d. It runs --exec if there is one. A message that
+// cannot be read is rejected whatever the user says about others: it would not be
+// readable the next time either.
 func (s *settler) decide(ctx context.Context, d *iothub.Delivery) (outcome, error) {
+	if d.Unreadable != "" {
+		s.console.Say("message %s cannot be read: %s: %s", cmp.Or(d.ID, "without an id"), d.Unreadable, past[reject])
+		return reject, nil
+	}
 	for _, r := range s.rules {
-		if v, ok := d.Properties[r.property]; ok && v == r.value {
+		if v := d.Properties[r.property]; v != nil && value.Text(v) == r.value { // null is no text
 			return r.outcome, nil
 		}
 	}
@@ -117,62 +122,4 @@ func (s *settler) decide(ctx context.Context, d *iothub.Delivery) (outcome, erro
 		return s.run(ctx, d)
 	}
 	return s.otherwise, nil
-}
-
-// execGrace is how long a command may take to end after it is told to.
-const execGrace = time.Second
-
-// run gives d to the user's command. Its exit status decides the outcome.
-func (s *settler) run(ctx context.Context, d *iothub.Delivery) (outcome, error) {
-	cmd := exec.CommandContext(ctx, "sh", "-c", s.exec) //nolint:gosec // running what the user says is the point
-	cmd.Stdin = bytes.NewReader(d.Body)
-	cmd.Stdout, cmd.Stderr = s.execOut, s.console.Err
-	cmd.Env = append(os.Environ(), environment(d)...)
-	cmd.WaitDelay = execGrace
-	useGroup(cmd)
-	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return complete, nil
-	case ctx.Err() != nil:
-		killGroup(cmd)
-		return none, context.Cause(ctx)
-	case errors.As(err, &exit):
-		s.console.Say("--exec for message %s: %v: %s", d.ID, err, past[s.execFail])
-		return s.execFail, nil
-	}
-	return none, fmt.Errorf("--exec: %w", err)
-}
-
-// environment returns a message's properties as environment variables: the system
-// properties as C2D_MESSAGE_ID and so on, the application properties as
-// C2D_PROPERTY_ and the name, with _ for characters that a variable's name cannot
-// have.
-func environment(d *iothub.Delivery) []string {
-	env := []string{
-		"C2D_MESSAGE_ID=" + d.ID,
-		"C2D_CORRELATION_ID=" + d.CorrelationID,
-		"C2D_USER_ID=" + d.UserID,
-		"C2D_CONTENT_TYPE=" + d.ContentType,
-		"C2D_CONTENT_ENCODING=" + d.ContentEncoding,
-		fmt.Sprintf("C2D_DELIVERY_COUNT=%d", d.DeliveryCount),
-		fmt.Sprintf("C2D_SEQUENCE_NUMBER=%d", d.SequenceNumber),
-	}
-	for _, name := range d.PropertyNames() {
-		env = append(env, "C2D_PROPERTY_"+variableName(name)+"="+d.Properties[name])
-	}
-	for i := range env {
-		env[i] = strings.ReplaceAll(env[i], "\x00", "") // a variable cannot hold it
-	}
-	return env
-}
-
-func variableName(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '_'
-	}, s)
 }

@@ -28,6 +28,10 @@ func (s *Session) attach(a *amqpwire.Attach) error {
 		return Errorf(CondLimitExceeded, "The connection has %d links.", c.links)
 	}
 	l := &Link{session: s, handle: a.Handle, name: a.Name, address: address(a)}
+	l.cost = linkCost + min(len(l.name), maxName) + min(len(l.address), maxAddress)
+	if refused := c.Hold(l.cost); refused != nil {
+		return refused
+	}
 	r := reply(a)
 	refused := l.check(r)
 	switch {
@@ -54,7 +58,7 @@ func (s *Session) attach(a *amqpwire.Attach) error {
 func (l *Link) check(r *amqpwire.Attach) *amqpwire.Error {
 	c := l.session.conn
 	r.MaxMessageSize = new(uint64(math.MaxUint64)) // the longest
-	if !c.fits(r) {
+	if !confirms(r.Properties) || !c.fits(r) {
 		r.Properties = nil
 	}
 	fits := c.fits(r)
@@ -62,12 +66,31 @@ func (l *Link) check(r *amqpwire.Attach) *amqpwire.Error {
 	switch {
 	case len(l.name) > maxName:
 		return Errorf(CondInvalidField, "The name of the link is longer than %d bytes.", maxName)
-	case len(l.address) > maxAddress:
+	case len(r.Source.Address) > maxAddress, len(r.Target.Address) > maxAddress:
 		return Errorf(CondInvalidField, "The address of the link is longer than %d bytes.", maxAddress)
 	case !fits:
 		return Errorf(CondFrameTooSmall, "The answer does not fit into a frame of %d bytes.", c.peerFrameSize)
 	}
 	return nil
+}
+
+// maxProperties is how long the properties of a link may be that are confirmed, in
+// bytes: those of the SDKs have less than 500.
+const maxProperties = 1 << 10
+
+// confirms reports whether the answer to an attach repeats the properties. They
+// must be plain: the answer may have to wait for a client that does not read.
+func confirms(properties amqpwire.Map) bool {
+	for _, p := range properties {
+		for _, v := range []any{p.Key, p.Value} {
+			switch v.(type) {
+			case amqpwire.List, amqpwire.Map, amqpwire.Array, amqpwire.Described:
+				return false
+			}
+		}
+	}
+	b, err := amqpwire.Append(nil, properties)
+	return err == nil && len(b) <= maxProperties
 }
 
 // address returns the address of the server's end.

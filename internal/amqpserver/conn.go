@@ -23,8 +23,9 @@ type Conn struct {
 	br      *bufio.Reader // until the reader takes it over
 	log     *slog.Logger
 
-	in      chan amqpwire.Frame
+	in      chan arrival
 	out     chan amqpwire.Frame
+	taken   chan struct{} // one place: the writer has sent what it had
 	broken  chan struct{} // closed when reader or writer gave up
 	failure error         // why; set before broken is closed
 	fail    sync.Once
@@ -34,6 +35,8 @@ type Conn struct {
 	peerFrameSize int           // the largest frame that the client takes, in bytes
 	heartbeat     time.Duration // something is sent as often as that
 
+	trusted   atomic.Bool         // see Trust
+	held      int                 // bytes; see Hold
 	sessions  map[uint16]*Session // by channel, the same in both directions
 	links     int
 	partial   int // bytes of messages of which more is to come

@@ -221,3 +221,38 @@ func TestOnEnd(t *testing.T) {
 		})
 	}
 }
+
+// TestLinkOnEnd checks that a link tells its end once, after its source is closed.
+func TestLinkOnEnd(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(w *world, c *client){
+		"detach": func(_ *world, c *client) { c.Send(0, &amqpwire.Detach{Closed: true}); c.Send(0, &amqpwire.End{}) },
+		"misuse": func(_ *world, c *client) { c.Send(0, &amqpwire.Transfer{Handle: 5}); c.Send(0, &amqpwire.End{}) },
+		"end":    func(_ *world, c *client) { c.Send(0, &amqpwire.End{}) },
+		"hangup": func(_ *world, c *client) { _ = c.Net.Close() },
+		"server": func(w *world, _ *client) { w.stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w *world
+			var ends []string
+			o := Options{Frame: func(c *Conn, f amqpwire.Frame) (bool, error) {
+				if l := c.Concerned(f); l != nil {
+					if _, ok := f.Body.(*amqpwire.Flow); ok {
+						l.OnEnd(func() { ends = append(ends, w.queue("q").took()) })
+					}
+				}
+				return false, nil
+			}}
+			inWorld(t, o, func(t *testing.T, made *world) {
+				w = made
+				c := w.listening(1)
+				end(w, c)
+				_ = c.Net.Close()
+				w.served.Wait()
+				if got := fmt.Sprint(ends); got != "[closed]" {
+					t.Errorf("the queue had heard %s at the ends, want closed, at one end", got)
+				}
+			})
+		})
+	}
+}

@@ -41,9 +41,12 @@ type Incoming struct {
 	size     int // of the payload, bytes
 }
 
-// Source gives the messages of a link. It may also have this method:
+// Source gives the messages of a link. It may also have these methods:
 //
 //	MaxMessageSize() int // the largest encoded message that it gives, in bytes
+//	Lost(why error)      // the client has ended the link, its session or the
+//	                     // connection with an error, or the connection has broken;
+//	                     // called before Release and Close
 type Source interface {
 	// Next returns the next message, which is in the receiver's hands until it is
 	// settled or released. It is not ok if there is none now; [Link.Wake] says when

@@ -50,7 +50,7 @@ func (c *Conn) readHeader() (header amqpwire.ProtocolHeader, err error) {
 
 // open exchanges the open performatives.
 func (c *Conn) open() error {
-	f, err := amqpwire.ReadFrame(c.br, c.options.MaxFrameSize)
+	f, err := c.readFrame()
 	if err != nil {
 		return err
 	}

@@ -13,11 +13,14 @@ type Link struct {
 	handle  uint32
 	name    string
 	address string
+	cost    int // bytes that it holds; see [Conn.Hold]
 
 	// One of them is set, or none: the link was refused, and keeps its handle until
 	// the client detaches it.
 	receiver *receiver
 	sender   *sender
+
+	onEnd []func()
 
 	detached bool // by the server; what the client sends until it answers crossed the detach on its way
 	finished bool // it holds nothing any more
@@ -81,6 +84,10 @@ func (l *Link) Interrupt(reason *amqpwire.Error) {
 // any goroutine, and never blocks.
 func (l *Link) Wake() { l.session.conn.wakes.add(l) }
 
+// OnEnd has f called when the link has ended, whichever way that is, after its sink
+// or source has let go of everything.
+func (l *Link) OnEnd(f func()) { l.onEnd = append(l.onEnd, f) }
+
 // look does what the link was woken for.
 func (l *Link) look() {
 	if l.Gone() {
@@ -92,6 +99,16 @@ func (l *Link) look() {
 	}
 	if l.sender != nil {
 		l.sender.pump()
+	}
+}
+
+// lost tells the source that the client has not ended the link in good order.
+func (l *Link) lost(why error) {
+	if l.sender == nil || l.Gone() {
+		return
+	}
+	if s, ok := l.sender.source.(interface{ Lost(why error) }); ok {
+		s.Lost(why)
 	}
 }
 
@@ -108,6 +125,10 @@ func (l *Link) finish(clean bool) {
 	if l.sender != nil {
 		l.sender.finish(clean)
 	}
+	for _, f := range l.onEnd {
+		f()
+	}
+	l.onEnd = nil
 }
 
 // sayDetach tells the client that the link is over.

@@ -31,6 +31,12 @@ type Options struct {
 	OmitNextIncomingID bool
 	// IdleTimeout is how long the server waits for a sign of life: 240 s.
 	IdleTimeout time.Duration
+	// Untrusted bounds what a client can make the server hold on one connection
+	// until [Conn.Trust], in bytes, and the frames that it may send to a quarter of
+	// that: no more than later.
+	Untrusted int
+	// Memory bounds what all connections hold: nothing does.
+	Memory Memory
 	// HandshakeTimeout is how long a client may take to an open connection: 30 s.
 	HandshakeTimeout time.Duration
 	// Explain returns the human part of an error, for the log: its description.

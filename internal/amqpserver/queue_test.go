@@ -26,6 +26,7 @@ type queue struct {
 	held     map[string]item // by tag
 	links    map[*Link]struct{}
 	events   []string
+	losses   []string // of links, and why
 }
 
 type item struct {
@@ -155,6 +156,12 @@ func (s source) Release(tags [][]byte) {
 		s.note("%s back", i.payload)
 	}
 	slices.SortFunc(s.ready, func(a, b item) int { return a.order - b.order })
+}
+
+func (s source) Lost(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.losses = append(s.losses, s.link.Name()+": "+why.Error())
 }
 
 func (s source) Close() {

@@ -1,6 +1,7 @@
 package amqpserver
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"time"
@@ -17,14 +18,14 @@ func (c *Conn) read(stop <-chan struct{}) {
 	defer silence.Stop()
 	for {
 		silence.Reset(patience)
-		f, err := amqpwire.ReadFrame(c.br, c.options.MaxFrameSize)
+		a, err := c.readArrival()
 		silence.Stop()
 		if err != nil {
 			c.giveUp(err)
 			return
 		}
 		select {
-		case c.in <- f:
+		case c.in <- a:
 		case <-stop:
 			return
 		}
@@ -61,4 +62,53 @@ func (c *Conn) linger() {
 			return
 		}
 	}
+}
+
+// arrival is a frame that the reader passes on to the owner. A decoded frame may
+// take many times as much memory as its bytes, so that of an untrusted client is
+// decoded when its turn has come.
+type arrival struct {
+	decoded amqpwire.Frame
+	bytes   []byte // nil: it is decoded
+}
+
+// frame returns the frame.
+func (a arrival) frame() (amqpwire.Frame, error) {
+	if a.bytes == nil {
+		return a.decoded, nil
+	}
+	return amqpwire.DecodeFrame(a.bytes)
+}
+
+func (c *Conn) readArrival() (a arrival, err error) {
+	b, err := c.readBytes()
+	switch {
+	case err != nil:
+	case c.trusted.Load():
+		a.decoded, err = amqpwire.DecodeFrame(b)
+	default:
+		a.bytes = b
+	}
+	return a, err
+}
+
+// readFrame reads a frame before there is a reader.
+func (c *Conn) readFrame() (amqpwire.Frame, error) {
+	b, err := c.readBytes()
+	if err != nil {
+		return amqpwire.Frame{}, err
+	}
+	return amqpwire.DecodeFrame(b)
+}
+
+// readBytes reads a frame of at most the size that the client is allowed when it
+// begins.
+func (c *Conn) readBytes() ([]byte, error) {
+	if start, err := c.br.Peek(4); err == nil {
+		limit, size := c.frameLimit(), binary.BigEndian.Uint32(start)
+		if size > limit && size <= c.options.MaxFrameSize {
+			return nil, Errorf(CondLimitExceeded, "A client that has not shown who it is may send frames of %d bytes.", limit)
+		}
+	}
+	return amqpwire.ReadFrameBytes(c.br, c.options.MaxFrameSize)
 }

@@ -103,6 +103,9 @@ func (e *receiver) add(t *amqpwire.Transfer, payload []byte) *amqpwire.Error {
 	case c.partial+len(payload) > maxPartial:
 		return Errorf(CondLimitExceeded, "More than %d bytes of unfinished messages are on this connection.", maxPartial)
 	}
+	if refused := c.Hold(len(payload)); refused != nil {
+		return refused
+	}
 	m.Settled = m.Settled || t.Settled
 	m.Payload = append(m.Payload, payload...)
 	c.partial += len(payload)
@@ -119,6 +122,7 @@ func (e *receiver) tooLarge() *amqpwire.Error {
 // discard forgets the message that has begun, if one has.
 func (e *receiver) discard() {
 	e.session.conn.partial -= len(e.message.Payload)
+	e.session.conn.Free(len(e.message.Payload))
 	e.begun, e.message = false, Incoming{}
 }
 

@@ -16,7 +16,7 @@ func (c *Conn) sasl() error {
 	if err := c.writeFrame(amqpwire.Frame{SASL: true, Body: offer}); err != nil {
 		return err
 	}
-	f, err := amqpwire.ReadFrame(c.br, c.options.MaxFrameSize)
+	f, err := c.readFrame()
 	if err != nil {
 		return err
 	}

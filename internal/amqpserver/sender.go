@@ -30,6 +30,7 @@ type sending struct {
 	transfer *amqpwire.Transfer // of the next frame; nil: there is no message
 	tag      []byte
 	payload  []byte
+	held     int // bytes of the whole message, which the connection holds
 }
 
 // serve makes the link one on which the client receives, and completes the
@@ -119,7 +120,7 @@ func (e *sender) fetch() bool {
 		MessageFormat: &t.format,
 		Settled:       e.settled,
 	}
-	e.sending = sending{&t.Transfer, m.Tag, m.Payload}
+	e.sending = sending{transfer: &t.Transfer, tag: m.Tag, payload: m.Payload}
 	if !e.settled {
 		s.unsettled[t.id] = e
 		e.unsettled[t.id] = delivery{tag: m.Tag}
@@ -128,7 +129,18 @@ func (e *sender) fetch() bool {
 	s.nextDeliveryID++
 	e.deliveryCount++
 	e.credit--
+	if refused := s.conn.Hold(len(m.Payload)); refused != nil {
+		e.Detach(refused)
+		return false
+	}
+	e.sending.held = len(m.Payload)
 	return true
+}
+
+// sent forgets the message that goes out.
+func (e *sender) sent() {
+	e.session.conn.Free(e.sending.held)
+	e.sending = sending{}
 }
 
 // transferOverhead is more than the frame header and the transfer performative
@@ -153,7 +165,7 @@ func (e *sender) sendPart() {
 		return
 	}
 	tag := m.tag
-	e.sending = sending{}
+	e.sent()
 	if e.settled {
 		e.settle(Settlement{Tag: tag, Outcome: &amqpwire.Accepted{}})
 	}
@@ -219,7 +231,7 @@ func (e *sender) finish(clean bool) {
 	if e.sending.transfer != nil && e.settled {
 		held = append(held, e.sending.tag) // it was cut short
 	}
-	e.sending = sending{}
+	e.sent()
 	if clean && len(held) > 0 {
 		e.source.Release(held)
 	}

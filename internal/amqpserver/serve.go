@@ -29,8 +29,9 @@ func newConn(nc net.Conn, o *Options) *Conn {
 		net:           nc,
 		br:            bufio.NewReader(nc),
 		log:           options.Logger,
-		in:            make(chan amqpwire.Frame),
+		in:            make(chan arrival),
 		out:           make(chan amqpwire.Frame, 64),
+		taken:         make(chan struct{}, 1),
 		broken:        make(chan struct{}),
 		wakes:         newWakes(),
 		peerFrameSize: amqpwire.MinMaxFrameSize,
@@ -38,12 +39,16 @@ func newConn(nc net.Conn, o *Options) *Conn {
 		alarm:         time.NewTimer(0),
 	}
 	c.alarm.Stop()
+	if options.Untrusted == 0 {
+		c.Trust()
+	}
 	return c
 }
 
 func (c *Conn) serve(ctx context.Context) error {
 	defer c.net.Close() //nolint:errcheck // nothing is left to lose
 	defer c.alarm.Stop()
+	defer func() { c.Free(c.held) }()
 	stop := context.AfterFunc(ctx, func() {
 		c.wakes.nudge()
 		time.AfterFunc(closeGrace, func() { _ = c.net.Close() })
@@ -70,27 +75,36 @@ func (c *Conn) serve(ctx context.Context) error {
 // closeGrace is how long a client may take to say goodbye when ctx ends.
 const closeGrace = 2 * time.Second
 
-// run is the owner's loop. It ends when the connection does, and hears nothing more
-// of the client while it owes it too much, or is to end.
+// hearing returns where frames come from. The server hears nothing more of a client
+// to which it owes too much, or when it is to end.
+func (c *Conn) hearing(ctx context.Context) <-chan arrival {
+	if c.debt.tooMuch() || ctx.Err() != nil {
+		return nil
+	}
+	return c.in
+}
+
+// run is the owner's loop. It ends when the connection does.
 func (c *Conn) run(ctx context.Context) error {
 	for {
 		var err error
-		in := c.in
-		if c.debt.tooMuch() || ctx.Err() != nil {
-			in = nil
-		}
 		select {
-		case f := <-in:
-			if closed, ok := f.Body.(*amqpwire.Close); ok && !c.silent.Load() {
-				return c.closed(closed)
+		case a := <-c.hearing(ctx):
+			var f amqpwire.Frame
+			if f, err = a.frame(); err == nil {
+				if closed, ok := f.Body.(*amqpwire.Close); ok && !c.silent.Load() {
+					return c.closed(closed)
+				}
+				err = c.handle(f)
 			}
-			err = c.handle(f)
 		case <-c.wakes.signal:
 			c.look()
 		case <-c.alarm.C:
 			c.onAlarm()
 		case <-c.broken:
-			err = c.failure
+			if err = c.failure; ctx.Err() == nil {
+				c.lost(err)
+			}
 		}
 		c.settle()
 		if ctx.Err() != nil && c.debt.results == 0 {
@@ -101,16 +115,45 @@ func (c *Conn) run(ctx context.Context) error {
 			c.send(0, &amqpwire.Close{Error: toldPeer(err)}, nil)
 			return err
 		}
+		if !c.trusted.Load() {
+			c.catchUp(ctx)
+		}
+	}
+}
+
+// catchUp waits until the writer has taken all answers: those that an untrusted
+// client does not read must not pile up.
+func (c *Conn) catchUp(ctx context.Context) {
+	for len(c.out) > 0 {
+		select {
+		case <-c.taken:
+		case <-c.broken:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
 // closed answers the client's close.
 func (c *Conn) closed(f *amqpwire.Close) error {
 	c.send(0, &amqpwire.Close{}, nil)
-	if f.Error != nil {
-		return fmt.Errorf("closed by the client: %w", briefError(f.Error))
+	if f.Error == nil {
+		return nil
 	}
-	return nil
+	err := fmt.Errorf("closed by the client: %w", briefError(f.Error))
+	c.lost(err)
+	return err
+}
+
+// lost tells all links that the client has not ended them in good order.
+func (c *Conn) lost(why error) {
+	if c.silent.Load() {
+		return // it is the server that has
+	}
+	for l := range c.Links() {
+		l.lost(why)
+	}
 }
 
 // goAway tells the client that the server is closing. Messages in its hands

@@ -36,6 +36,9 @@ func (c *Conn) begin(channel uint16, b *amqpwire.Begin) error {
 	if c.sessions[channel] != nil {
 		return Errorf(CondNotAllowed, "There is a session on channel %d already.", channel)
 	}
+	if refused := c.Hold(sessionCost); refused != nil {
+		return refused
+	}
 	s := &Session{
 		conn:           c,
 		channel:        channel,
@@ -131,10 +134,15 @@ func (s *Session) End(reason *amqpwire.Error) {
 // has understood ours.
 func (s *Session) endedByClient(e *amqpwire.End) {
 	if e.Error != nil {
-		s.conn.log.Info("session ended by the client", "reason", briefError(e.Error).Error())
+		why := briefError(e.Error)
+		s.conn.log.Info("session ended by the client", "reason", why.Error())
+		for l := range s.Links() {
+			l.lost(why)
+		}
 	}
 	s.dropAll(true)
 	delete(s.conn.sessions, s.channel)
+	s.conn.Free(sessionCost)
 	s.send(&amqpwire.End{})
 	s.ended = true
 }
@@ -151,6 +159,7 @@ func (s *Session) drop(l *Link, clean bool) {
 	l.finish(clean)
 	delete(s.links, l.handle)
 	s.conn.links--
+	s.conn.Free(l.cost)
 }
 
 // look lets the links send what they can, in no particular order.
@@ -184,7 +193,9 @@ func (s *Session) detached(d *amqpwire.Detach) error {
 		return Errorf(CondUnattachedHandle, "There is no link with handle %d.", d.Handle)
 	}
 	if d.Error != nil {
-		s.conn.log.Info("link detached by the client", "link", brief(l.name), "reason", briefError(d.Error).Error())
+		why := briefError(d.Error)
+		s.conn.log.Info("link detached by the client", "link", brief(l.name), "reason", why.Error())
+		l.lost(why)
 	}
 	s.drop(l, true)
 	if !l.detached {

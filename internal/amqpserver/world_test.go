@@ -43,10 +43,17 @@ func newWorld(t *testing.T, o Options) *world {
 	w := &world{t: t, queues: make(map[string]*queue)}
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	o.Logger = slog.New(logTo{w: w})
+	memory := &ledger{left: 1 << 40}
+	if o.Memory == nil {
+		o.Memory = memory
+	}
 	w.options = o
 	t.Cleanup(func() {
 		w.stop()
 		w.served.Wait()
+		if memory.left != 1<<40 {
+			t.Errorf("%d bytes are not given back at the end", 1<<40-memory.left)
+		}
 	})
 	return w
 }

@@ -43,6 +43,10 @@ func (c *Conn) write() {
 		if last {
 			return
 		}
+		select {
+		case c.taken <- struct{}{}:
+		default:
+		}
 	}
 }
 

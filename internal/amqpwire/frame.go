@@ -43,13 +43,23 @@ type Frame struct {
 // ReadFrame reads one frame of at most maxSize bytes. It returns io.EOF only
 // if r ends between two frames.
 func ReadFrame(r io.Reader, maxSize uint32) (Frame, error) {
+	b, err := ReadFrameBytes(r, maxSize)
+	if err != nil {
+		return Frame{}, err
+	}
+	return DecodeFrame(b)
+}
+
+// ReadFrameBytes is [ReadFrame] for who wants to call [DecodeFrame] later: a
+// decoded frame may take many times as much memory as its bytes.
+func ReadFrameBytes(r io.Reader, maxSize uint32) ([]byte, error) {
 	var header [frameHeaderSize]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {
-		return Frame{}, err
+		return nil, err
 	}
 	size := binary.BigEndian.Uint32(header[:])
 	if size < frameHeaderSize || size > maxSize {
-		return Frame{}, fmt.Errorf("%w: size %d, the limit is %d", ErrFraming, size, maxSize)
+		return nil, fmt.Errorf("%w: size %d, the limit is %d", ErrFraming, size, maxSize)
 	}
 	b := make([]byte, size)
 	copy(b, header[:])
@@ -57,9 +67,9 @@ func ReadFrame(r io.Reader, maxSize uint32) (Frame, error) {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		return Frame{}, err
+		return nil, err
 	}
-	return DecodeFrame(b)
+	return b, nil
 }
 
 // DecodeFrame decodes all of b as one frame. Binary values and the payload

@@ -50,9 +50,16 @@ func FuzzFrame(f *testing.F) {
 func FuzzMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := DecodeMessage(b)
+		sections, splitErr := SplitMessage(b)
+		if splitErr == nil && !bytes.Equal(bytes.Join(sections.all(), nil), b) {
+			t.Fatalf("% x is split to %+v", b, sections)
+		}
 		if err != nil {
 			wantMalformed(t, err)
 			return
+		}
+		if splitErr != nil {
+			t.Fatalf("% x is decoded, and not split: %v", b, splitErr)
 		}
 		encode := func(m *Message) ([]byte, error) { return m.Append(nil) }
 		wantStable(t, m, encode, DecodeMessage)

@@ -28,7 +28,7 @@ type Header struct {
 	DeliveryCount uint32
 }
 
-func (*Header) descriptor() descriptor { return descriptor{0x70, "header"} }
+func (*Header) descriptor() descriptor { return descriptor{codeHeader, "header"} }
 
 func (h *Header) fields() []field {
 	return []field{
@@ -57,7 +57,7 @@ type Properties struct {
 	ReplyToGroupID     string
 }
 
-func (*Properties) descriptor() descriptor { return descriptor{0x73, "properties"} }
+func (*Properties) descriptor() descriptor { return descriptor{codeProperties, "properties"} }
 
 func (p *Properties) fields() []field {
 	return []field{
@@ -77,20 +77,18 @@ func (p *Properties) fields() []field {
 	}
 }
 
-// Descriptors of the sections that are not composites.
+// Descriptors of the sections.
 const (
+	codeHeader                uint64 = 0x70
 	codeDeliveryAnnotations   uint64 = 0x71
 	codeAnnotations           uint64 = 0x72
+	codeProperties            uint64 = 0x73
 	codeApplicationProperties uint64 = 0x74
 	codeData                  uint64 = 0x75
 	codeSequence              uint64 = 0x76
 	codeValue                 uint64 = 0x77
 	codeFooter                uint64 = 0x78
 )
-
-// bodyPlace is the place of the body in the order of sections, which store
-// counts from 1.
-const bodyPlace = 6
 
 // Append appends the encoded sections of m to b.
 func (m *Message) Append(b []byte) ([]byte, error) {
@@ -144,59 +142,51 @@ func (m *Message) appendBody(s []Described) []Described {
 // DecodeMessage decodes all of b as one message. Binary values alias b.
 func DecodeMessage(b []byte) (*Message, error) {
 	m := new(Message)
-	var last int
+	var last place
 	for len(b) > 0 {
 		v, rest, err := Decode(b)
 		if err != nil {
 			return nil, err
 		}
 		section, _ := v.(Described)
-		place, err := m.store(section)
-		// Only the sections of a body repeat.
-		if err == nil && (place < last || place == last && place != bodyPlace) {
-			err = malformed("out of order")
+		if last, err = last.next(codeOf(section.Descriptor)); err == nil {
+			err = m.store(section)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("message section %v: %w", section.Descriptor, err)
 		}
-		last, b = place, rest
+		b = rest
 	}
 	return m, nil
 }
 
-// store puts a section where it belongs and returns its place in the order of
-// sections (part 3 §3.2).
-func (m *Message) store(section Described) (place int, err error) {
-	code, _ := section.Descriptor.(uint64)
-	if name, ok := section.Descriptor.(Symbol); ok {
-		code = sectionCodes[name]
-	}
-	switch code {
-	case 0x70:
+// store puts a section where it belongs.
+func (m *Message) store(section Described) error {
+	switch code := codeOf(section.Descriptor); code {
+	case codeHeader:
 		m.Header = new(Header)
-		return 1, fillDescribed(m.Header, section)
+		return fillDescribed(m.Header, section)
 	case codeDeliveryAnnotations:
-		return 2, storeValue(&m.DeliveryAnnotations, section.Value)
+		return storeValue(&m.DeliveryAnnotations, section.Value)
 	case codeAnnotations:
-		return 3, storeValue(&m.Annotations, section.Value)
-	case 0x73:
+		return storeValue(&m.Annotations, section.Value)
+	case codeProperties:
 		m.Properties = new(Properties)
-		return 4, m.storeProperties(section)
+		return m.storeProperties(section)
 	case codeApplicationProperties:
-		return 5, storeValue(&m.ApplicationProperties, section.Value)
-	case codeData, codeSequence, codeValue:
-		return bodyPlace, m.storeBody(code, section.Value)
+		return storeValue(&m.ApplicationProperties, section.Value)
 	case codeFooter:
-		return 7, storeValue(&m.Footer, section.Value)
+		return storeValue(&m.Footer, section.Value)
+	default:
+		return m.storeBody(code, section.Value)
 	}
-	return 0, malformed("unknown descriptor")
 }
 
 var sectionCodes = map[Symbol]uint64{
-	"amqp:header:list":                0x70,
+	"amqp:header:list":                codeHeader,
 	"amqp:delivery-annotations:map":   codeDeliveryAnnotations,
 	"amqp:message-annotations:map":    codeAnnotations,
-	"amqp:properties:list":            0x73,
+	"amqp:properties:list":            codeProperties,
 	"amqp:application-properties:map": codeApplicationProperties,
 	"amqp:data:binary":                codeData,
 	"amqp:amqp-sequence:list":         codeSequence,

@@ -8,15 +8,22 @@ import (
 	"iothub-c2d/internal/iothub"
 )
 
-// withTimeout returns ctx with the limit of --timeout.
+// withTimeout returns ctx with the limit of --timeout. The cause is made when the
+// time is up: only then it is known what was waited for.
 func (c *Console) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, end := context.WithCancelCause(ctx)
 	if c.Timeout == 0 {
-		return context.WithCancel(ctx)
+		return ctx, func() { end(nil) }
 	}
-	return context.WithTimeoutCause(ctx, time.Duration(c.Timeout), ErrTimeout)
+	timer := time.AfterFunc(time.Duration(c.Timeout), func() { end(c.watch.timeUp()) })
+	return ctx, func() {
+		timer.Stop()
+		end(nil)
+	}
 }
 
-// ErrTimeout is the cause of a context that --timeout has ended.
+// ErrTimeout is the cause of a context that --timeout has ended. It may say more
+// than that.
 var ErrTimeout = Fail(errors.New("time is up"), ExitTimeout, "")
 
 // WithGrace returns a context that ends when the grace period after the end of

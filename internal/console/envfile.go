@@ -21,9 +21,12 @@ import (
 // --env-file may name by mistake.
 const maxEnvFile = 1 << 20
 
+// defaultEnvFile is read if no other file is named.
+const defaultEnvFile = ".env"
+
 // readEnvFile reads the settings of a file. The default .env may be missing.
 func readEnvFile(name string) (map[string]string, error) {
-	path := cmp.Or(name, ".env")
+	path := cmp.Or(name, defaultEnvFile)
 	file, err := os.Open(path) //nolint:gosec // the user names it
 	if errors.Is(err, fs.ErrNotExist) && name == "" {
 		return nil, nil

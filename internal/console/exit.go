@@ -1,15 +1,10 @@
 package console
 
 import (
-	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
-	"syscall"
 
 	"iothub-c2d/internal/iothub"
 )
@@ -64,6 +59,14 @@ var refusals = []error{
 	iothub.ErrNotFound, iothub.ErrQueueFull, iothub.ErrQuotaExceeded, iothub.ErrTooLarge, iothub.ErrInvalidMessage,
 }
 
+// Code returns the exit code for what a command returns.
+func Code(err error) ExitCode {
+	if err == nil {
+		return 0
+	}
+	return codeOf(err)
+}
+
 // codeOf returns the exit code for an error.
 func codeOf(err error) ExitCode {
 	var f *failure
@@ -78,14 +81,15 @@ func codeOf(err error) ExitCode {
 	return ExitFailed
 }
 
-// report prints an error in one line, and a hint in another if there is one.
-func (c *Console) report(err error) {
+// Report prints an error in one line, and a hint in another if there is one. A
+// command returns the error that ends it; this is for others.
+func (c *Console) Report(err error) {
 	var f *failure
 	if errors.As(err, &f) && f.silent {
 		return
 	}
 	c.Say("%s: %s", c.Name, oneLine(err.Error()))
-	hint := hintFor(err)
+	hint := c.hintFor(err)
 	if hint == "" && codeOf(err) == ExitUsage {
 		hint = "run " + c.Name + " --help"
 	}
@@ -95,57 +99,3 @@ func (c *Console) report(err error) {
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// HintTooLarge is the hint for a message that no hub takes. Source: Microsoft
-// docs, iot-hub-devguide-messages-c2d.
-const HintTooLarge = "a message holds 64 KB at most, properties included"
-
-// hints say what the user can do about an error.
-var hints = []struct {
-	err  error
-	hint string
-}{
-	{iothub.ErrUnauthorized, "check the key, that it belongs to this hub, and that its policy has the permission (service connect to send, device connect to receive); a clock that is minutes off also invalidates tokens"},
-	{iothub.ErrQueueFull, "IoT Hub holds 50 messages per device: start the device, wait with --retry-queue-full 1m, or empty the queue with `send-c2d purge`"},
-	{iothub.ErrQuotaExceeded, "the hub has a limit of messages per day, which ends at midnight UTC, or of connections and tokens: its tier says how many"},
-	{iothub.ErrNotFound, "check the device id (it is case-sensitive), and that the device is registered with this hub"},
-	{iothub.ErrTooLarge, HintTooLarge},
-	{iothub.ErrDisplaced, "a hub keeps one receiver per device: stop the other, or use another device"},
-	{iothub.ErrProxy, "check the address, the user and the password in --proxy, and that the proxy may connect to the hub's port"},
-	{syscall.ECONNREFUSED, "nothing listens there: start `simulated-device`, which brings a local hub; if .env or the environment names this address, start `simulated-device hub`"},
-	{iothub.ErrNotAMQP, "something else listens at that address and port: check HostName and --protocol, or use another port of this machine by --local=HOST:PORT"},
-	{context.DeadlineExceeded, "if this is Azure, a firewall may block the port: AMQP over TLS needs 5671"},
-}
-
-func hintFor(err error) string {
-	var f *failure
-	if errors.As(err, &f) && f.hint != "" {
-		return f.hint
-	}
-	for _, h := range hints {
-		if errors.Is(err, h.err) {
-			return h.hint
-		}
-	}
-	var unknown *net.DNSError
-	if errors.As(err, &unknown) {
-		return "check HostName in the connection string, and that this machine is online"
-	}
-	return tlsHint(err)
-}
-
-// tlsHint returns what to do about an error of a TLS handshake.
-func tlsHint(err error) string {
-	var unknown x509.UnknownAuthorityError
-	var name x509.HostnameError
-	var record tls.RecordHeaderError
-	switch {
-	case errors.As(err, &unknown):
-		return "name the CA with --ca-file; a local hub writes its own with `simulated-device hub --ca-out FILE`"
-	case errors.As(err, &name):
-		return "HostName must be a name in the server's certificate; `simulated-device hub --host NAME` sets a local hub's"
-	case errors.As(err, &record):
-		return "the server does not speak TLS at that port: AMQP over TLS is at 5671; for a local hub add UseDevelopmentEmulator=true"
-	}
-	return ""
-}

@@ -19,6 +19,13 @@ func refused(condition string) error {
 	return fmt.Errorf("send to d: %w", &iothub.HubError{Condition: condition, Message: "no"})
 }
 
+// farError is an error of a hub that is not on this machine.
+type farError struct{ error }
+
+func (f farError) Unwrap() error { return f.error }
+
+func far(err error) error { return farError{err} }
+
 func TestExitCodesAndHints(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -43,12 +50,19 @@ func TestExitCodesAndHints(t *testing.T) {
 		{"no such host", fmt.Errorf("connect: %w", &net.DNSError{Err: "no such host"}), ExitFailed, "check HostName"},
 		{"dead proxy", fmt.Errorf("%w: %w", iothub.ErrProxy, syscall.ECONNREFUSED), ExitFailed, "--proxy"},
 		{"nobody there", fmt.Errorf("connect: %w", syscall.ECONNREFUSED), ExitFailed, "simulated-device"},
-		{"no answer", fmt.Errorf("connect: %w", context.DeadlineExceeded), ExitFailed, "firewall"},
+		{"no answer", fmt.Errorf("connect: %w", context.DeadlineExceeded), ExitFailed, "stopped, or very busy"},
 		{"unknown CA", fmt.Errorf("TLS: %w", x509.UnknownAuthorityError{}), ExitFailed, "--ca-file"},
 		{"wrong name", fmt.Errorf("TLS: %w", x509.HostnameError{Certificate: &x509.Certificate{}}), ExitFailed, "--host NAME"},
 		{"no TLS there", fmt.Errorf("TLS: %w", tls.RecordHeaderError{}), ExitFailed, "5671"},
 		{"no AMQP there", fmt.Errorf("open: %w", iothub.ErrNotAMQP), ExitFailed, "HostName"},
+		{"no hub there", fmt.Errorf("WebSocket: %w", iothub.ErrNoSocket), ExitFailed, "HostName"},
+		{"silence", fmt.Errorf("connect: %w: %w", iothub.ErrSilent, context.DeadlineExceeded), ExitFailed, "may have that port"},
 		{"proxy", fmt.Errorf("proxy: %w", iothub.ErrProxy), ExitFailed, "--proxy"},
+		{"no such device far away", far(refused("amqp:not-found")), ExitRefused, "registered with this hub"},
+		{"nobody there, far away", far(fmt.Errorf("connect: %w", syscall.ECONNREFUSED)), ExitFailed, "nothing listens there: check HostName"},
+		{"no answer far away", far(fmt.Errorf("connect: %w", context.DeadlineExceeded)), ExitFailed, "firewall"},
+		{"silence far away", far(fmt.Errorf("connect: %w: %w", iothub.ErrSilent, context.DeadlineExceeded)), ExitFailed, "firewall"},
+		{"no AMQP far away", far(fmt.Errorf("open: %w", iothub.ErrNotAMQP)), ExitFailed, "HostName and --protocol"},
 		{"hint before the table's", Fail(syscall.ECONNREFUSED, ExitFailed, "mine"), ExitFailed, "mine"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -56,7 +70,9 @@ func TestExitCodesAndHints(t *testing.T) {
 			if got := codeOf(test.err); got != test.code {
 				t.Errorf("got code %d, want %d", got, test.code)
 			}
-			got := hintFor(test.err)
+			var atFar farError
+			c := &Console{far: errors.As(test.err, &atFar)}
+			got := c.hintFor(test.err)
 			if !strings.Contains(got, test.hint) || test.hint == "" && got != "" {
 				t.Errorf("got hint %q, want %q", got, test.hint)
 			}

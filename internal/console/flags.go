@@ -1,7 +1,7 @@
 package console
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -9,58 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
-
-// Args returns a check that there are at most n arguments. Cobra's own checks do
-// not say what to do.
-func Args(n int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) <= n {
-			return nil
-		}
-		const typo = 2 // letters that may be wrong
-		cmd.SuggestionsMinimumDistance = typo
-		if suggestions := cmd.SuggestionsFor(args[0]); len(suggestions) > 0 && n == 0 {
-			return Usage(fmt.Errorf("unexpected argument %q", args[0]), "did you mean "+strings.Join(suggestions, ", or ")+"?")
-		}
-		hint := "run " + cmd.CommandPath() + " --help; --local takes its address after =, as in --local=HOST:PORT"
-		if n > 0 {
-			hint = "put a message with spaces in quotes; --local takes its address after =, as in --local=HOST:PORT"
-		}
-		return Usage(fmt.Errorf("unexpected argument %q", args[n]), hint)
-	}
-}
-
-// flagError says what is wrong with a flag. Where a number is expected, the
-// message of the flag package is about Go.
-func flagError(cmd *cobra.Command, err error) error {
-	var invalid *pflag.InvalidValueError
-	var number *strconv.NumError
-	if errors.As(err, &invalid) && errors.As(err, &number) {
-		err = fmt.Errorf("--%s takes a number, not %q", invalid.GetFlag().Name, invalid.GetValue())
-	}
-	return Usage(err, fmt.Sprintf("run %s --help", cmd.CommandPath()))
-}
-
-// checkFlags refuses flags with an empty value. A script whose variable is empty
-// must not end up at another hub, or without a handler.
-func checkFlags(flags *pflag.FlagSet) (err error) {
-	flags.Visit(func(f *pflag.Flag) {
-		if err == nil && isEmpty(f.Value) {
-			err = Usagef("--%s is empty", f.Name)
-		}
-	})
-	return err
-}
-
-func isEmpty(v pflag.Value) bool {
-	if list, ok := v.(pflag.SliceValue); ok {
-		return slices.Contains(list.GetSlice(), "")
-	}
-	return v.String() == ""
-}
 
 // ChoiceValue is a flag value that takes one of a few words.
 type ChoiceValue[T ~string] struct {
@@ -96,22 +46,35 @@ func (c *ChoiceValue[T]) String() string { return string(*c.value) }
 // Type names the value in help texts.
 func (c *ChoiceValue[T]) Type() string { return "word" }
 
-// completeChoices makes shells complete the words of every flag that takes one
-// of a few, in cmd and the commands below it.
-func completeChoices(cmd *cobra.Command) {
-	register := func(f *pflag.Flag) {
-		value, ok := f.Value.(interface{ Choices() []string })
-		if !ok {
-			return
-		}
-		// It fails only if the flag has a completion already.
-		_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(value.Choices(), cobra.ShellCompDirectiveNoFileComp))
-	}
-	cmd.Flags().VisitAll(register)
-	for _, below := range cmd.Commands() {
-		completeChoices(below)
-	}
+// Alias lets flags be given by other names as well: names holds theirs by the
+// others.
+func Alias(f *pflag.FlagSet, names map[string]string) {
+	before := f.GetNormalizeFunc()
+	f.SetNormalizeFunc(func(f *pflag.FlagSet, name string) pflag.NormalizedName {
+		return before(f, cmp.Or(names[name], name))
+	})
 }
+
+// Positive is a flag's number from 1. Its zero value means that none is given.
+type Positive int
+
+// Set parses s.
+func (p *Positive) Set(s string) error {
+	n, err := strconv.Atoi(s)
+	switch {
+	case err != nil:
+		return err
+	case n < 1:
+		return fmt.Errorf("%q is not a positive number", s)
+	}
+	*p = Positive(n)
+	return nil
+}
+
+func (p *Positive) String() string { return strconv.Itoa(int(*p)) }
+
+// Type names the value in help texts.
+func (*Positive) Type() string { return "number" }
 
 // Duration is a flag's duration: Go's notation, or a bare number of seconds.
 type Duration time.Duration

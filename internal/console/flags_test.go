@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 func TestChoice(t *testing.T) {
@@ -79,52 +79,26 @@ func TestDurationKeepsItsValueOnError(t *testing.T) {
 	}
 }
 
-func TestArgs(t *testing.T) {
+func TestPositive(t *testing.T) {
 	t.Parallel()
-	cmd := &cobra.Command{Use: "tool", Run: func(*cobra.Command, []string) {}}
-	cmd.AddCommand(&cobra.Command{Use: "hub", Run: func(*cobra.Command, []string) {}})
-	for _, test := range []struct {
-		n    int
-		args []string
-		hint string // empty: no error
-	}{
-		{0, nil, ""},
-		{1, []string{"a"}, ""},
-		{0, []string{"hbu"}, "did you mean hub?"},
-		{0, []string{"zzzzzz"}, "--local=HOST:PORT"},
-		{1, []string{"a", "b"}, "in quotes"},
+	var p Positive
+	for text, want := range map[string]string{
+		"1": "", "500": "", "0": `"0" is not a positive number`, "-1": `"-1" is not a positive number`, "x": "invalid syntax",
 	} {
-		err := Args(test.n)(cmd, test.args)
-		if (err == nil) != (test.hint == "") {
-			t.Errorf("%d, %q: got %v", test.n, test.args, err)
-		}
-		if err != nil && (codeOf(err) != ExitUsage || !strings.Contains(hintFor(err), test.hint)) {
-			t.Errorf("%d, %q: got %v with hint %q, want %q", test.n, test.args, err, hintFor(err), test.hint)
+		if err := p.Set(text); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
 	}
 }
 
-func TestEmptyFlags(t *testing.T) {
+func TestAlias(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		args []string
-		want string // empty: no error
-	}{
-		{nil, ""},
-		{[]string{"-c", "x", "--local"}, ""},
-		{[]string{"-c", ""}, "--connection-string is empty"},
-		{[]string{"--local="}, "--local is empty"},
-		{[]string{"--list", "a", "--list", ""}, "--list is empty"},
-	} {
-		var h HubFlags
-		cmd := &cobra.Command{Use: "tool"}
-		h.Add(new(Console), cmd, "127.0.0.1:5672")
-		cmd.Flags().StringArray("list", nil, "")
-		if err := cmd.ParseFlags(test.args); err != nil {
-			t.Fatal(err)
-		}
-		if err := checkFlags(cmd.Flags()); test.want == "" && err != nil || test.want != "" && (err == nil || err.Error() != test.want) {
-			t.Errorf("%q: got %v, want %q", test.args, err, test.want)
-		}
+	f := pflag.NewFlagSet("tool", pflag.ContinueOnError)
+	name := f.String("long-name", "", "")
+	other := f.String("other", "", "")
+	Alias(f, map[string]string{"ln": "long-name"})
+	Alias(f, map[string]string{"o": "other"})
+	if err := f.Parse([]string{"--ln", "a", "--o", "b"}); err != nil || *name != "a" || *other != "b" {
+		t.Errorf("got %q, %q, %v", *name, *other, err)
 	}
 }

@@ -12,6 +12,9 @@ import (
 // read after that is lost. The file stays open until the process ends.
 func (c *Console) Open(ctx context.Context, path string) (io.Reader, error) {
 	if path == "-" {
+		if isTerminal(c.In) {
+			c.Note("Reading the terminal; Ctrl-D at the start of a line ends that.")
+		}
 		return &input{ctx: ctx, from: c.In}, nil
 	}
 	type opened struct {

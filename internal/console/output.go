@@ -130,8 +130,9 @@ func (c *Console) Logger() *slog.Logger {
 // OnTerminal reports whether the output goes to a terminal.
 func (c *Console) OnTerminal() bool { return isTerminal(c.Out) }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+// isTerminal reports whether a reader or a writer is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	if !ok {
 		return false
 	}
@@ -151,8 +152,14 @@ type progress struct {
 	shown bool
 }
 
-// The beginning of the line, and what clears to its end (ECMA-48).
-const clearLine = "\r\x1b[K"
+// The beginning of the line, and what clears to its end (ECMA-48). What is longer
+// than a narrow window is cut off there, if it stands between noWrap and wrap
+// (DECAWM): what wrapped could not be cleared. The cursor goes back to the beginning,
+// so that the ^C which the terminal shows does not wrap either.
+const (
+	clearLine    = "\r\x1b[K"
+	noWrap, wrap = "\x1b[?7l", "\x1b[?7h"
+)
 
 // Write takes the progress off the terminal and writes b in its place.
 func (p *progress) Write(b []byte) (int, error) {
@@ -177,7 +184,7 @@ func (p *progress) show(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.shown = true
-	_, _ = io.WriteString(p.w, clearLine+text) // nobody needs it
+	_, _ = io.WriteString(p.w, clearLine+noWrap+text+wrap+"\r") // nobody needs it
 }
 
 // Progress is shown for runs longer than progressDelay, and is updated every

@@ -25,8 +25,9 @@ func TestProgress(t *testing.T) {
 		synctest.Wait()
 		stop()
 		c.Say("done")
-		want := clearLine + `1 sent\a` + clearLine + `2 sent\a` + clearLine + "connection lost\n" +
-			clearLine + `3 sent\a` + clearLine + "done\n"
+		shown := func(text string) string { return clearLine + noWrap + text + wrap + "\r" }
+		want := shown(`1 sent\a`) + shown(`2 sent\a`) + clearLine + "connection lost\n" +
+			shown(`3 sent\a`) + clearLine + "done\n"
 		if got := terminal.String(); got != want {
 			t.Errorf("terminal = %q\nwant       %q", got, want)
 		}

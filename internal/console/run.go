@@ -21,28 +21,39 @@ import (
 // Console is one run of a program at a terminal, or in a script. Data goes to
 // Out, everything else to Err.
 type Console struct {
-	Name string
-	In   io.Reader
-	Out  io.Writer
-	Err  io.Writer
+	Name        string
+	CommandLine []string // the arguments of the program
+	In          io.Reader
+	Out         io.Writer
+	Err         io.Writer
 
 	// The flags that every command has. See AddFlags.
 	Output  Output // empty: text
 	Quiet   bool   // print data and errors only
 	Verbose bool
+	Color   Color
 	Timeout Duration // of the whole run; 0: none
 
 	out      io.Writer // Out, but see boundedWriter; nil: Out itself
 	progress *progress // on Err; nil: it is never shown
+
+	outTint, errTint tint   // of Out and Err
+	watch            watch  // over what the run waits for
+	outage           outage // that goes on
+	far              bool   // the hub is not on this machine
 }
 
 // AddFlags registers the flags that every command has. What happens after the
 // timeout differs between commands.
 func (c *Console) AddFlags(cmd *cobra.Command, timeout string) {
 	f := cmd.Flags()
+	Group(f, "Flags")
 	f.BoolVarP(&c.Quiet, "quiet", "q", false, "print data and errors only")
 	f.BoolVarP(&c.Verbose, "verbose", "v", false, "print more: about messages, and on standard error about the connection")
+	c.Color = ColorAuto
+	f.Var(Choice(&c.Color, ColorAuto, ColorAlways, ColorNever), "color", "colour outcomes: auto (on a terminal without NO_COLOR), always or never")
 	f.VarP(&c.Timeout, "timeout", "W", timeout)
+	Group(f, "Output")
 }
 
 // exitTimeout is how long a command may go on after a signal. It needs two
@@ -53,7 +64,7 @@ const exitTimeout = 5 * time.Second
 // Run executes the command that build returns with the process's arguments and
 // streams. It returns the exit code.
 //
-// The first SIGINT or SIGTERM ends the command's context, and so does --timeout.
+// The first SIGINT, SIGTERM or SIGHUP ends the command's context, and so does --timeout.
 // Then the command settles the messages that it holds and prints its totals. The
 // second signal ends the process, and so does exitTimeout. A closed output is an
 // error of writing like any other, and not the end of the process, for the same
@@ -63,24 +74,29 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup does
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // not Ignore: --exec would inherit that
 	go endOnSignal(signals, cancel)                         // it ends with the process
 	ended := make(chan struct{})
 	c := &Console{
-		Name: name, In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		Name: name, CommandLine: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		out:      &boundedWriter{w: os.Stdout, ended: ended},
 		progress: &progress{w: &boundedWriter{w: os.Stderr, ended: ended}},
 	}
 	cmd := build(c)
+	cmd.SetArgs(c.CommandLine)
 	cmd.SetIn(c.In)
 	cmd.SetOut(c.Out)
 	cmd.SetErr(c.Err)
 	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
-	completeChoices(cmd)
+	completeValues(cmd)
 	cmd.SilenceErrors = true
 	cmd.SilenceUsage = true
 	cmd.SetFlagErrorFunc(flagError)
+	cmd.SetUsageFunc(usage)
 	var stopTimer context.CancelFunc = func() {}
 	defer func() { stopTimer() }()
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -88,7 +104,7 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 		limited, stopTimer = c.withTimeout(ctx)
 		context.AfterFunc(limited, func() { close(ended) })
 		cmd.SetContext(limited)
-		return checkFlags(cmd.Flags())
+		return c.checkFlags(cmd.Flags())
 	}
 	return c.finish(ctx, cmd.ExecuteContext(ctx))
 }
@@ -113,9 +129,10 @@ func endOnSignal(signals <-chan os.Signal, cancel context.CancelCauseFunc) {
 // finish reports err and returns the exit code of the run.
 func (c *Console) finish(ctx context.Context, err error) int {
 	var by interrupted
+	c.tellOutage()
 	if errors.As(context.Cause(ctx), &by) {
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.As(err, &by) {
-			c.report(err)
+			c.Report(err)
 		}
 		return signalCode(by.signal)
 	}
@@ -125,7 +142,7 @@ func (c *Console) finish(ctx context.Context, err error) int {
 	case errors.Is(err, syscall.EPIPE): // the reader of the output has gone
 		return signalCode(syscall.SIGPIPE)
 	}
-	c.report(err)
+	c.Report(err)
 	return int(codeOf(err))
 }
 

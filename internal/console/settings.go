@@ -28,30 +28,44 @@ type HubFlags struct {
 	EnvFile          string
 	Transport        TransportFlags
 
-	localAddress string // of the local hub where nothing else is given
+	localAddress string                 // of the local hub where nothing else is given
+	variables    []string               // of the connection string
+	given        func(name string) bool // whether a flag is on the command line
 }
 
-// Add registers the flags of cmd, and those that every command has. The local hub
-// is at localAddress unless a flag says otherwise.
-func (h *HubFlags) Add(c *Console, cmd *cobra.Command, localAddress string) {
+// Add registers the flags of cmd, and those that every command has. The connection
+// string comes from the first of the variables that is set. The local hub is at
+// localAddress unless a flag says otherwise.
+func (h *HubFlags) Add(c *Console, cmd *cobra.Command, localAddress string, variables ...string) {
 	f := cmd.Flags()
 	f.SortFlags = false
-	h.localAddress = localAddress
+	Group(f, "Flags")
+	h.localAddress, h.variables, h.given = localAddress, variables, f.Changed
+	annotate(cmd, variables)
 	f.StringVarP(&h.ConnectionString, "connection-string", "c", "", "connection `STRING` of the hub (better: environment or .env)")
-	f.StringVar(&h.Local, "local", "", "use the local hub, at `HOST:PORT` if given")
+	Alias(f, map[string]string{"login": "connection-string"}) // in the Azure CLI
+	f.StringVar(&h.Local, "local", "", "use the local hub, without TLS, at `HOST:PORT` if given (default "+localAddress+")")
 	f.Lookup("local").NoOptDefVal = localAddress
 	f.StringVar(&h.EnvFile, "env-file", "", "read settings from `FILE` (default .env, if it is there)")
+	h.Transport.add(f)
+	Group(f, "Hub")
 	c.Output = OutputText
 	f.VarP(Choice(&c.Output, OutputText, OutputJSON), "output", "o", "form of the output: text or json")
-	c.AddFlags(cmd, "give up after this long, with exit code 124")
-	h.Transport.add(f)
+	h.Transport.addTrace(f)
+	Group(f, "Output")
+	c.AddFlags(cmd, "give up after this long, with exit code 124 (0: never)")
+	h.addPrintConfig(c, cmd)
+	Group(f, "Output")
 }
 
 // Settings returns the flags together with the environment and the .env file,
 // which it reads.
 func (h *HubFlags) Settings() (*Settings, error) {
-	if h.Local != "" && h.ConnectionString != "" {
+	switch {
+	case h.Local != "" && h.ConnectionString != "":
 		return nil, Usagef("--local and --connection-string exclude each other")
+	case h.given("sas-ttl") && h.Transport.SASTTL == 0:
+		return nil, Usagef("--sas-ttl 0 lets no token live")
 	}
 	env, err := readEnvFile(h.EnvFile)
 	if err != nil {
@@ -70,24 +84,47 @@ type Settings struct {
 // Get returns the first of the variables that is set, in the environment or else
 // in the .env file.
 func (s *Settings) Get(names ...string) string {
-	for _, look := range []func(string) string{os.Getenv, func(name string) string { return s.env[name] }} {
-		for _, name := range names {
-			if v := look(name); v != "" {
-				return v
-			}
+	value, _, _ := s.look(names)
+	return value
+}
+
+// look returns the value of the first of the variables that is set, its name, and
+// the place where it is set.
+func (s *Settings) look(names []string) (value, name, place string) {
+	for _, name := range names {
+		if v := os.Getenv(name); v != "" {
+			return v, name, "the environment"
 		}
 	}
-	return ""
+	for _, name := range names {
+		if v := s.env[name]; v != "" {
+			return v, name, cmp.Or(s.flags.EnvFile, defaultEnvFile)
+		}
+	}
+	return "", "", ""
 }
 
 // ConnectionString returns the connection string of the flag, else of the first
-// of the variables that is set. It is empty if the local hub is meant: because
+// of its variables that is set. It is empty if the local hub is meant: because
 // --local says so, or because there is no connection string.
-func (s *Settings) ConnectionString(names ...string) string {
+func (s *Settings) ConnectionString() string {
 	if s.flags.Local != "" {
 		return ""
 	}
-	return cmp.Or(s.flags.ConnectionString, s.Get(names...))
+	return cmp.Or(s.flags.ConnectionString, s.Get(s.flags.variables...))
+}
+
+// Source says where the connection string comes from. It is empty if the local hub
+// is meant because there is none.
+func (s *Settings) Source() string {
+	switch {
+	case s.flags.Local != "":
+		return "--local"
+	case s.flags.ConnectionString != "":
+		return "--connection-string"
+	}
+	_, _, place := s.look(s.flags.variables)
+	return place
 }
 
 // LocalAddress returns the address of the local hub, and whether the user asked

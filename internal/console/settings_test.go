@@ -14,7 +14,7 @@ func parse(t *testing.T, c *Console, args ...string) *HubFlags {
 	t.Helper()
 	var h HubFlags
 	cmd := &cobra.Command{Use: "tool"}
-	h.Add(c, cmd, "127.0.0.1:5672")
+	h.Add(c, cmd, "127.0.0.1:5672", EnvDevice)
 	if err := cmd.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
@@ -151,23 +151,27 @@ func TestLocalAddressOfAnotherMachine(t *testing.T) {
 }
 
 func TestConnectionString(t *testing.T) {
+	file := writeFile(t, EnvDevice+"=d")
 	for _, test := range []struct {
 		args        []string
 		environment string
 		want        string
+		source      string
 	}{
-		{nil, "", ""},
-		{nil, "e", "e"},
-		{[]string{"-c", "f"}, "e", "f"},
-		{[]string{"--local"}, "e", ""},
+		{nil, "", "", ""},
+		{nil, "e", "e", "the environment"},
+		{[]string{"--env-file", file}, "", "d", file},
+		{[]string{"--env-file", file}, "e", "e", "the environment"},
+		{[]string{"-c", "f"}, "e", "f", "--connection-string"},
+		{[]string{"--local"}, "e", "", "--local"},
 	} {
 		t.Setenv(EnvDevice, test.environment)
 		s, err := settings(t, test.args...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.ConnectionString(EnvDevice); got != test.want {
-			t.Errorf("%q, %q: got %q, want %q", test.args, test.environment, got, test.want)
+		if got, source := s.ConnectionString(), s.Source(); got != test.want || source != test.source {
+			t.Errorf("%q, %q: got %q from %q, want %q from %q", test.args, test.environment, got, source, test.want, test.source)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -55,6 +56,24 @@ func JSON(v any) (string, error) {
 		}
 	}
 	return escaped.String(), nil
+}
+
+// Span returns a duration to three digits or so, in the unit that suits it: 830µs,
+// 2.31ms, 1.2s, 2m3s.
+func Span(d time.Duration) string {
+	for _, step := range []struct{ below, round time.Duration }{
+		{time.Millisecond, time.Microsecond},
+		{10 * time.Millisecond, 10 * time.Microsecond},
+		{100 * time.Millisecond, 100 * time.Microsecond},
+		{time.Second, time.Millisecond},
+		{10 * time.Second, 10 * time.Millisecond},
+		{time.Minute, 100 * time.Millisecond},
+	} {
+		if d < step.below {
+			return d.Round(step.round).String()
+		}
+	}
+	return d.Round(time.Second).String()
 }
 
 // secrets are the parts of connection strings and tokens that must not be shown,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -117,5 +118,24 @@ func TestScrubber(t *testing.T) {
 	}
 	if got, want := b.String(), "SharedAccessKey=REDACTED\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestSpan(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0:                           "0s",
+		830_400:                     "830µs",
+		2_314_159:                   "2.31ms",
+		23_141_590:                  "23.1ms",
+		231_415_900:                 "231ms",
+		1_234_567_890:               "1.23s",
+		12_345_678_900:              "12.3s",
+		time.Minute + 2_700_000_000: "1m3s",
+		3 * time.Hour:               "3h0m0s",
+	} {
+		if got := Span(d); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }

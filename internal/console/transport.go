@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -31,10 +32,13 @@ const traceStderr = "-"
 func (t *TransportFlags) add(f *pflag.FlagSet) {
 	t.Protocol = iothub.AMQP
 	f.Var((*protocolValue)(&t.Protocol), "protocol", "amqp (port 5671) or amqp-ws (WebSocket, port 443)")
-	f.StringVar(&t.ProxyURL, "proxy", "", "go by the HTTP proxy at `URL` (amqp-ws also heeds HTTPS_PROXY and NO_PROXY)")
+	f.StringVar(&t.ProxyURL, "proxy", "", "go by the HTTP proxy at `HOST:PORT`, or a URL with user and password (amqp-ws also heeds HTTPS_PROXY and NO_PROXY)")
 	f.StringVar(&t.CAFile, "ca-file", "", "trust the CA certificates in `FILE` (PEM) instead of the system's")
 	f.Var(&t.SASTTL, "sas-ttl", "lifetime of the tokens made from a key (default 1h)")
 	f.BoolVar(&t.NoReconnect, "no-reconnect", false, "fail when the connection breaks")
+}
+
+func (t *TransportFlags) addTrace(f *pflag.FlagSet) {
 	f.StringVar(&t.TraceTo, "trace", "", "write every AMQP frame as text to `FILE`, or standard error; tokens are masked")
 	f.Lookup("trace").NoOptDefVal = traceStderr
 }
@@ -77,6 +81,10 @@ func (c *Console) ClientOptions(s *Settings, cs sas.ConnectionString) (*iothub.O
 	if err != nil {
 		return nil, err
 	}
+	if proxy != nil && cs.UseDevelopmentEmulator {
+		return nil, Usage(errors.New("--proxy is of no use for a hub on this machine"),
+			"leave it out, or name a hub elsewhere with --connection-string, in the environment or in .env")
+	}
 	trace, err := t.openTrace(c.Stderr())
 	if err != nil {
 		return nil, err
@@ -93,9 +101,45 @@ func (c *Console) ClientOptions(s *Settings, cs sas.ConnectionString) (*iothub.O
 	if !cs.Token.IsZero() {
 		c.tellExpiry(cs.Token.Expiry())
 	}
-	o.Lost = func(err error) { c.Note("connection lost: %s; reconnecting", oneLine(err.Error())) }
-	o.Restored = func(after time.Duration) { c.Note("connection restored after %s", after.Round(time.Millisecond)) }
+	o.Progress = new(iothub.Progress)
+	o.Lost = func(err error) { c.lost(err, o.Progress) }
+	o.Restored = c.restored
+	host, _ := cs.Endpoint()
+	c.far = !sas.IsLoopback(host)
 	return o, nil
+}
+
+// Connected says which hub a run has connected to, as whom, how, and which setting
+// says so.
+func (c *Console) Connected(s *Settings, cs sas.ConnectionString) {
+	hub, gateway := cs.HostName, cs.GatewayHostName
+	if gateway != "" {
+		hub += " by the gateway " + gateway
+	}
+	how := map[iothub.Protocol]string{iothub.AMQP: "AMQP", iothub.AMQPWS: "AMQP-WS"}[s.flags.Transport.Protocol]
+	if cs.UseDevelopmentEmulator {
+		how += " without TLS"
+	} else {
+		how += " with TLS"
+	}
+	from := "by default"
+	if source := s.Source(); source != "" {
+		from = "from " + source
+	}
+	c.Note("Connected to %s as %s over %s (%s).", hub, identity(cs), how, from)
+}
+
+// identity says who the connection string is for.
+func identity(cs sas.ConnectionString) string {
+	switch {
+	case cs.ModuleID != "":
+		return "module " + cs.DeviceID + "/" + cs.ModuleID
+	case cs.DeviceID != "":
+		return "device " + cs.DeviceID
+	case cs.KeyName != "":
+		return "policy " + cs.KeyName
+	}
+	return "the bearer of a token"
 }
 
 // tellExpiry says until when a ready-made token is valid. If it is over by our
@@ -106,7 +150,7 @@ func (c *Console) tellExpiry(expiry time.Time) {
 		c.Note("The SharedAccessSignature is good until %s; only its maker can renew it.", Timestamp(expiry))
 		return
 	}
-	c.Say("Warning: by the clock of this machine the SharedAccessSignature expired at %s; the hub may refuse it.", Timestamp(expiry))
+	c.Note("Warning: by the clock of this machine the SharedAccessSignature expired at %s; the hub may refuse it.", Timestamp(expiry))
 }
 
 // roots returns the CAs to trust, nil for the system's.
@@ -130,11 +174,24 @@ func (t *TransportFlags) proxy() (*url.URL, error) {
 	if t.ProxyURL == "" {
 		return nil, nil
 	}
-	u, err := url.Parse(t.ProxyURL)
+	text := t.ProxyURL
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
-		return nil, Usage(errors.New("--proxy is not the URL of an HTTP proxy"), "it looks like http://user:password@proxy.example:8080")
+		return nil, Usage(errors.New("--proxy is not the address of an HTTP proxy"), "it looks like proxy.example:8080, or http://user:password@proxy.example:8080")
 	}
 	return u, nil
+}
+
+// maskProxy returns --proxy without the password in it.
+func (t *TransportFlags) maskProxy() string {
+	u, err := t.proxy()
+	if err != nil {
+		return "no address"
+	}
+	return u.Redacted()
 }
 
 // openTrace returns where to trace to, nil for nowhere.

@@ -3,6 +3,7 @@ package iothub
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/go-amqp"
@@ -23,10 +24,15 @@ type attachment[L closer] struct {
 	client *client
 	attach attach[L]
 
-	attempts attempts // to attach the link; their lock guards what follows
-	link     L        // zero if there is none
-	session  *amqp.Session
-	conn     *connection // of the link
+	attempts attempts // to attach the link; their lock is held to change current
+	current  atomic.Pointer[attached[L]]
+}
+
+// attached is a link that has been attached.
+type attached[L closer] struct {
+	link    L
+	session *amqp.Session
+	conn    *connection // of the session
 }
 
 func newAttachment[L closer](c *client, attach attach[L]) *attachment[L] {
@@ -37,32 +43,44 @@ func newAttachment[L closer](c *client, attach attach[L]) *attachment[L] {
 // used. If an attempt of another operation has failed beyond the failures that
 // the caller knows of, get returns its error and makes none.
 func (a *attachment[L]) get(ctx context.Context, knownFailures int64) (link L, conn *connection, err error) {
-	var none L
+	now := a.current.Load()
+	if now != nil && now.conn.lost() == nil && a.client.closing.Err() == nil {
+		return now.link, now.conn, nil // as nearly always
+	}
 	if err := a.attempts.lock(ctx, knownFailures); err != nil {
-		return none, nil, err
+		return link, nil, err
 	}
 	defer a.attempts.unlock()
 	if conn, err = a.client.connection(ctx); err != nil {
 		a.attempts.share(ctx, err)
-		return none, nil, err
+		return link, nil, err
 	}
-	if a.link != none && a.conn == conn {
-		return a.link, conn, nil
+	if now := a.current.Load(); now != nil && now.conn == conn {
+		return now.link, conn, nil
 	}
-	a.link, a.conn = none, conn
+	link, err = a.renew(ctx, conn)
+	return link, conn, err
+}
+
+// renew attaches the link when it is time to. Called with the lock of the attempts
+// held.
+func (a *attachment[L]) renew(ctx context.Context, conn *connection) (link L, err error) {
+	a.current.Store(nil)
 	open, stop := a.client.untilClosed(ctx)
 	defer stop()
 	if err = a.attempts.wait(open); err != nil {
-		return none, conn, err
+		return link, err
 	}
-	if err = a.attachTo(open, conn); err != nil {
+	now, err := a.attachTo(open, conn)
+	if err != nil {
 		err = conn.classify(err)
 		a.client.library.count(err)
 		a.attempts.failed(ctx, err)
-		return none, conn, err
+		return link, err
 	}
 	a.attempts.succeeded()
-	return a.link, conn, nil
+	a.current.Store(now)
+	return now.link, nil
 }
 
 // first gets the link for the first time, which is tried once only.
@@ -74,21 +92,20 @@ func (a *attachment[L]) first(ctx context.Context) error {
 }
 
 // attachTo attaches the link, on a new session of the connection.
-func (a *attachment[L]) attachTo(ctx context.Context, conn *connection) error {
+func (a *attachment[L]) attachTo(ctx context.Context, conn *connection) (*attached[L], error) {
 	ctx, cancel := context.WithTimeout(ctx, a.client.options.ConnectTimeout)
 	defer cancel()
 	a.client.options.Progress.reached(forLink)
 	session, err := conn.amqp.NewSession(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin session: %w", refine(err))
+		return nil, fmt.Errorf("begin session: %w", refine(err))
 	}
 	link, err := a.attach(ctx, conn, session)
 	if err != nil {
 		_ = session.Close(ctx) // what went wrong before is what matters
-		return err
+		return nil, err
 	}
-	a.link, a.session = link, session
-	return nil
+	return &attached[L]{link, session, conn}, nil
 }
 
 // endTimeout is how long to wait for the hub to confirm the end of a session
@@ -104,14 +121,15 @@ func (a *attachment[L]) drop(ctx context.Context, failed L) bool {
 		return false
 	}
 	defer a.attempts.unlock()
-	if a.link != failed {
+	now := a.current.Load()
+	if now == nil || now.link != failed {
 		return false
 	}
-	a.link = none
+	a.current.Store(nil)
 	a.attempts.lost()
 	ctx, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
-	_ = a.session.Close(ctx) // it fails if the connection is gone as well
+	_ = now.session.Close(ctx) // it fails if the connection is gone as well
 	return true
 }
 
@@ -119,17 +137,16 @@ func (a *attachment[L]) drop(ctx context.Context, failed L) bool {
 // error if the link is lost already: the hub has those messages. The session may
 // still be there.
 func (a *attachment[L]) close(ctx context.Context) error {
-	var none L
 	if err := a.attempts.mu.lock(ctx); err != nil {
 		return err
 	}
 	defer a.attempts.unlock()
-	if a.link == none {
+	now := a.current.Swap(nil)
+	if now == nil {
 		return nil
 	}
-	detached := a.link.Close(ctx)
-	sessionEnded := a.session.Close(ctx)
-	a.link = none
+	detached := now.link.Close(ctx)
+	sessionEnded := now.session.Close(ctx)
 	for _, err := range []error{detached, sessionEnded} {
 		if err != nil && !linkLost(err) {
 			return refine(err)

@@ -84,23 +84,32 @@ func TestHalfAMessage(t *testing.T) {
 	t.Parallel()
 	for range 10 { // go-amqp may give up in several places
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, 1, localhub.Options{})
+			w := newWorld(t, 3, localhub.Options{})
 			defer w.close()
 			p := newProbe(w)
 			s := w.service(t.Context(), iothub.Options{Dial: p.DialContext})
 			p.arm(noPhase, clientFault{})
 			p.current.Delay(2*time.Second, 0) // for each frame
+			send := func(n int) {
+				if err := w.send(t.Context(), s, "dev1", n); err != nil {
+					t.Error(err)
+				}
+			}
+			var others sync.WaitGroup
+			for n := range 2 { // one is being written, and one waits: half a message has no room
+				others.Go(func() { send(n) })
+				synctest.Wait()
+			}
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
 			twoFrames := &iothub.Message{Body: make([]byte, 65_500)}
 			if err := s.Send(ctx, "dev1", twoFrames); !errors.Is(err, context.Canceled) {
 				t.Errorf("Send = %v, want canceled", err)
 			}
-			if err := w.send(t.Context(), s, "dev1", 0); err != nil {
-				t.Error(err)
-			}
-			if sends, links := p.counted(phaseSend), p.counted(phaseAttach); sends != 2 || links != 1 || s.Resent() != 0 {
-				t.Errorf("%d frames of messages, %d links attached, %d resent, want 2, 1 and 0", sends, links, s.Resent())
+			send(2)
+			others.Wait()
+			if sends, links := p.counted(phaseSend), p.counted(phaseAttach); sends != 4 || links != 1 || s.Resent() != 0 {
+				t.Errorf("%d frames of messages, %d links attached, %d resent, want 4, 1 and 0", sends, links, s.Resent())
 			}
 			w.closeService(s)
 			w.verify()

@@ -110,7 +110,7 @@ func (c *cbs) await(ctx context.Context, id string) error {
 		if err := c.receiver.AcceptMessage(ctx, reply); err != nil {
 			return fmt.Errorf("wait for the reply to put-token: %w", refine(err))
 		}
-		if reply.Properties != nil && reply.Properties.CorrelationID == id {
+		if decode(reply).CorrelationID == id {
 			return status(reply)
 		}
 	}
@@ -118,8 +118,9 @@ func (c *cbs) await(ctx context.Context, id string) error {
 
 // status reads the result of a request, in HTTP's numbers.
 func status(reply *amqp.Message) error {
-	code := int(integer(reply.ApplicationProperties["status-code"]))
-	description, _ := reply.ApplicationProperties["status-description"].(string)
+	properties := decode(reply).Properties
+	code := int(integer(properties["status-code"]))
+	description, _ := properties["status-description"].(string)
 	if code >= 200 && code < 300 {
 		return nil
 	}

@@ -32,23 +32,39 @@ type connection struct {
 func connect(ctx context.Context, cs sas.ConnectionString, o Options) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.ConnectTimeout)
 	defer cancel()
-	o.Progress.reached(forConnection)
+	o.Progress.reached(ForConnection)
 	route := o.route(cs)
-	stream, err := route.Dial(ctx)
+	c, err := dialAMQP(ctx, route, cs, o)
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{stream: stream, tap: tap.New(stream, o.Trace), logger: o.Logger}
-	if err := c.open(ctx, cs); err != nil {
-		return nil, fmt.Errorf("open AMQP connection to %s: %w", route.Address(), refine(err))
-	}
-	o.Logger.Info("connected", "hub", route.Address(), "transport", route, "tls", dial.TLSVersion(stream), "container", c.tap.Container())
+	o.Logger.Info("connected", "hub", route.Address(), "transport", route, "tls", dial.TLSVersion(c.stream), "container", c.tap.Container())
 	if err := c.authenticate(ctx, cs, o); err != nil {
 		_ = c.close(context.WithoutCancel(ctx)) // what went wrong before is what matters
 		return nil, c.classify(err)
 	}
 	c.began = time.Now()
 	return c, nil
+}
+
+// dialAMQP opens the byte stream, and AMQP on it. If the server says nothing, it
+// finds out why.
+func dialAMQP(ctx context.Context, route dial.Route, cs sas.ConnectionString, o Options) (*connection, error) {
+	watched, silence := watchSilence(ctx, route, o.Progress)
+	defer silence.heard()
+	stream, err := route.Dial(watched)
+	if err != nil {
+		return nil, silence.explain(err)
+	}
+	c := &connection{stream: stream, tap: tap.New(stream, o.Trace), logger: o.Logger}
+	err = c.open(watched, cs)
+	if err == nil {
+		return c, nil
+	}
+	if !c.tap.Spoke() && !errors.Is(err, ErrNotAMQP) {
+		silence.broke(ctx)
+	}
+	return nil, silence.explain(fmt.Errorf("open AMQP connection to %s: %w", route.Address(), refine(err)))
 }
 
 // open exchanges the AMQP header and open frames.
@@ -61,7 +77,8 @@ func (c *connection) open(ctx context.Context, cs sas.ConnectionString) (err err
 		SASLType: nil,
 	})
 	if err != nil {
-		_ = c.stream.Close() // what went wrong before is what matters
+		_ = c.tap.Close() // what went wrong before is what matters
+		c.tap.Wait()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			err = context.DeadlineExceeded // the socket may be the first to notice
 		}
@@ -120,5 +137,6 @@ func (c *connection) close(ctx context.Context) error {
 	if c.cbs != nil {
 		c.cbs.stop()
 	}
+	defer c.tap.Wait()
 	return c.amqp.Close()
 }

@@ -21,6 +21,7 @@
 // in place, and reconnect by themselves.
 //
 // The package owns what is AMQP's or IoT Hub's. Package dial below it opens the
-// byte stream, and package tap repairs what go-amqp cannot take. It may import
-// these two, package sas and go-amqp.
+// byte stream, package tap repairs what go-amqp cannot take, and package value has
+// the types of properties and bodies. It may import these three, package sas and
+// go-amqp.
 package iothub

@@ -30,8 +30,9 @@ var (
 // Errors of the way to the hub. Those that say more are these in the sense of
 // errors.Is.
 var (
-	ErrProxy   = dial.ErrProxy  // the proxy, not the hub, is the cause
-	ErrNotAMQP = tap.ErrNotAMQP // the server is no AMQP 1.0 server
+	ErrProxy    = dial.ErrProxy    // the proxy, not the hub, is the cause
+	ErrNotAMQP  = tap.ErrNotAMQP   // the server is no AMQP 1.0 server
+	ErrNoSocket = dial.ErrNoSocket // the server is an HTTP server without a hub's WebSocket
 )
 
 // conditions gives AMQP's conditions their meaning here.

@@ -59,10 +59,14 @@ func (c *fakeHubConn) authenticate(payload []byte) {
 	}
 	for _, reply := range c.links {
 		if isCBS(reply.attach) && reply.attach.Role == amqpwire.RoleReceiver {
-			c.transfer(reply, amqpwire.Message{
+			m := amqpwire.Message{
 				Properties:            &amqpwire.Properties{CorrelationID: request.Properties.MessageID},
 				ApplicationProperties: amqpwire.Map{{Key: "status-code", Value: int32(200)}},
-			})
+			}
+			if c.hub.reply != nil {
+				c.hub.reply(&m)
+			}
+			c.transfer(reply, m)
 		}
 	}
 }

@@ -24,6 +24,8 @@ type fakeHub struct {
 	// attach changes the answer to an attach. Without a terminus, the hub detaches
 	// the link without giving a reason.
 	attach func(answer *amqpwire.Attach)
+	// reply changes the reply to put-token.
+	reply func(m *amqpwire.Message)
 	// transfer answers a message that was sent. Default: accepted.
 	transfer func(c *fakeHubConn, channel uint16, deliveryID uint32)
 	// settle answers a settlement. Default: what was asked for.

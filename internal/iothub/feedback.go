@@ -1,12 +1,14 @@
 package iothub
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/go-amqp"
@@ -36,29 +38,31 @@ var statuses = []Status{Success, Expired, DeliveryCountExceeded, Rejected, Purge
 type Feedback struct {
 	MessageID          string
 	Status             Status
-	Description        string
+	Description        string // if the status is unknown, what the hub calls it
 	DeviceID           string
 	DeviceGenerationID string
 	Time               time.Time // of the outcome
 }
 
-// feedbackCredit is how many feedback messages a receiver holds at most. They
-// may all be other senders', and a receiver that holds no more sees nothing of
-// its own: so there must be room for more than nobody reads. IoT Hub puts up to
-// 64 records into each, a local hub one.
-const feedbackCredit = 1000
+// MaxFeedback is behind how many feedback messages a receiver can look: it holds so
+// many, and one more. What it holds, no other receiver sees, until it gives the
+// messages back or, on a hub that does not take them back, until their locks run
+// out, after a minute.
+const MaxFeedback = 100
 
-// FeedbackReceiver receives feedback messages. It reconnects by itself.
+// FeedbackReceiver receives feedback messages. It reconnects by itself. Its
+// methods must not run at once.
 type FeedbackReceiver struct {
-	receiver *attachment[*amqp.Receiver]
+	first   *attachment[*amqp.Receiver]   // has credit for all that may be held
+	further []*attachment[*amqp.Receiver] // each has credit for one
 }
 
 // ReceiveFeedback starts to receive delivery feedback. All back ends of a hub
 // share one queue of it: what one completes, no other sees.
 func (s *Service) ReceiveFeedback(ctx context.Context) (*FeedbackReceiver, error) {
-	f := &FeedbackReceiver{newAttachment(s.client, receiverOf(feedbackAddress, feedbackCredit))}
+	f := &FeedbackReceiver{first: newAttachment(s.client, receiverOf(feedbackAddress, MaxFeedback+1))}
 	attached := func(context.Context, *amqp.Receiver, *wait) error { return nil }
-	if err := f.receiver.do(ctx, attached); err != nil {
+	if err := f.first.do(ctx, attached); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -72,25 +76,43 @@ func (f *FeedbackReceiver) Receive(ctx context.Context) (*FeedbackBatch, error) 
 		if err != nil {
 			return nil, fmt.Errorf("receive feedback: %w", err)
 		}
-		if batch.Records, err = decodeFeedback(body(batch.held.message)); err == nil {
+		if batch.Records, err = decodeFeedback(decode(batch.held.message).Body); err == nil {
 			return batch, nil
 		}
-		f.receiver.client.options.Logger.Warn("feedback passed over", "error", err)
+		f.first.client.options.Logger.Warn("feedback passed over", "error", err)
 	}
 }
 
 // next waits for the next feedback message, which is not read yet.
 func (f *FeedbackReceiver) next(ctx context.Context) (batch *FeedbackBatch, err error) {
-	err = f.receiver.do(ctx, func(ctx context.Context, receiver *amqp.Receiver, w *wait) error {
+	a := f.first
+	if n := len(f.further); n > 0 {
+		a = f.further[n-1]
+	}
+	err = a.do(ctx, func(ctx context.Context, receiver *amqp.Receiver, w *wait) error {
 		w.on(forMessage)
 		m, err := receiver.Receive(ctx, nil)
 		if err != nil {
 			return err
 		}
-		batch = &FeedbackBatch{held: held{f.receiver, receiver, m}}
+		batch = &FeedbackBatch{held: held{a, receiver, m}}
 		return nil
 	})
 	return batch, err
+}
+
+// LookFurther attaches one more link, for one message, which Receive takes next. A
+// hub may send no further message on a link before the last one is settled (as IoT
+// Hub does, according to the C# SDK, pull request 2439), and a link whose message
+// is somebody else's is of no more use then. That another link gets the message
+// behind it is inferred: receivers of a queue compete.
+func (f *FeedbackReceiver) LookFurther(ctx context.Context) error {
+	a := newAttachment(f.first.client, receiverOf(feedbackAddress, 1))
+	if err := a.first(ctx); err != nil {
+		return err
+	}
+	f.further = append(f.further, a)
+	return nil
 }
 
 // Yield gives all batches back that were not completed, for others to read,
@@ -99,11 +121,19 @@ func (f *FeedbackReceiver) next(ctx context.Context) (batch *FeedbackBatch, err 
 // A hub gives a message that is released outright no more than ten chances. That
 // a link which is detached gives back what it holds without using one up is
 // inferred: AMQP leaves it open, and no documentation says it.
-//
-// It must not run at once with Receive.
 func (f *FeedbackReceiver) Yield(ctx context.Context) error {
-	if err := f.receiver.close(ctx); err != nil {
-		return fmt.Errorf("detach %s: %w", feedbackAddress, err)
+	links := append(f.further, f.first)
+	f.further = nil
+	failures := make([]error, len(links))
+	var closing sync.WaitGroup
+	for i, a := range links { // at once: there may be many, and the hub far away
+		closing.Go(func() { failures[i] = a.close(ctx) })
+	}
+	closing.Wait()
+	for _, err := range failures {
+		if err != nil {
+			return fmt.Errorf("detach %s: %w", feedbackAddress, err)
+		}
 	}
 	return nil
 }
@@ -136,32 +166,42 @@ func decodeFeedback(body []byte) ([]Feedback, error) {
 	feedback := make([]Feedback, len(records))
 	for i, r := range records {
 		t, _ := time.Parse(time.RFC3339Nano, r.EnqueuedTimeUTC) // informative only
+		code := statusText(r.StatusCode)
 		feedback[i] = Feedback{
 			MessageID:          r.OriginalMessageID,
-			Status:             feedbackStatus(r.StatusCode, r.Description),
+			Status:             feedbackStatus(code, r.Description),
 			Description:        r.Description,
 			DeviceID:           r.DeviceID,
 			DeviceGenerationID: r.DeviceGenerationID,
 			Time:               t,
 		}
+		if feedback[i].Status == Unknown {
+			feedback[i].Description = cmp.Or(r.Description, code)
+		}
 	}
 	return feedback, nil
+}
+
+// statusText returns the text of a status, which is a string or a number; empty
+// for anything else.
+func statusText(code json.RawMessage) string {
+	var value any // nil if there is none
+	_ = json.Unmarshal(code, &value)
+	if number, ok := value.(float64); ok {
+		return strconv.FormatFloat(number, 'f', -1, 64)
+	}
+	text, _ := value.(string)
+	return text
 }
 
 // feedbackStatus understands all the forms in which hubs have sent a status: a
 // name, its number, either as a string, or (for Success, in 2015) the name in the
 // description only. It takes nothing else for a status.
-func feedbackStatus(code json.RawMessage, description string) Status {
-	var value any // nil if there is none
-	_ = json.Unmarshal(code, &value)
-	text, _ := value.(string)
-	if number, ok := value.(float64); ok {
-		text = strconv.FormatFloat(number, 'f', -1, 64)
-	}
-	if n := slices.Index([]string{"0", "1", "2", "3", "4"}, text); n >= 0 {
+func feedbackStatus(code, description string) Status {
+	if n := slices.Index([]string{"0", "1", "2", "3", "4"}, code); n >= 0 {
 		return statuses[n]
 	}
-	for _, name := range []string{text, description} {
+	for _, name := range []string{code, description} {
 		for _, s := range statuses {
 			if strings.EqualFold(name, string(s)) {
 				return s

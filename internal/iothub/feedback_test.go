@@ -27,8 +27,8 @@ func TestDecodeFeedback(t *testing.T) {
 			"neither, but something", `[{"statusCode":true,"description":""},{"statusCode":{}},{"statusCode":"","description":" "}]`,
 			[]Feedback{{Status: Unknown}, {Status: Unknown}, {Status: Unknown, Description: " "}},
 		},
-		{"status as a number in a string", `[{"statusCode":"4"},{"statusCode":"00"}]`, []Feedback{{Status: Purged}, {Status: Unknown}}},
-		{"numbers that are no status", `[{"statusCode":-1},{"statusCode":5},{"statusCode":1.5}]`, []Feedback{{Status: Unknown}, {Status: Unknown}, {Status: Unknown}}},
+		{"status as a number in a string", `[{"statusCode":"4"},{"statusCode":"00"}]`, []Feedback{{Status: Purged}, {Status: Unknown, Description: "00"}}},
+		{"numbers that are no status", `[{"statusCode":-1},{"statusCode":5},{"statusCode":1.5}]`, []Feedback{{Status: Unknown, Description: "-1"}, {Status: Unknown, Description: "5"}, {Status: Unknown, Description: "1.5"}}},
 		{"numbers in other forms", `[{"statusCode":1.0},{"statusCode":2e0}]`, []Feedback{{Status: Expired}, {Status: DeliveryCountExceeded}}},
 		{"status as a number", `[{"statusCode":2},{"statusCode":0}]`, []Feedback{{Status: DeliveryCountExceeded}, {Status: Success}}},
 		{"status null", `[{"statusCode":null,"description":"Rejected"}]`, []Feedback{{Status: Rejected, Description: "Rejected"}}},
@@ -36,7 +36,7 @@ func TestDecodeFeedback(t *testing.T) {
 		{"description only, in other letters", `[{"description":"expired"}]`, []Feedback{{Status: Expired, Description: "expired"}}},
 		{
 			"a status of the future", `[{"statusCode":"Vanished"},{"statusCode":9,"description":"Purged"},{"statusCode":"Vanished","description":"gone"}]`,
-			[]Feedback{{Status: Unknown}, {Status: Purged, Description: "Purged"}, {Status: Unknown, Description: "gone"}},
+			[]Feedback{{Status: Unknown, Description: "Vanished"}, {Status: Purged, Description: "Purged"}, {Status: Unknown, Description: "gone"}},
 		},
 		{
 			"several", `[{"originalMessageId":"a","statusCode":"Expired"},{"originalMessageId":"b","statusCode":"Purged"}]`,

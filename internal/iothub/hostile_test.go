@@ -58,12 +58,12 @@ func TestEndlessMessage(t *testing.T) {
 	}{
 		{"message", func(c *fakeHubConn, l *fakeLink) {
 			part := make([]byte, 60_000)
-			for n := range 20 {
+			for range 300 {
 				c.send(l.channel, &amqpwire.Transfer{
-					Handle: l.attach.Handle, DeliveryID: new(uint32), DeliveryTag: []byte{1}, MessageFormat: new(uint32), More: n < 19,
+					Handle: l.attach.Handle, DeliveryID: new(uint32), DeliveryTag: []byte{1}, MessageFormat: new(uint32), More: true,
 				}, part...)
 			}
-		}, "larger than max size of 1048576"},
+		}, "a message that does not end: it has more than 16777216 bytes"},
 		{"frame", func(c *fakeHubConn, l *fakeLink) {
 			c.send(l.channel, &amqpwire.Transfer{
 				Handle: l.attach.Handle, DeliveryID: new(uint32), DeliveryTag: []byte{1}, MessageFormat: new(uint32),

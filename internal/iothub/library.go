@@ -11,7 +11,7 @@ import (
 )
 
 // libraryError is an error of go-amqp's own: the hub has refused nothing, and
-// the network has not failed. Examples: a message that it cannot decode, a frame
+// the network has not failed. Examples: a transfer without a delivery-tag, a frame
 // that does not fit the hub's largest, a channel-max that is reached, a link that
 // is refused without a reason.
 type libraryError struct{ error }

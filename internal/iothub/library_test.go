@@ -21,9 +21,11 @@ func TestLibraryErrorsEnd(t *testing.T) {
 		send  bool // else receive
 		want  string
 	}{
-		{"a message that it cannot decode", func(h *fakeHub) {
-			h.messages = []amqpwire.Message{{ApplicationProperties: amqpwire.Map{{Key: "initial", Value: amqpwire.Char('x')}}}}
-		}, false, "char not implemented"},
+		{"a message without a delivery tag", func(h *fakeHub) {
+			h.deliver = func(c *fakeHubConn, l *fakeLink) {
+				c.send(l.channel, &amqpwire.Transfer{Handle: l.attach.Handle, DeliveryID: new(uint32), MessageFormat: new(uint32)})
+			}
+		}, false, "without a delivery-tag"},
 		{"a link that is refused without a reason", func(h *fakeHub) {
 			h.attach = func(answer *amqpwire.Attach) { answer.Source, answer.Target = nil, nil }
 		}, false, "detach with no error"},

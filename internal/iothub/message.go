@@ -11,6 +11,7 @@ import (
 
 	"github.com/Azure/go-amqp"
 
+	"iothub-c2d/internal/iothub/value"
 	"iothub-c2d/internal/sas"
 )
 
@@ -26,31 +27,89 @@ const (
 	AckFull     Ack = "full"
 )
 
-// ackProperty is the application property that carries the ack mode.
-const ackProperty = "iothub-ack"
+// AckProperty is the application property that carries the ack mode.
+const AckProperty = "iothub-ack"
 
 // Message is a cloud-to-device message. Empty fields are not sent.
 type Message struct {
+	ID            string // 128 characters at most; feedback refers to it
+	CorrelationID string
+	UserID        string
+
+	// The types of these three, if they are not the usual ones, which are text: the
+	// field then holds the text of the value, which is base64 for binary. A user id
+	// has no other type than binary (AMQP 1.0 part 3 §3.2.4).
+	IDType            value.Name
+	CorrelationIDType value.Name
+	UserIDType        value.Name
+
 	ModuleID        string // of the module of the device that it is for; empty: the device itself
-	ID              string // 128 characters at most; feedback refers to it
-	CorrelationID   string
-	UserID          string
 	ContentType     string
 	ContentEncoding string
-	Body            []byte
-	Properties      map[string]string
-	Expiry          time.Time // zero: the hub's default, usually one hour
-	Ack             Ack       // empty: none
+	// Properties are of the types of package value. IoT Hub's documents know strings
+	// only.
+	Properties map[string]any
+	Expiry     time.Time // zero: the hub's default, usually one hour
+	Ack        Ack       // empty: none
+
+	// Body is what nearly all messages have. The body may also be one value
+	// ([value.Null] for null) or sequences of values. Then Body is their text when a
+	// message is received, and not used when one is sent.
+	Body      []byte
+	Value     any
+	Sequences []value.List
 }
 
 // PropertyNames returns the names of the application properties in order.
-func (m *Message) PropertyNames() []string { return slices.Sorted(maps.Keys(m.Properties)) }
+func (m *Message) PropertyNames() []string {
+	if len(m.Properties) == 0 {
+		return nil // which costs nothing
+	}
+	return slices.Sorted(maps.Keys(m.Properties))
+}
 
 // Validate returns an error, which is [ErrInvalidMessage], if AMQP has no form
-// for the text in m: its strings are UTF-8, and its symbols, which the type and
+// for something in m: its strings are UTF-8, and its symbols, which the type and
 // the encoding of the content are sent as, are ASCII (AMQP 1.0 part 1 §1.6). The
-// AMQP library would give up the connection over it, and over the next.
+// AMQP library would give up the connection over it, and over the next. There are
+// also values that the AMQP library cannot send.
 func (m *Message) Validate() error {
+	if err := m.validateText(); err != nil {
+		return err
+	}
+	for _, id := range []struct {
+		name, text string
+		typ        value.Name
+	}{
+		{"message id", m.ID, m.IDType}, {"correlation id", m.CorrelationID, m.CorrelationIDType}, {"user id", m.UserID, m.UserIDType},
+	} {
+		if id.typ == "" {
+			continue // a text
+		}
+		if _, err := encodeID(id.text, id.typ); err != nil {
+			return fmt.Errorf("%w: the %s: %w", ErrInvalidMessage, id.name, err)
+		}
+	}
+	if t := m.UserIDType; t != "" && t != value.NameBinary {
+		return fmt.Errorf("%w: the user id cannot be of type %s", ErrInvalidMessage, t)
+	}
+	for _, name := range m.PropertyNames() {
+		if _, err := encodeValue(m.Properties[name]); err != nil {
+			return fmt.Errorf("%w: the property %q: %w", ErrInvalidMessage, name, err)
+		}
+	}
+	if _, err := encodeValue(m.Value); err != nil {
+		return fmt.Errorf("%w: the body: %w", ErrInvalidMessage, err)
+	}
+	for _, s := range m.Sequences {
+		if _, err := encodeValue(s); err != nil {
+			return fmt.Errorf("%w: the body: %w", ErrInvalidMessage, err)
+		}
+	}
+	return nil
+}
+
+func (m *Message) validateText() error {
 	for _, f := range []struct {
 		name, text string
 		symbol     bool
@@ -69,7 +128,8 @@ func (m *Message) Validate() error {
 		}
 	}
 	for _, name := range m.PropertyNames() {
-		if !utf8.ValidString(name + m.Properties[name]) {
+		text, _ := m.Properties[name].(string)
+		if !utf8.ValidString(name + text) {
 			return fmt.Errorf("%w: the property %q is not UTF-8", ErrInvalidMessage, name)
 		}
 	}
@@ -78,22 +138,22 @@ func (m *Message) Validate() error {
 
 func isNotASCII(r rune) bool { return r > unicode.MaxASCII }
 
-// encode returns m as it goes to the device, or to its module.
+// encode returns m as it goes to the device, or to its module. It must be valid.
 func (m *Message) encode(deviceID string) *amqp.Message {
-	out := amqp.NewMessage(m.Body)
+	out := new(amqp.Message)
+	m.encodeBody(out)
 	out.Properties = &amqp.MessageProperties{
 		To:              new(receiveAddress(sas.ConnectionString{DeviceID: deviceID, ModuleID: m.ModuleID})),
 		ContentType:     optional(m.ContentType),
 		ContentEncoding: optional(m.ContentEncoding),
 	}
 	p := out.Properties
-	if m.ID != "" {
-		p.MessageID = m.ID
-	}
-	if m.CorrelationID != "" {
-		p.CorrelationID = m.CorrelationID
-	}
-	if m.UserID != "" {
+	p.MessageID, _ = encodeID(m.ID, m.IDType)
+	p.CorrelationID, _ = encodeID(m.CorrelationID, m.CorrelationIDType)
+	if m.UserIDType == value.NameBinary {
+		id, _ := encodeID(m.UserID, m.UserIDType)
+		p.UserID, _ = id.([]byte)
+	} else if m.UserID != "" {
 		p.UserID = []byte(m.UserID)
 	}
 	if !m.Expiry.IsZero() {
@@ -104,12 +164,27 @@ func (m *Message) encode(deviceID string) *amqp.Message {
 	}
 	out.ApplicationProperties = make(map[string]any)
 	for k, v := range m.Properties {
-		out.ApplicationProperties[k] = v
+		out.ApplicationProperties[k], _ = encodeValue(v)
 	}
 	if m.Ack != "" {
-		out.ApplicationProperties[ackProperty] = string(m.Ack)
+		out.ApplicationProperties[AckProperty] = string(m.Ack)
 	}
 	return out
+}
+
+func (m *Message) encodeBody(out *amqp.Message) {
+	switch {
+	case m.Value != nil:
+		out.Value, _ = encodeValue(m.Value)
+	case m.Sequences != nil:
+		for _, s := range m.Sequences {
+			v, _ := encodeValue(s)
+			list, _ := v.([]any)
+			out.Sequence = append(out.Sequence, list)
+		}
+	default:
+		out.Data = [][]byte{m.Body}
+	}
 }
 
 func optional(s string) *string {
@@ -119,92 +194,17 @@ func optional(s string) *string {
 	return &s
 }
 
-// Received is a message as it reached the device.
-type Received struct {
-	Message
-	To             string
-	SequenceNumber uint64    // of the device's queue
-	EnqueuedTime   time.Time // when the hub accepted it
-	DeliveryCount  uint32    // how often it was given back before
-}
-
-// decode reads a message from the hub. Ids may be of any AMQP id type, and
-// annotations of any integer type: hubs and senders differ.
-func decode(in *amqp.Message) Received {
-	r := Received{Message: Message{Body: body(in), Properties: make(map[string]string)}}
-	if p := in.Properties; p != nil {
-		r.ID = idString(p.MessageID)
-		r.CorrelationID = idString(p.CorrelationID)
-		r.UserID = string(p.UserID)
-		r.ContentType = deref(p.ContentType)
-		r.ContentEncoding = deref(p.ContentEncoding)
-		r.Expiry = deref(p.AbsoluteExpiryTime)
-		r.To = deref(p.To)
+// encodeID returns an id for the AMQP library, nil if there is none.
+func encodeID(text string, typ value.Name) (any, error) {
+	switch {
+	case typ == "" && text == "":
+		return nil, nil
+	case typ == "":
+		return text, nil
 	}
-	for k, v := range in.ApplicationProperties {
-		if k == ackProperty {
-			r.Ack = Ack(fmt.Sprint(v))
-			continue
-		}
-		r.Properties[k] = fmt.Sprint(v)
+	v, err := value.Parse(string(typ), text)
+	if err != nil {
+		return nil, err
 	}
-	r.SequenceNumber = uint64(integer(in.Annotations["x-opt-sequence-number"]))
-	r.DeliveryCount = uint32(integer(in.Annotations["iothub-deliverycount"]))
-	r.EnqueuedTime, _ = in.Annotations["iothub-enqueuedtime"].(time.Time)
-	return r
-}
-
-// body returns the content of a message: its data, or the text of a single
-// value, which some senders use instead.
-func body(in *amqp.Message) []byte {
-	if len(in.Data) > 0 {
-		return slices.Concat(in.Data...)
-	}
-	switch v := in.Value.(type) {
-	case nil:
-		return nil
-	case []byte:
-		return v
-	default:
-		return fmt.Append(nil, v)
-	}
-}
-
-func idString(id any) string {
-	switch id := id.(type) {
-	case nil:
-		return ""
-	case []byte:
-		return string(id)
-	}
-	return fmt.Sprint(id)
-}
-
-func deref[T any](p *T) (zero T) {
-	if p == nil {
-		return zero
-	}
-	return *p
-}
-
-func integer(v any) int64 {
-	switch v := v.(type) {
-	case uint8:
-		return int64(v)
-	case uint16:
-		return int64(v)
-	case uint32:
-		return int64(v)
-	case uint64:
-		return int64(v)
-	case int8:
-		return int64(v)
-	case int16:
-		return int64(v)
-	case int32:
-		return int64(v)
-	case int64:
-		return v
-	}
-	return 0
+	return encodeValue(v)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/Azure/go-amqp"
 
+	"iothub-c2d/internal/iothub/value"
 	"iothub-c2d/internal/sas"
 )
 
@@ -25,7 +26,7 @@ func TestEncodeMessage(t *testing.T) {
 		}},
 		{"everything", "dev1", Message{
 			ID: "id", CorrelationID: "cid", UserID: "uid", ContentType: "text/plain", ContentEncoding: "utf-8",
-			Body: []byte{0xff}, Properties: map[string]string{"k": "v"}, Expiry: expiry, Ack: AckFull,
+			Body: []byte{0xff}, Properties: map[string]any{"k": "v"}, Expiry: expiry, Ack: AckFull,
 		}, &amqp.Message{
 			Properties: &amqp.MessageProperties{
 				MessageID: "id", CorrelationID: "cid", UserID: []byte("uid"), To: new("/devices/dev1/messages/devicebound"),
@@ -58,7 +59,7 @@ func TestEncodeMessage(t *testing.T) {
 func TestDecodeMessage(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	none := map[string]string{}
+	none := map[string]any{}
 	tests := []struct {
 		name string
 		m    amqp.Message
@@ -73,12 +74,32 @@ func TestDecodeMessage(t *testing.T) {
 		{
 			"UUID as id, as the Node SDK sends it",
 			amqp.Message{Properties: &amqp.MessageProperties{MessageID: amqp.UUID{1, 2}}},
-			Received{Message: Message{ID: "01020000-0000-0000-0000-000000000000", Properties: none}},
+			Received{Message: Message{ID: "01020000-0000-0000-0000-000000000000", IDType: "uuid", Properties: none}},
 		},
 		{
 			"number and bytes as ids",
 			amqp.Message{Properties: &amqp.MessageProperties{MessageID: uint64(7), CorrelationID: []byte("raw")}},
-			Received{Message: Message{ID: "7", CorrelationID: "raw", Properties: none}},
+			Received{Message: Message{ID: "7", IDType: "ulong", CorrelationID: "cmF3", CorrelationIDType: "binary", Properties: none}},
+		},
+		{
+			"an id that is there, and empty",
+			amqp.Message{Properties: &amqp.MessageProperties{MessageID: ""}},
+			Received{Message: Message{IDType: "string", Properties: none}},
+		},
+		{
+			"an id of a type that no id may have",
+			amqp.Message{Properties: &amqp.MessageProperties{MessageID: int64(5)}},
+			Received{Message: Message{ID: "5", IDType: "long", Properties: none}},
+		},
+		{
+			"a user id that is text",
+			amqp.Message{Properties: &amqp.MessageProperties{UserID: []byte("Jörg")}},
+			Received{Message: Message{UserID: "Jörg", Properties: none}},
+		},
+		{
+			"a user id that is no text",
+			amqp.Message{Properties: &amqp.MessageProperties{UserID: []byte{0x74, 0x99}}},
+			Received{Message: Message{UserID: "dJk=", UserIDType: "binary", Properties: none}},
 		},
 		{"annotations of a real hub", amqp.Message{Annotations: amqp.Annotations{
 			"x-opt-sequence-number": uint64(3), "iothub-enqueuedtime": at, "iothub-deliverycount": uint8(2),
@@ -91,16 +112,45 @@ func TestDecodeMessage(t *testing.T) {
 		}}, Received{Message: Message{Properties: none}, SequenceNumber: 4, DeliveryCount: 5}},
 		{
 			"properties that are no strings",
-			amqp.Message{ApplicationProperties: map[string]any{"n": 5, "b": true, "iothub-ack": "negative"}},
-			Received{Message: Message{Properties: map[string]string{"n": "5", "b": "true"}, Ack: AckNegative}},
+			amqp.Message{ApplicationProperties: map[string]any{
+				"n": int32(5), "b": true, "null": nil, "time": at, "uuid": amqp.UUID{1}, "bad": "\xff", "iothub-ack": "negative",
+			}},
+			Received{Message: Message{Properties: map[string]any{
+				"n": int32(5), "b": true, "null": nil, "time": value.NewTimestamp(at), "uuid": value.UUID{1}, "bad": []byte{0xff},
+			}, Ack: AckNegative}},
+		},
+		{
+			"an ack mode that is no text",
+			amqp.Message{ApplicationProperties: map[string]any{"iothub-ack": int32(1)}},
+			Received{Message: Message{Properties: map[string]any{"iothub-ack": int32(1)}}},
+		},
+		{
+			"a property with values inside, of which the AMQP library tells no types",
+			amqp.Message{ApplicationProperties: map[string]any{
+				"list": []any{"x", []any{at}}, "map": map[string]any{"b": nil, "a": true}, "array": []int32{1}, "other": struct{ A, B int }{1, 2},
+			}},
+			Received{Message: Message{Properties: map[string]any{
+				"list": value.List{"x", value.List{value.NewTimestamp(at)}}, "map": value.Map{{Key: "a", Value: true}, {Key: "b"}},
+				"array": value.Array{int32(1)}, "other": "{1 2}",
+			}}},
 		},
 		{
 			"body in two sections",
 			amqp.Message{Data: [][]byte{[]byte("a"), []byte("b")}},
 			Received{Message: Message{Body: []byte("ab"), Properties: none}},
 		},
-		{"body as a string value", amqp.Message{Value: "text"}, Received{Message: Message{Body: []byte("text"), Properties: none}}},
-		{"body as a binary value", amqp.Message{Value: []byte{1}}, Received{Message: Message{Body: []byte{1}, Properties: none}}},
+		{"body as a string value", amqp.Message{Value: "text"}, Received{Message: Message{Body: []byte("text"), Value: "text", Properties: none}}},
+		{"body as a binary value", amqp.Message{Value: []byte{1}}, Received{Message: Message{Body: []byte{1}, Value: []byte{1}, Properties: none}}},
+		{
+			"body as a map",
+			amqp.Message{Value: map[string]any{"a": int32(1)}},
+			Received{Message: Message{Body: []byte(`{"a":1}`), Value: value.Map{{Key: "a", Value: int32(1)}}, Properties: none}},
+		},
+		{
+			"body as sequences",
+			amqp.Message{Sequence: [][]any{{int32(1)}, {"x", nil}}},
+			Received{Message: Message{Body: []byte(`[[1],["x",null]]`), Sequences: []value.List{{int32(1)}, {"x", nil}}, Properties: none}},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -68,7 +68,7 @@ func sdkMessage() *iothub.Message {
 	return &iothub.Message{
 		ID: "5d1e0a2e-7f0c-4a35-9d61-0a1b2c3d4e5f", CorrelationID: "correlation_0",
 		ContentType: "text/plain", ContentEncoding: "utf-8", Body: []byte("b"),
-		Properties: map[string]string{"Property": "PropMsg_0"}, Expiry: time.Now().Add(time.Hour), Ack: iothub.AckFull,
+		Properties: map[string]any{"Property": "PropMsg_0"}, Expiry: time.Now().Add(time.Hour), Ack: iothub.AckFull,
 	}
 }
 

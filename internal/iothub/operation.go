@@ -44,7 +44,7 @@ func (a *attachment[L]) do(ctx context.Context, op operation[L]) error {
 		}
 		if f.attached && r == retry { // to attach a link, get waits by itself
 			refusals++
-			w.on(forRetry)
+			w.on(ForRetry)
 			a.client.backOff(ctx, f.err, refusals)
 		}
 		if ctx.Err() != nil {
@@ -66,7 +66,9 @@ func (a *attachment[L]) try(ctx context.Context, knownFailures int64, op operati
 		a.client.outage.restored()
 		f.err = op(ctx, f.link, w)
 	}
-	f.err = f.conn.classify(refine(f.err))
+	if f.err != nil {
+		f.err = f.conn.classify(refine(f.err))
+	}
 	return f
 }
 

@@ -44,7 +44,8 @@ type Options struct {
 	// Dial replaces the way to open the byte stream, TLS included. Default: none.
 	Dial func(ctx context.Context) (net.Conn, error)
 	// Prefetch is how many messages a device holds unsettled at most, each with its
-	// lock running. Default: 10.
+	// lock running. Default: 50, which is all that IoT Hub keeps for a device. A device
+	// that takes its time over each message should hold fewer.
 	Prefetch int
 	// ConnectTimeout is the time to get to an authenticated connection.
 	// Default: 30 s.
@@ -72,7 +73,7 @@ func (o *Options) withDefaults() Options {
 		d.Trace = maskingWriter{d.Trace}
 	}
 	if d.Prefetch <= 0 {
-		d.Prefetch = 10
+		d.Prefetch = 50
 	}
 	if d.ConnectTimeout <= 0 {
 		d.ConnectTimeout = 30 * time.Second

@@ -2,6 +2,7 @@ package iothub
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,6 +12,8 @@ type outage struct {
 	onLost     func(err error)           // nil: nobody
 	onRestored func(after time.Duration) // nil: nobody
 
+	over atomic.Bool // since is zero, for those who only want to know that
+
 	mu      sync.Mutex
 	since   time.Time // zero while there is a connection
 	untold  []func()  // in order
@@ -18,7 +21,9 @@ type outage struct {
 }
 
 func newOutage(o Options) *outage {
-	return &outage{onLost: o.Lost, onRestored: o.Restored}
+	out := &outage{onLost: o.Lost, onRestored: o.Restored}
+	out.over.Store(true)
+	return out
 }
 
 func (o *outage) lost(err error) {
@@ -28,12 +33,16 @@ func (o *outage) lost(err error) {
 		return
 	}
 	o.since = time.Now()
+	o.over.Store(false)
 	if o.onLost != nil {
 		o.tell(func() { o.onLost(err) })
 	}
 }
 
 func (o *outage) restored() {
+	if o.over.Load() {
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.since.IsZero() {
@@ -41,6 +50,7 @@ func (o *outage) restored() {
 	}
 	after := time.Since(o.since)
 	o.since = time.Time{}
+	o.over.Store(true)
 	if o.onRestored != nil {
 		o.tell(func() { o.onRestored(after) })
 	}

@@ -3,6 +3,7 @@ package iothub_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"net"
 	"sync"
 	"syscall"
@@ -116,15 +117,28 @@ func (p *probe) DialContext(ctx context.Context) (net.Conn, error) {
 	return &probedConn{Conn: c, probe: p}, nil
 }
 
-// probedConn tells the probe of the steps in what is written. go-amqp writes
-// frame by frame.
+// probedConn tells the probe of the steps in what is written, and writes frame by
+// frame what the tap has joined.
 type probedConn struct {
 	*faultnet.Conn
 	probe    *probe
 	attached bool // a link other than those to $cbs
 }
 
-func (c *probedConn) Write(frame []byte) (int, error) {
+func (c *probedConn) Write(p []byte) (written int, err error) {
+	for len(p) > 0 && err == nil {
+		size := 8 // of a protocol header
+		if !bytes.HasPrefix(p, []byte("AMQP")) {
+			size = int(binary.BigEndian.Uint32(p))
+		}
+		var n int
+		n, err = c.writeFrame(p[:size])
+		written, p = written+n, p[size:]
+	}
+	return written, err
+}
+
+func (c *probedConn) writeFrame(frame []byte) (int, error) {
 	at := c.phaseOf(frame)
 	b := c.probe.step(at)
 	if b.before != nil {

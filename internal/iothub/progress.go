@@ -20,20 +20,21 @@ type Progress struct {
 
 // Waiting is what an operation waits for.
 type Waiting struct {
-	For    string    // such as: credit
+	For    string    // such as [ForCredit]
 	Since  time.Time // when the operation began to wait
 	Reason error     // why the last attempt failed; nil if none has
 }
 
 // What operations wait for.
 const (
-	forConnection     = "the connection"
+	ForConnection     = "the connection"
+	forWord           = "a word of the server, which accepts the connection and says nothing"
 	forAuthentication = "the hub to accept the token"
 	forLink           = "the link"
-	forCredit         = "credit"
-	forAnswer         = "the hub's answer"
-	forRetry          = "the next attempt"
-	// forStage stands for one of the first three.
+	ForCredit         = "credit" // to send a message
+	ForAnswer         = "the hub's answer"
+	ForRetry          = "the next attempt" // after one that the hub refused for the moment
+	// forStage stands for one of the first four.
 	forStage = "stage"
 	// forMessage is no reason to worry: it may take for ever.
 	forMessage = ""
@@ -45,8 +46,8 @@ func (p *Progress) Waiting() (longest Waiting, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w := range p.waits {
-		if w.For != forMessage && (!ok || w.Since.Before(longest.Since)) {
-			longest, ok = w.Waiting, true
+		if now := w.now(); now.For != forMessage && (!ok || now.Since.Before(longest.Since)) {
+			longest, ok = now, true
 		}
 	}
 	return p.resolve(longest), ok
@@ -55,7 +56,7 @@ func (p *Progress) Waiting() (longest Waiting, ok bool) {
 // resolve puts the stage in. Called with mu held.
 func (p *Progress) resolve(w Waiting) Waiting {
 	if w.For == forStage {
-		w.For = cmp.Or(p.stage, forConnection)
+		w.For = cmp.Or(p.stage, ForConnection)
 	}
 	return w
 }
@@ -70,7 +71,9 @@ func (p *Progress) reached(stage string) {
 // wait is what one operation waits for.
 type wait struct {
 	progress *Progress
-	Waiting  // guarded by progress.mu
+
+	mu sync.Mutex
+	Waiting
 }
 
 // begin takes note of an operation, until end.
@@ -91,10 +94,16 @@ func (w *wait) end() {
 	delete(w.progress.waits, w)
 }
 
+func (w *wait) now() Waiting {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.Waiting
+}
+
 // on takes note of what the operation waits for next.
 func (w *wait) on(what string) {
-	w.progress.mu.Lock()
-	defer w.progress.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch {
 	case what == forMessage:
 		w.Reason = nil
@@ -106,8 +115,8 @@ func (w *wait) on(what string) {
 
 // failed takes note of why an attempt has failed.
 func (w *wait) failed(err error) {
-	w.progress.mu.Lock()
-	defer w.progress.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.Reason = err
 }
 
@@ -137,11 +146,12 @@ func (e *WaitError) Unwrap() []error {
 
 // ended returns the error of the operation if ctx has ended it with err.
 func (w *wait) ended(ctx context.Context, err error) error {
-	w.progress.mu.Lock()
-	defer w.progress.mu.Unlock()
 	err = ended(ctx, err)
-	if w.For == forMessage {
+	now := w.now()
+	if now.For == forMessage {
 		return err
 	}
-	return &WaitError{Waiting: w.progress.resolve(w.Waiting), err: err}
+	w.progress.mu.Lock()
+	defer w.progress.mu.Unlock()
+	return &WaitError{Waiting: w.progress.resolve(now), err: err}
 }

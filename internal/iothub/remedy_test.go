@@ -96,7 +96,7 @@ func TestRemedyByDamage(t *testing.T) {
 		{"connection ended, unknown condition", &amqp.ConnError{RemoteErr: &amqp.Error{Condition: "x:y"}}, reconnect},
 		{"rejected, unknown condition", &amqp.Error{Condition: "x:y"}, retry},
 		{"released", errReleased, retry},
-		{"no outcome", errNoOutcome, stop},
+		{"no outcome", ErrNoOutcome, stop},
 		{"reset", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, reconnect},
 		{"refused", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, reconnect},
 		{"end of file", io.EOF, reconnect},
@@ -130,10 +130,10 @@ func TestStaleErrors(t *testing.T) {
 	if c.drop(ctx, old) || c.drop(ctx, nil) || c.conn != current {
 		t.Error("a stale error dropped the connection")
 	}
-	oldLink, link := new(amqp.Receiver), new(amqp.Receiver)
+	oldLink, link := new(amqp.Receiver), &attached[*amqp.Receiver]{link: new(amqp.Receiver)}
 	a := newAttachment[*amqp.Receiver](c, nil)
-	a.link = link
-	if a.drop(ctx, oldLink) || a.drop(ctx, nil) || a.link != link {
+	a.current.Store(link)
+	if a.drop(ctx, oldLink) || a.drop(ctx, nil) || a.current.Load() != link {
 		t.Error("a stale error dropped the link")
 	}
 	for _, r := range []remedy{retry, relink, reconnect, stop} {
@@ -157,7 +157,7 @@ func TestWhoHasTheMessage(t *testing.T) {
 		{"rejected", remote, true},
 		{"no credit", noCredit(context.DeadlineExceeded), true},
 		{"released", errReleased, true},
-		{"no outcome", errNoOutcome, false},
+		{"no outcome", ErrNoOutcome, false},
 		{"half of another on the link", unsentError{&amqp.LinkError{}}, true},
 		{"link detached", &amqp.LinkError{RemoteErr: remote}, false},
 		{"session ended", &amqp.SessionError{RemoteErr: remote}, false},

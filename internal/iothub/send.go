@@ -23,12 +23,12 @@ const sendTimeout = time.Minute
 func (s *Service) attempt(ctx context.Context, sender *amqp.Sender, message *amqp.Message, w *wait) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	w.on(forCredit)
+	w.on(ForCredit)
 	receipt, err := s.transfer(ctx, sender, message)
 	if err != nil {
 		return err
 	}
-	w.on(forAnswer)
+	w.on(ForAnswer)
 	state, err := receipt.Wait(ctx)
 	if err != nil {
 		return err
@@ -41,16 +41,16 @@ func (s *Service) attempt(ctx context.Context, sender *amqp.Sender, message *amq
 	case *amqp.StateReleased, *amqp.StateModified:
 		return errReleased
 	}
-	return errNoOutcome
+	return ErrNoOutcome
 }
 
 // errReleased says that the hub does not have the message, and nothing against
 // it: AMQP's outcomes released and modified.
 var errReleased = errors.New("the hub gave the message back")
 
-// errNoOutcome says that the hub has settled the message, and not how. To send it
-// again may be to send it twice, each time.
-var errNoOutcome = finalError{errors.New("the hub answered without an outcome")}
+// ErrNoOutcome says that the hub has settled the message, and not how: the error is
+// [ErrIndeterminate] as well. To send it again may be to send it twice, each time.
+var ErrNoOutcome = finalError{errors.New("the hub answered without an outcome")}
 
 // rejection is the error of a message that the hub rejects. It is final unless
 // the reason is known to pass. The Node SDK does not send such a message again
@@ -112,11 +112,20 @@ func (e unsentError) Unwrap() error { return e.error }
 
 func noCredit(err error) error { return unsentError{fmt.Errorf("the hub grants no credit: %w", err)} }
 
+// neverSent reports whether err means that nothing of the message went out.
+func neverSent(err error) bool {
+	var unsent unsentError
+	return errors.As(err, &unsent)
+}
+
 // neverTaken reports whether err means that the hub does not have the message.
 func neverTaken(err error) bool {
-	var unsent unsentError
-	return errors.As(err, &unsent) || errors.Is(err, errReleased) || remoteRejection(err) != nil
+	return neverSent(err) || errors.Is(err, errReleased) || remoteRejection(err) != nil
 }
+
+// IsRejection reports whether err is the hub's refusal of this one message. Others
+// may be sent: the link and the connection are as good as before.
+func IsRejection(err error) bool { return remoteRejection(err) != nil }
 
 // remoteRejection returns the hub's reason for refusing a delivery, nil if err
 // is about anything else.

@@ -48,10 +48,10 @@ func (s *Service) Send(ctx context.Context, deviceID string, m *Message) error {
 	message := m.encode(deviceID)
 	doubtful := false // some attempt may have reached the hub
 	err = s.sender.do(ctx, func(ctx context.Context, sender *amqp.Sender, w *wait) error {
-		if doubtful {
+		err := s.attempt(ctx, sender, message, w)
+		if doubtful && !neverSent(err) {
 			s.resent.Add(1)
 		}
-		err := s.attempt(ctx, sender, message, w)
 		doubtful = doubtful || err != nil && !neverTaken(err)
 		return err
 	})

@@ -33,7 +33,7 @@ type held struct {
 func (h held) settle(ctx context.Context, what string, tell func(*amqp.Receiver, context.Context, *amqp.Message) error) error {
 	limited, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
-	w := h.attachment.client.options.Progress.begin(forAnswer)
+	w := h.attachment.client.options.Progress.begin(ForAnswer)
 	defer w.end()
 	err := tell(h.receiver, limited, h.message)
 	switch {

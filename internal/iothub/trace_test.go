@@ -86,7 +86,7 @@ func TestTrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := service.Send(ctx, "dev1", &iothub.Message{ID: "id-1", Body: []byte("body"), Properties: map[string]string{"color": "red\x1b[31m"}}); err != nil {
+	if err := service.Send(ctx, "dev1", &iothub.Message{ID: "id-1", Body: []byte("body"), Properties: map[string]any{"color": "red\x1b[31m"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := service.Close(ctx); err != nil {

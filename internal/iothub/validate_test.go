@@ -28,15 +28,15 @@ func TestSendRefusesWhatIsNoText(t *testing.T) {
 		"content type is not UTF-8":            {ContentType: bad},
 		`content type "Jörg" is not ASCII`:     {ContentType: "Jörg"},
 		`content encoding "Jörg" is not ASCII`: {ContentEncoding: "Jörg"},
-		`property "name" is not UTF-8`:         {Properties: map[string]string{"name": bad}},
-		`property "J\xf6rg" is not UTF-8`:      {Properties: map[string]string{bad: ""}},
+		`property "name" is not UTF-8`:         {Properties: map[string]any{"name": bad}},
+		`property "J\xf6rg" is not UTF-8`:      {Properties: map[string]any{bad: ""}},
 	} {
 		err := service.Send(t.Context(), "dev1", &m)
 		if !errors.Is(err, iothub.ErrInvalidMessage) || errors.Is(err, iothub.ErrIndeterminate) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	good := iothub.Message{CorrelationID: "Jörg", Body: []byte(bad), Properties: map[string]string{"o": "ö"}}
+	good := iothub.Message{CorrelationID: "Jörg", Body: []byte(bad), Properties: map[string]any{"o": "ö"}}
 	if err := service.Send(t.Context(), "dev1", &good); err != nil {
 		t.Error(err)
 	}

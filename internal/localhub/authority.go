@@ -64,9 +64,9 @@ func certificateTemplate() *x509.Certificate {
 	}
 }
 
-// issue makes the certificate of a server that is reached by the given name
-// and by the names of this machine's own interface.
-func (a *authority) issue(hostName string) (tls.Certificate, error) {
+// issue makes the certificate of a server that is reached by the given names
+// and by those of this machine's own interface. The first is its common name.
+func (a *authority) issue(names []string) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -76,7 +76,10 @@ func (a *authority) issue(hostName string) (tls.Certificate, error) {
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	template.DNSNames = []string{"localhost"}
 	template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
-	addName(template, hostName)
+	for _, name := range names {
+		addName(template, name)
+	}
+	setCommonName(template, names[0])
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
 	if err != nil {
 		return tls.Certificate{}, err
@@ -86,34 +89,50 @@ func (a *authority) issue(hostName string) (tls.Certificate, error) {
 }
 
 // addName adds a host name, or an address, to what the certificate is for.
-func addName(template *x509.Certificate, hostName string) {
-	if name, _, err := net.SplitHostPort(hostName); err == nil {
-		hostName = name
-	}
-	if ip := net.ParseIP(hostName); ip != nil {
+func addName(template *x509.Certificate, name string) {
+	if ip := net.ParseIP(name); ip != nil {
 		template.IPAddresses = append(template.IPAddresses, ip)
 		return
 	}
-	if hostName != "localhost" {
-		template.DNSNames = append(template.DNSNames, hostName)
+	if name != "localhost" {
+		template.DNSNames = append(template.DNSNames, name)
 	}
-	const maxCommonName = 64 // RFC 5280 appendix A.1; only the other names count anyway
-	if len(hostName) <= maxCommonName {
-		template.Subject.CommonName = hostName
+}
+
+// setCommonName names the certificate for people: only the other names count.
+func setCommonName(template *x509.Certificate, name string) {
+	const longest = 64 // RFC 5280 appendix A.1
+	if net.ParseIP(name) == nil && len(name) <= longest {
+		template.Subject.CommonName = name
 	}
 }
 
 // tlsConfig returns the server's side of TLS. A client certificate is asked for
 // but may be missing, and anything goes: what it is worth is for the links to
 // decide, as on IoT Hub.
-func (a *authority) tlsConfig(hostName string) (*tls.Config, error) {
-	certificate, err := a.issue(hostName)
+func (a *authority) tlsConfig(names []string) (*tls.Config, error) {
+	certificate, err := a.issue(names)
 	if err != nil {
-		return nil, fmt.Errorf("certificate for %q: %w", hostName, err)
+		return nil, fmt.Errorf("certificate for %q: %w", names, err)
 	}
 	return &tls.Config{
 		Certificates: []tls.Certificate{certificate},
 		ClientAuth:   tls.RequestClientCert,
 		MinVersion:   tls.VersionTLS12,
+		VerifyConnection: func(c tls.ConnectionState) error {
+			n := 0
+			for _, shown := range c.PeerCertificates {
+				n += len(shown.Raw)
+			}
+			if n > maxClientCertificates {
+				return fmt.Errorf("the client's certificates have %d bytes, the limit is %d", n, maxClientCertificates)
+			}
+			return nil
+		},
 	}, nil
 }
+
+// maxClientCertificates is how long the certificates that a client shows may be, in
+// bytes: the hub keeps them as long as the connection lasts. One with its CAs has
+// about 5000 if the keys are RSA's, and 2000 if they are not.
+const maxClientCertificates = 8 << 10

@@ -92,10 +92,12 @@ func TestSendRules(t *testing.T) {
 		{"unknown device", to("/devices/nobody/messages/devicebound"), amqpserver.CondNotFound, 404001},
 		{"device in another case", to("/devices/DEV1/messages/devicebound"), amqpserver.CondNotFound, 404001},
 		{"module of unknown device", to("/devices/nobody/modules/m/messages/devicebound"), amqpserver.CondNotFound, 404001},
-		{"no to", to(""), argument, 400004},
+		{"no to", to(""), amqpserver.CondNotAllowed, 400003},
+		{"to the link itself", to("/messages/deviceBound"), amqpserver.CondNotAllowed, 400003},
+		{"to the link itself, absolute", to("amqps://h:5671/messages/devicebound"), amqpserver.CondNotAllowed, 400003},
 		{"bare id", to("dev1"), argument, 400004},
 		{"to telemetry", to("/devices/dev1/messages/events"), argument, 400004},
-		{"no properties", func(m *amqpwire.Message) { m.Properties = nil }, argument, 400004},
+		{"no properties", func(m *amqpwire.Message) { m.Properties = nil }, amqpserver.CondNotAllowed, 400003},
 
 		{"property", property("AZaz09!#$%&'*+-.^_`|~", "any välue \n"), "", 0},
 		{"number property", property("n", int32(1)), "", 0},
@@ -108,6 +110,8 @@ func TestSendRules(t *testing.T) {
 		{"number as property name", property(int32(1), "x"), argument, 400004},
 		{"ack none", property("iothub-ack", "none"), "", 0},
 		{"ack full", property("iothub-ack", "full"), "", 0},
+		{"ack of the Java SDK", property("iothub-ack", "negativeonly"), "", 0},
+		{"other ack of the Java SDK", property("iothub-ack", "positiveonly"), "", 0},
 		{"ack Full", property("iothub-ack", "Full"), argument, 400004},
 		{"ack yes", property("iothub-ack", "yes"), argument, 400004},
 

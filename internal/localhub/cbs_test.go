@@ -128,6 +128,9 @@ func TestPutTokenRefusals(t *testing.T) {
 		return func() string { return sas.NewToken(key, resource, policy, time.Now().Add(life)).Reveal() }
 	}
 	edit := func(f func(m *amqpwire.Message)) func(*amqpwire.Message) { return f }
+	name := func(text string) func(*amqpwire.Message) {
+		return func(m *amqpwire.Message) { m.ApplicationProperties[2].Value = text }
+	}
 	device := testHost + "/devices/dev1"
 	for _, test := range []struct {
 		name   string
@@ -141,9 +144,12 @@ func TestPutTokenRefusals(t *testing.T) {
 		{"wrong key", sign(wrongKey, "service", testHost, time.Hour), nil, 401, "signed with another key"},
 		{"wrong device key", sign(wrongKey, "", device, time.Hour), nil, 401, "signed with another key"},
 		{"unknown policy", sign(defaults.Key(), "nobody", testHost, time.Hour), nil, 401, `no shared access policy "nobody"`},
-		{"unknown device", sign(defaults.Key(), "", testHost+"/devices/Dev1", time.Hour), nil, 404, "Device Dev1 at IotHub " + testHost + " not registered."},
+		{"unknown device", sign(defaults.Key(), "", testHost+"/devices/Dev3", time.Hour), nil, 404, "Device Dev3 at IotHub " + testHost + " not registered."},
 		{"hub without policy", sign(defaults.Key(), "", testHost, time.Hour), nil, 401, "neither a policy nor a device"},
-		{"endpoint without policy", sign(defaults.Key(), "", device+"/messages/events", time.Hour), nil, 401, "neither a policy nor a device"},
+		{"hub without policy, of an unknown device", sign(defaults.Key(), "", testHost, time.Hour), name(testHost + "/devices/dev3"), 404, "Device dev3 at IotHub " + testHost + " not registered."},
+		{"hub without policy, of a device with another key", sign(wrongKey, "", testHost, time.Hour), name(device), 401, "signed with another key"},
+		{"back end's endpoint without policy", sign(defaults.Key(), "", testHost+"/messages/devicebound", time.Hour), name(device), 401, "neither a policy nor a device"},
+		{"too long", func() string { return strings.Repeat("x", 5000) }, nil, 401, "longer than 4096 bytes"},
 		{"malformed", func() string { return "blah" }, nil, 401, "malformed"},
 		{"empty", func() string { return "" }, nil, 401, "malformed"},
 		{"not a string", sign(defaults.Key(), "service", testHost, time.Hour), edit(func(m *amqpwire.Message) { m.Value = int32(1) }), 400, "not a string"},
@@ -214,6 +220,62 @@ func TestTokenForms(t *testing.T) {
 	}
 }
 
+// TestTokenForTheHubAlone puts tokens of a device that name the hub and no more: the
+// name of the request says whose they are, in the forms of the SDKs.
+func TestTokenForTheHubAlone(t *testing.T) {
+	t.Parallel()
+	const module = "/devices/dev1/modules/m/messages/devicebound"
+	for _, test := range []struct {
+		name           string
+		works, refused string
+	}{
+		{testHost + "/devices/dev1", deviceAddress, "/devices/dev2/messages/devicebound"},
+		{testHost + "%2Fdevices%2Fdev1", deviceAddress, feedbackAddress},
+		{testHost + "/DEVICES/DEV1", deviceAddress, "/devices/DEV1/messages/devicebound"},
+		{"amqps://" + testHost + ":5671/devices/dev1", deviceAddress, "/devices/dev2/messages/devicebound"},
+		{"gateway.example/devices/dev1/modules/m", module, deviceAddress},
+		{testHost + "/devices/dev1/messages/events", deviceAddress, "/devices/dev2/messages/devicebound"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inWorld(t, Options{}, func(t *testing.T, w *world) {
+				c := w.begun()
+				c.attachCBS()
+				request := putTokenRequest(token("", testHost, time.Hour), "id")
+				request.ApplicationProperties[2].Value = test.name
+				if status, _ := c.request(request).ApplicationProperties.Get("status-code"); status != int32(200) {
+					t.Fatalf("status %v", status)
+				}
+				c.receiver(0, test.works)
+				a := receiverAttach(1, test.refused)
+				c.wantRefused(a, amqpserver.CondUnauthorized)
+			})
+		})
+	}
+}
+
+// TestTooManyTokensIsForbidden checks the status, which SDKs tell from that of a bad
+// token.
+func TestTooManyTokensIsForbidden(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		c := w.begun()
+		c.attachCBS()
+		c.credit(cbsReceiver, 0, 2000)
+		const maxTokens = 1000
+		for i := range uint32(maxTokens + 1) {
+			request := putTokenRequest(token("iothubowner", fmt.Sprint(testHost, "/devices/d", i), time.Hour), nil)
+			c.transfer(&amqpwire.Transfer{Handle: cbsSender, DeliveryID: &i, Settled: true}, request)
+			reply := c.next()
+			for reply.frame.Payload == nil {
+				reply = c.next() // a flow
+			}
+			status, _ := decode(t, reply.frame.Payload).ApplicationProperties.Get("status-code")
+			if want := map[bool]int32{false: 200, true: 403}[i == maxTokens]; status != want {
+				t.Fatalf("token %d: status %v, want %d", i, status, want)
+			}
+		}
+	})
+}
+
 func escapeBase64(sig []byte) string {
 	text := sas.NewKey(sig).Base64()
 	return strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D").Replace(text)
@@ -223,7 +285,7 @@ func escapeBase64(sig []byte) string {
 // cannot fill the memory.
 func TestTooManyReplies(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		c := w.begun()
+		c := w.service()
 		c.sender(cbsSender, "$cbs")
 		for i := range uint32(maxReplies + 1) {
 			c.transfer(&amqpwire.Transfer{Handle: cbsSender, DeliveryID: &i}, putTokenRequest("bad", nil))

@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"net/http"
 	"testing"
 	"time"
 
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 // serverCertificate shakes hands with a hub as a client that looks for name.
@@ -50,6 +52,33 @@ func TestCertificateNames(t *testing.T) {
 				t.Errorf("error = %v, want valid = %v", err, test.valid)
 			}
 		})
+	}
+}
+
+// TestAliases checks that each name of a hub is in its certificate, and is taken for
+// the hub's in tokens, with whatever port.
+func TestAliases(t *testing.T) {
+	t.Parallel()
+	l := overLoopback(t, localhub.Options{HostName: "first.example", Aliases: []string{"hub", "second.example:5671", "192.0.2.7"}})
+	for name, valid := range map[string]bool{
+		"first.example": true, "hub": true, "second.example": true, "192.0.2.7": true, "localhost": true,
+		"third.example": false, "192.0.2.8": false,
+	} {
+		c, err := l.connect(t.Context())
+		check(t, err)
+		secured := tls.Client(c, &tls.Config{RootCAs: trust(l.hub), ServerName: name})
+		if err := secured.HandshakeContext(t.Context()); (err == nil) != valid {
+			t.Errorf("certificate for %s: %v, want valid = %v", name, err, valid)
+		}
+		if valid && secured.ConnectionState().PeerCertificates[0].Subject.CommonName != "first.example" {
+			t.Errorf("common name %q, want the first name", secured.ConnectionState().PeerCertificates[0].Subject.CommonName)
+		}
+		check(t, c.Close())
+		token := signed(defaults.Key(), name+":15671", "service", time.Hour)
+		response, body := deletePath(t, l, route{}, "/devices/dev1/commands?api-version=1", token)
+		if (response.StatusCode == http.StatusOK) != valid {
+			t.Errorf("token for %s: %d %s, want valid = %v", name, response.StatusCode, body, valid)
+		}
 	}
 }
 

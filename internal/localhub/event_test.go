@@ -44,7 +44,7 @@ func TestEveryRefusalIsAnEvent(t *testing.T) {
 			{Kind: broker.EventEnqueued, Device: "dev1", MessageID: "good"},
 			{Kind: broker.EventRefused, Device: "dev1", MessageID: "full", Detail: string(amqpserver.CondLimitExceeded)},
 			{Kind: broker.EventRefused, Device: "no", MessageID: "nobody", Detail: string(amqpserver.CondNotFound)},
-			{Kind: broker.EventRefused, MessageID: "nowhere", Detail: string(condArgument)},
+			{Kind: broker.EventRefused, MessageID: "nowhere", Detail: string(amqpserver.CondNotAllowed)},
 			{Kind: broker.EventRefused, Device: "dev1", MessageID: "late", Detail: string(amqpserver.CondNotAllowed)},
 			{Kind: broker.EventRefused, Detail: string(amqpserver.CondDecodeError)},
 		}

@@ -66,8 +66,8 @@ func FuzzHubHandshake(f *testing.F) {
 		b := appendFrames(f, sasl[:8:8], amqpwire.Frame{SASL: true, Body: &init})
 		f.Add(appendFrames(f, append(b, amqp...), open))
 	}
-	f.Add([]byte("GET /$iothub/websocket HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n\r\n"))
-	f.Add([]byte("DELETE /devices/dev1/commands?api-version=1 HTTP/1.1\r\nHost: h\r\nAuthorization: " +
+	f.Add([]byte("GET /$iothub/websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n"))
+	f.Add([]byte("DELETE /devices/dev1/commands?api-version=1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: " +
 		token("service", testHost, time.Hour) + "\r\n\r\n"))
 	f.Add([]byte("\x16\x03\x01\x00\x05hello"))
 	f.Fuzz(func(t *testing.T, hostile []byte) {

@@ -112,7 +112,12 @@ func newHub(t *testing.T, options localhub.Options) *localhub.Hub {
 // overLoopback serves a hub on a real socket until the test ends.
 func overLoopback(t *testing.T, options localhub.Options) line {
 	t.Helper()
-	hub := newHub(t, options)
+	return serve(t, newHub(t, options))
+}
+
+// serve serves a hub on a real socket until the test ends, or the hub is closed.
+func serve(t *testing.T, hub *localhub.Hub) line {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

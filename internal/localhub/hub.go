@@ -15,17 +15,22 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/fault"
 	"iothub-c2d/internal/localhub/httpfront"
+	"iothub-c2d/internal/localhub/mqttfront"
+	"iothub-c2d/internal/localhub/registry"
 	"iothub-c2d/internal/localhub/store"
 )
 
 // Hub is a local IoT Hub. It serves connections until it is closed.
 type Hub struct {
-	hostName string
-	log      *slog.Logger
-	broker   *broker.Broker
-	store    *store.Store // nil if nothing is kept
-	amqp     *amqpfront.Front
-	http     *httpfront.Front
+	names       []string // its own first
+	log         *slog.Logger
+	broker      *broker.Broker
+	registry    *registry.Registry
+	store       *store.Store // nil if nothing is kept
+	connections *memory      // what they may hold
+	amqp        *amqpfront.Front
+	mqtt        *mqttfront.Front
+	http        *httpfront.Front
 
 	authority func() (*authority, error)  // made at the first call, as is
 	tlsConfig func() (*tls.Config, error) // this
@@ -41,21 +46,23 @@ type Hub struct {
 // New returns a hub. Its queues are empty, unless [Options.Data] has kept some.
 func New(options *Options) (*Hub, error) {
 	o := options.withDefaults()
-	control, err := access.New(access.Options{
-		HostName: o.HostName, Policies: o.Policies, Devices: o.Devices, ClientCAs: o.ClientCAs,
-	})
-	if err != nil {
+	if err := registry.Check(o.Devices); err != nil {
 		return nil, err
 	}
-	h := &Hub{hostName: o.HostName, log: o.Logger, authority: sync.OnceValues(newAuthority)}
+	h := &Hub{names: o.names(), log: o.Logger, authority: sync.OnceValues(newAuthority)}
 	h.tlsConfig = sync.OnceValues(h.newTLSConfig)
 	if err := h.openBroker(o); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrData, err)
 	}
-	h.amqp = amqpfront.New(amqpfront.Options{
-		Broker: h.broker, Access: control, Gateway: o.Gateway, Faults: h.faults(o.Faults),
+	control := access.New(access.Options{
+		HostNames: o.names(), Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs,
 	})
-	h.http = httpfront.New(httpfront.Options{HostName: o.HostName, Broker: h.broker, Access: control, Logger: o.Logger})
+	h.connections = newMemory(o.Memory / 4)
+	h.amqp = amqpfront.New(amqpfront.Options{
+		Broker: h.broker, Access: control, Gateway: o.Gateway, Memory: h.connections, Faults: h.faults(o.Faults),
+	})
+	h.mqtt = mqttfront.New(mqttfront.Options{Broker: h.broker, Access: control, Memory: h.connections})
+	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Logger: o.Logger})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
 }
@@ -72,23 +79,36 @@ func (h *Hub) openBroker(o Options) (err error) {
 		MaxDeliveryCount: o.MaxDeliveryCount,
 		CountLostLocks:   o.CountLostLocks,
 		MaxQueue:         o.MaxQueue,
+		MaxBytes:         o.Memory / 4 * 3,
 		FeedbackInterval: o.FeedbackInterval,
 		Observer:         o.Observer,
 		Logger:           o.Logger,
 	}
-	for _, d := range o.Devices {
-		options.Devices = append(options.Devices, d.ID)
+	if o.Data == "" {
+		return h.takeUp(options, o.Devices)
 	}
-	if o.Data != "" {
-		if h.store, err = store.Open(o.Data, amqpfront.Codec{}); err != nil {
-			return fmt.Errorf("%w: %w", ErrData, err)
-		}
-		options.Journal = h.store
+	if h.store, err = store.Open(o.Data, amqpfront.Codec{}); err != nil {
+		return err
 	}
+	options.Journal = h.store
+	if err = h.takeUp(options, o.Devices); err != nil {
+		err = errors.Join(err, h.store.Close())
+	}
+	return err
+}
+
+// takeUp makes the queues and the registry, with what the journal has kept.
+func (h *Hub) takeUp(options broker.Options, devices []Device) (err error) {
 	if h.broker, err = broker.New(options); err != nil {
-		return fmt.Errorf("%w: %w", ErrData, errors.Join(err, h.store.Close()))
+		return err
 	}
-	return nil
+	h.registry, err = registry.New(registry.Options{
+		Broker: h.broker, HostName: options.HostName, Devices: devices, Logger: options.Logger,
+	})
+	if err != nil {
+		h.broker.Close()
+	}
+	return err
 }
 
 // faults returns what makes the faults of a connection, nil if there are none.
@@ -111,6 +131,10 @@ func (h *Hub) Purge(deviceID string) (n int, ok bool) {
 // device's hands included, in the order of their sequence numbers.
 func (h *Hub) Pending(device string) []string { return h.broker.Pending(device) }
 
+// Waiting returns how many messages wait for all devices and their modules, those
+// in their hands included.
+func (h *Hub) Waiting() int { return h.broker.Waiting() }
+
 // CACertificate returns the certificate that clients must trust to connect
 // over TLS, in PEM form. Each hub has its own.
 func (h *Hub) CACertificate() []byte {
@@ -127,7 +151,7 @@ func (h *Hub) newTLSConfig() (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.tlsConfig(h.hostName)
+	return a.tlsConfig(h.names)
 }
 
 // Close tells every client that the hub goes away, and waits until all

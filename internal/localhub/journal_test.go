@@ -14,9 +14,11 @@ import (
 	"iothub-c2d/internal/localhub/defaults"
 )
 
-// slowDisk is a journal of which each commit waits until it is let through.
+// slowDisk is a journal of which each commit waits until it is let through, once
+// the hub is there.
 type slowDisk struct {
 	mu      sync.Mutex
+	fast    bool
 	waiting []func(error)
 }
 
@@ -25,6 +27,10 @@ func (*slowDisk) Load() (*broker.State, error) { return new(broker.State), nil }
 func (d *slowDisk) Commit(_ []broker.Change, done func(error)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.fast {
+		done(nil)
+		return
+	}
 	d.waiting = append(d.waiting, done)
 }
 
@@ -47,17 +53,18 @@ func (d *slowDisk) pass(err error) bool {
 func onSlowDisk(t *testing.T, f func(t *testing.T, w *world, disk *slowDisk)) {
 	t.Helper()
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		disk := new(slowDisk)
-		devices := []Device{{ID: "dev1", Key: defaults.Key()}}
-		control, err := access.New(access.Options{HostName: testHost, Policies: access.DefaultPolicies(), Devices: devices})
-		if err != nil {
+		disk := &slowDisk{fast: true}
+		options := broker.Options{HostName: testHost, Journal: disk}
+		if err := w.hub.takeUp(options, []Device{{ID: "dev1", Key: defaults.Key()}}); err != nil {
 			t.Fatal(err)
 		}
-		w.hub.broker, err = broker.New(broker.Options{HostName: testHost, Devices: []string{"dev1"}, Journal: disk})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.hub.amqp = amqpfront.New(amqpfront.Options{Broker: w.hub.broker, Access: control, Gateway: GatewayV2})
+		disk.fast = false
+		control := access.New(access.Options{
+			HostNames: []string{testHost}, Policies: access.DefaultPolicies(), Registry: w.hub.registry,
+		})
+		w.hub.amqp = amqpfront.New(amqpfront.Options{
+			Broker: w.hub.broker, Access: control, Gateway: GatewayV2, Memory: w.hub.connections,
+		})
 		f(t, w, disk)
 		for more := true; more; more = disk.pass(nil) {
 		}

@@ -59,7 +59,7 @@ func TestRepliesAreBounded(t *testing.T) {
 // TestPartialMessagesAreBounded begins messages on many links, and ends none.
 func TestPartialMessagesAreBounded(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		c := w.begun()
+		c := w.service()
 		const perLink = maxPutToken / 2
 		begin := func(handle uint32) {
 			c.sender(handle, "$cbs")

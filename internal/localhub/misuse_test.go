@@ -180,7 +180,7 @@ func TestMaxSessions(t *testing.T) {
 	t.Parallel()
 	perGateway(t, func(t *testing.T, g Gateway) {
 		inWorld(t, Options{Gateway: g}, func(t *testing.T, w *world) {
-			c := w.opened()
+			c := w.loggedIn(g)
 			for channel := range gatewayFacts[g].beyond {
 				c.begin(channel, 1)
 			}
@@ -192,7 +192,7 @@ func TestMaxSessions(t *testing.T) {
 
 func TestMaxLinks(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		c := w.begun()
+		c := w.service()
 		c.begin(1, 1)
 		for handle := range uint32(maxLinks - 1) {
 			c.receiver(handle, "$cbs")

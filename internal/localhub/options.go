@@ -4,18 +4,20 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"iothub-c2d/internal/localhub/access"
 	"iothub-c2d/internal/localhub/amqpfront"
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/fault"
+	"iothub-c2d/internal/localhub/registry"
 )
 
 // What the hub is made of, by the names that its users need.
 type (
 	// Device is a registered device.
-	Device = access.Device
+	Device = registry.Device
 	// Policy is a shared access policy.
 	Policy = access.Policy
 	// Gateway is a generation of IoT Hub's front end.
@@ -36,7 +38,11 @@ type Options struct {
 	// HostName is the hub's name in connection strings and tokens, where a port
 	// after it does not matter: localhost.
 	HostName string
-	// Devices are the registered devices; none means no device.
+	// Aliases are more names by which clients reach the hub, such as that of its
+	// container: none. They are in its certificate, tokens may name them, and HTTP
+	// requests be sent to them.
+	Aliases []string
+	// Devices are registered from the start: none. Back ends can register others.
 	Devices []Device
 	// Policies are the shared access policies: the five that every hub has, as
 	// [access.DefaultPolicies] returns them.
@@ -57,10 +63,14 @@ type Options struct {
 	CountLostLocks bool
 	// MaxQueue is how many messages may wait for one device: 50.
 	MaxQueue int
+	// Memory is about how many bytes the clients can make the hub hold: 512 MiB. Three
+	// quarters are for the messages of devices, the rest is for connections.
+	Memory int
 	// FeedbackInterval is the time between two feedback messages that are not
 	// full. IoT Hub takes 15 s; here the default is 0, at once.
 	FeedbackInterval time.Duration
-	// Data is a directory that keeps the queues over a restart: none.
+	// Data is a directory that keeps the queues, and MQTT's sessions, over a
+	// restart: none.
 	Data string
 	// Faults is what the hub does wrong on purpose: nothing.
 	Faults *fault.Injector
@@ -82,15 +92,29 @@ func (o *Options) withDefaults() Options {
 	setDefault(&d.DefaultTTL, time.Hour)
 	setDefault(&d.MaxDeliveryCount, 10)
 	setDefault(&d.MaxQueue, 50)
+	setDefault(&d.Memory, 512<<20)
 	setDefault(&d.Logger, slog.New(slog.DiscardHandler))
 	if d.Policies == nil {
 		d.Policies = access.DefaultPolicies()
 	}
-	if host, _, err := net.SplitHostPort(d.HostName); err == nil {
-		d.HostName = host // tokens may name any port
+	d.HostName = withoutPort(d.HostName)
+	d.Aliases = slices.Clone(d.Aliases)
+	for i, name := range d.Aliases {
+		d.Aliases[i] = withoutPort(name)
 	}
 	return d
 }
+
+// withoutPort returns a host name alone: tokens and requests may name any port.
+func withoutPort(name string) string {
+	if host, _, err := net.SplitHostPort(name); err == nil {
+		return host
+	}
+	return name
+}
+
+// names returns the hub's names, its own first.
+func (o *Options) names() []string { return append([]string{o.HostName}, o.Aliases...) }
 
 func setDefault[T comparable](field *T, value T) {
 	var zero T

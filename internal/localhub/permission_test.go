@@ -43,6 +43,17 @@ func TestPermissions(t *testing.T) {
 		{"registry", "registryReadWrite", testHost, ""},
 		{"device", "", device, "DEMN"},
 		{"module", "", module, "M"},
+		{"service, its endpoint", "service", testHost + "/messages/devicebound", "C"},
+		{"service, feedback", "service", testHost + "/messages/serviceBound/feedback", "F"},
+		{"service, all its endpoints", "service", testHost + "/messages", "CF"},
+		{"owner, an endpoint of one device", "iothubowner", device + "/messages/devicebound", "D"},
+		{"device, to receive", "", device + "/messages/devicebound", "D"},
+		{"device, to send", "", device + "/messages/events", "E"},
+		{"device, messages", "", device + "/messages", "DE"},
+		{"device, a path that is no endpoint", "", device + "/api-version=2016-11-14", "DEMN"},
+		{"device, in small letters", "", strings.ToLower(device), "DEMN"},
+		{"device, in capitals", "", strings.ToUpper(device), "DEMN"},
+		{"service, in capitals", "service", strings.ToUpper(testHost + "/messages/devicebound"), "C"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {

@@ -142,9 +142,12 @@ func TestPurgeScope(t *testing.T) {
 	if r, body := deletePath(t, l, route{}, "/devices/dev1/commands?api-version=1", scoped); r.StatusCode != http.StatusOK {
 		t.Errorf("answered with %d %q, want 200", r.StatusCode, body)
 	}
-	for _, path := range []string{"/devices/dev1", "/devices/dev1/commands/1", "/devices/dev1/modules/m/commands", "/commands", "/"} {
-		if r, body := deletePath(t, l, route{}, path+"?api-version=1", scoped); r.StatusCode != http.StatusNotFound {
-			t.Errorf("%s: answered with %d %q, want 404", path, r.StatusCode, body)
+	for path, want := range map[string]int{
+		"/devices/dev1": http.StatusUnauthorized, "/devices/dev1/commands/1": http.StatusNotFound,
+		"/devices/dev1/modules/m/commands": http.StatusNotFound, "/commands": http.StatusNotFound, "/": http.StatusNotFound,
+	} {
+		if r, body := deletePath(t, l, route{}, path+"?api-version=1", scoped); r.StatusCode != want {
+			t.Errorf("%s: answered with %d %q, want %d", path, r.StatusCode, body, want)
 		}
 	}
 }

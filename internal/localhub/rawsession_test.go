@@ -63,6 +63,17 @@ func (w *world) service() *raw {
 	return c
 }
 
+// loggedIn returns a client with an open connection that may do what a back end
+// may.
+func (w *world) loggedIn(g Gateway) *raw {
+	w.t.Helper()
+	c := w.connect()
+	response := "\x00service@sas.root.myhub\x00" + token("service", testHost, time.Hour)
+	c.sasl(g, &amqpwire.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte(response)})
+	c.open(&amqpwire.Open{ContainerID: "raw"})
+	return c
+}
+
 // device returns a client that may do what a device may.
 func (w *world) device(id string) *raw {
 	w.t.Helper()

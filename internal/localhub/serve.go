@@ -12,6 +12,7 @@ import (
 	"iothub-c2d/internal/amqpserver"
 	"iothub-c2d/internal/localhub/amqpfront"
 	"iothub-c2d/internal/localhub/httpfront"
+	"iothub-c2d/internal/localhub/mqttfront"
 )
 
 // maxConnections protects the hub from its clients.
@@ -58,7 +59,7 @@ func (h *Hub) start() bool {
 }
 
 // ServeConn speaks with one client until either side closes the connection. The
-// client may begin with AMQP, with TLS, or with an HTTP request.
+// client may begin with AMQP, MQTT, TLS, or an HTTP request.
 func (h *Hub) ServeConn(c net.Conn) {
 	log := h.log.With("client", c.RemoteAddr().String())
 	if !h.admit() {
@@ -73,18 +74,23 @@ func (h *Hub) ServeConn(c net.Conn) {
 		_ = s.Close()
 		return
 	}
-	if !s.http {
+	switch s.protocol {
+	case protocolAMQP:
 		h.serveAMQP(h.ctx, s, s.Conn, log)
-		return
+	case protocolMQTT:
+		h.serveMQTT(h.ctx, s, s.Conn, log)
+	case protocolHTTP:
+		h.http.Serve(h.ctx, httpfront.Client{
+			Conn: s.Conn, Log: log, Certificates: s.certificates,
+			AMQP: func(ctx context.Context, stream net.Conn) { h.serveAMQP(ctx, s, stream, log) },
+			MQTT: func(ctx context.Context, stream net.Conn) { h.serveMQTT(ctx, s, stream, log) },
+		})
 	}
-	h.http.Serve(h.ctx, httpfront.Client{Conn: s.Conn, Log: log, AMQP: func(ctx context.Context, stream net.Conn) {
-		h.serveAMQP(ctx, s, stream, log)
-	}})
 }
 
 // serveAMQP speaks AMQP on a stream that came over the connection s.
 func (h *Hub) serveAMQP(ctx context.Context, s *stream, amqp net.Conn, log *slog.Logger) {
-	log = log.With("transport", s.transport())
+	log = log.With("transport", s.transport(protocolAMQP))
 	err := h.amqp.Serve(ctx, amqpfront.Stream{Conn: amqp, Socket: s.socket, Certificates: s.certificates}, log)
 	var other amqpserver.HeaderError
 	switch {
@@ -92,6 +98,14 @@ func (h *Hub) serveAMQP(ctx context.Context, s *stream, amqp net.Conn, log *slog
 	case errors.As(err, &other):
 		log.Info("connection ended", "reason", explainHeader(other.Header))
 	default:
+		log.Info("connection ended", "reason", err.Error())
+	}
+}
+
+// serveMQTT speaks MQTT on a stream that came over the connection s.
+func (h *Hub) serveMQTT(ctx context.Context, s *stream, mqtt net.Conn, log *slog.Logger) {
+	log = log.With("transport", s.transport(protocolMQTT))
+	if err := h.mqtt.Serve(ctx, mqttfront.Stream{Conn: mqtt, Certificates: s.certificates}, log); err != nil {
 		log.Info("connection ended", "reason", err.Error())
 	}
 }

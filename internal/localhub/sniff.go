@@ -8,9 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"strings"
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
@@ -20,26 +18,39 @@ import (
 // included.
 const handshakeTimeout = 30 * time.Second
 
+// protocol is what a client speaks, with TLS taken off.
+type protocol string
+
+// The protocols that are told apart by their first bytes.
+const (
+	protocolAMQP protocol = "amqp"
+	protocolMQTT protocol = "mqtt"
+	protocolHTTP protocol = "http"
+)
+
 // stream is a client's connection with TLS taken off.
 type stream struct {
 	net.Conn
 	socket       net.Conn // as it was accepted
 	tls          bool
-	http         bool                // what it speaks is HTTP, else AMQP
+	protocol     protocol
 	certificates []*x509.Certificate // the client's, its own first; none if it has shown none
 }
 
-// transport names what AMQP runs over, as in the clients' settings.
-func (s *stream) transport() string {
+// transport names what a protocol runs over: AMQP as in the clients' settings,
+// and MQTT likewise.
+func (s *stream) transport(spoken protocol) string {
+	name := string(spoken)
 	switch {
-	case s.tls && s.http:
-		return "wss"
-	case s.http:
-		return "ws"
-	case s.tls:
-		return "amqps"
+	case s.protocol == protocolHTTP && spoken == protocolMQTT:
+		name = "mqtt-ws"
+	case s.protocol == protocolHTTP:
+		name = "ws"
 	}
-	return "amqp"
+	if s.tls {
+		name += "s"
+	}
+	return name
 }
 
 // unwrap finds out by its first bytes what a client speaks, and takes TLS off.
@@ -60,9 +71,13 @@ func (h *Hub) unwrap(c net.Conn) (*stream, error) {
 	switch {
 	case err != nil:
 		return s, err
+	case isAMQP(start):
+		s.protocol = protocolAMQP
+	case isMQTT(start):
+		s.protocol = protocolMQTT
 	case isHTTP(start):
-		s.http = true
-	case !isAMQP(start):
+		s.protocol = protocolHTTP
+	default:
 		return s, errors.New(foreign(start))
 	}
 	return s, nil
@@ -86,7 +101,11 @@ func (s *stream) look() ([]byte, error) {
 	p := &peeked{Conn: s.Conn, ahead: bufio.NewReaderSize(s.Conn, 2*startLen)}
 	start, err := p.ahead.Peek(startLen)
 	if err != nil {
-		return nil, fmt.Errorf("the client sent %q and no more: %w", start, err)
+		hint := ""
+		if s.tls && len(start) == 0 {
+			hint = distrustHint(err) // some clients look at the certificate only now
+		}
+		return nil, fmt.Errorf("the client sent %q and no more: %w%s", start, err, hint)
 	}
 	s.Conn = p
 	return bytes.Clone(start), nil
@@ -100,25 +119,18 @@ func (h *Hub) secure(s *stream) error {
 	}
 	secured := tls.Server(s.Conn, config)
 	if err := secured.HandshakeContext(h.ctx); err != nil {
-		return fmt.Errorf("TLS handshake: %w%s", err, tlsHint(err))
+		return fmt.Errorf("TLS handshake: %w%s", err, distrustHint(err))
 	}
 	s.Conn, s.tls = secured, true
 	s.certificates = secured.ConnectionState().PeerCertificates
 	return nil
 }
 
-// tlsHint explains the failure that everybody meets first. Some clients send an
-// alert, others just hang up.
-func tlsHint(err error) string {
-	var alert *net.OpError
-	told := errors.As(err, &alert) && alert.Op == "remote error" && strings.Contains(err.Error(), "certificate")
-	if told || errors.Is(err, io.EOF) {
-		return " (perhaps the client does not trust the hub's CA certificate, which is new at each start, or knows the hub by a name that is not in the certificate)"
-	}
-	return ""
-}
-
 func isAMQP(start []byte) bool { return bytes.HasPrefix(start, []byte("AMQP")) }
+
+// isMQTT recognises a CONNECT packet: its type, one to three bytes of length, and
+// the protocol's name, which begins with MQ in all versions (3.1.1 §3.1).
+func isMQTT(start []byte) bool { return start[0] == 0x10 && bytes.Contains(start, []byte("MQ")) }
 
 // isTLS recognises a record of type handshake, version 3.x (RFC 8446 §5.1).
 func isTLS(start []byte) bool { return start[0] == 0x16 && start[1] == 3 }
@@ -135,16 +147,14 @@ func isHTTP(start []byte) bool {
 // foreign tells the user what a client seems to speak, of which the hub knows
 // nothing.
 func foreign(start []byte) string {
-	const speaks = "the local hub speaks AMQP 1.0, plain, over TLS or over WebSocket"
+	const speaks = "the local hub speaks AMQP 1.0 and MQTT 3.1.1, plain, over TLS or over WebSocket"
 	switch {
 	case isTLS(start):
 		return "this is TLS inside TLS; " + speaks
-	case bytes.Contains(start, []byte("MQ")) && start[0] == 0x10: // a CONNECT packet
-		return "this is MQTT; " + speaks
 	case bytes.HasPrefix(start, []byte("PRI * ")):
 		return "this is HTTP/2 without TLS; " + speaks
 	}
-	return fmt.Sprintf("this is neither AMQP, TLS nor HTTP: it began with %q; %s", start, speaks)
+	return fmt.Sprintf("this is neither AMQP, MQTT, TLS nor HTTP: it began with %q; %s", start, speaks)
 }
 
 // explainHeader tells the user what a client wants whose header begins like

@@ -3,7 +3,6 @@ package localhub_test
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"log/slog"
 	"net"
@@ -97,10 +96,12 @@ func TestOtherProtocols(t *testing.T) {
 		{"AMQP 0-8", "AMQP\x01\x01\x08\x00", amqp10, "as RabbitMQ"},
 		{"TLS within AMQP", "AMQP\x02\x01\x00\x00", amqp10, "TLS from the first byte"},
 		{"AMQP of the future", "AMQP\x00\x02\x00\x00", amqp10, "not AMQP 1.0"},
-		{"MQTT", "\x10\x1a\x00\x04MQTT\x04\x02\x00\x3c", "", "this is MQTT"},
+		{"MQTT 5", "\x10\x0e\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x01d", "\x20\x02\x00\x01", "level 5 is not MQTT 3.1.1"},
+		{"MQTT 3.1", "\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x01d", "\x20\x02\x00\x01", "level 3 is not MQTT 3.1.1"},
+		{"like MQTT", "\x10\x0d\x00\x04HTTP\x04\x02\x00\x3c", "", "neither AMQP, MQTT, TLS nor HTTP"},
 		{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "", "this is HTTP/2"},
-		{"SSH", "SSH-2.0-OpenSSH_9.6\r\n", "", "neither AMQP, TLS nor HTTP"},
-		{"zeros", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "", "neither AMQP, TLS nor HTTP"},
+		{"SSH", "SSH-2.0-OpenSSH_9.6\r\n", "", "neither AMQP, MQTT, TLS nor HTTP"},
+		{"zeros", "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "", "neither AMQP, MQTT, TLS nor HTTP"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -198,26 +199,5 @@ func TestCloseDoesNotWaitForSilentClients(t *testing.T) {
 				pumps.Wait()
 			})
 		})
-	}
-}
-
-// TestDistrustIsExplained checks the log of a client that does not know the CA.
-func TestDistrustIsExplained(t *testing.T) {
-	t.Parallel()
-	var log logBuffer
-	hub := newHub(t, localhub.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
-	defer hub.Close()
-	client, server := net.Pipe()
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		hub.ServeConn(server)
-	}()
-	if err := tls.Client(client, &tls.Config{ServerName: "localhost", RootCAs: x509.NewCertPool()}).Handshake(); err == nil {
-		t.Error("an unknown CA was trusted")
-	}
-	<-served
-	if !strings.Contains(log.String(), "does not trust the hub's CA certificate") {
-		t.Errorf("log = %q, want an explanation", log.String())
 	}
 }

@@ -1,7 +1,9 @@
 package localhub_test
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -22,6 +24,32 @@ func TestSubprotocolIsChosen(t *testing.T) {
 	conn, err := dialWebSocket(t.Context(), c, "/$iothub/websocket", "mqtt", "AMQPWSB10")
 	check(t, err)
 	check(t, conn.Close())
+}
+
+// TestSubprotocolIsAnsweredAsOffered checks both names of AMQP, in the client's
+// spelling: some clients compare it with their own.
+func TestSubprotocolIsAnsweredAsOffered(t *testing.T) {
+	t.Parallel()
+	l := overLoopback(t, localhub.Options{})
+	for _, test := range []struct{ offered, want string }{
+		{"AMQPWSB10", "AMQPWSB10"},
+		{"amqpwsb10", "amqpwsb10"},
+		{"amqp", "amqp"},
+		{"AMQP", "AMQP"},
+		{"amqp, AMQPWSB10", "AMQPWSB10"},
+		{"soap,amqp", "amqp"},
+	} {
+		c, err := l.connect(t.Context())
+		check(t, err)
+		_, err = io.WriteString(c, "GET /$iothub/websocket HTTP/1.1\r\nHost: localhost\r\n"+upgradeHeader+"Sec-WebSocket-Protocol: "+test.offered+"\r\n\r\n")
+		check(t, err)
+		response, err := http.ReadResponse(bufio.NewReader(c), nil)
+		check(t, err)
+		if got := response.Header.Get("Sec-WebSocket-Protocol"); response.StatusCode != http.StatusSwitchingProtocols || got != test.want {
+			t.Errorf("%s: answered with %d %q, want 101 %q", test.offered, response.StatusCode, got, test.want)
+		}
+		check(t, c.Close())
+	}
 }
 
 func TestTextMessagesAreRefused(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -235,6 +236,28 @@ func TestThumbprintsAreChecked(t *testing.T) {
 		_, err := localhub.New(&localhub.Options{Devices: []localhub.Device{{ID: "dev1", Thumbprints: []string{text}}}})
 		if err == nil || !strings.Contains(err.Error(), `device "dev1"`) {
 			t.Errorf("thumbprint %q: error = %v, want one that names dev1", text, err)
+		}
+	}
+}
+
+// TestEndlessCertificates checks that a client cannot make the hub keep any number
+// of them.
+func TestEndlessCertificates(t *testing.T) {
+	t.Parallel()
+	ca := newPaper(t, "CA", nil, isCA)
+	for n, good := range map[int]bool{10: true, 50: false} {
+		p := newPaper(t, "dev1", ca, nil)
+		for range n {
+			p.Certificate.Certificate = append(p.Certificate.Certificate, ca.Certificate.Certificate...)
+		}
+		log := logOf(t, func(t *testing.T, c *net.TCPConn) {
+			secured := tls.Client(c, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{p.Certificate}})
+			if err := secured.HandshakeContext(t.Context()); (err == nil) != good {
+				t.Errorf("%d certificates: %v, want good = %v", n, err, good)
+			}
+		})
+		if got := strings.Contains(log, "the limit is 8192"); got == good {
+			t.Errorf("%d certificates: log = %q", n, log)
 		}
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
+
+	"iothub-c2d/internal/console"
 )
 
 // Write writes the pages of a program and of all its subcommands to a directory.
@@ -57,12 +58,13 @@ func Page(cmd *cobra.Command) string {
 	p.section("DESCRIPTION")
 	p.text(cmd.Long)
 	p.section("OPTIONS")
-	cmd.Flags().VisitAll(p.flag)
+	p.options(cmd)
+	p.list("EXIT STATUS", console.ExitStatus)
+	p.list("ENVIRONMENT", console.Environment(cmd))
+	p.list("FILES", console.Files(cmd))
 	if cmd.HasExample() {
 		p.section("EXAMPLES")
-		p.line(".EX")
 		p.text(cmd.Example)
-		p.line(".EE")
 	}
 	if related := related(cmd); len(related) > 0 {
 		p.section("SEE ALSO")
@@ -90,10 +92,29 @@ func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.Builder, format
 
 func (p *page) section(title string) { p.line(".SH %s", title) }
 
-// text writes text as it is; a blank line ends a paragraph.
+// list writes a section with a list, if there is anything in it.
+func (p *page) list(title string, items []console.Item) {
+	if len(items) == 0 {
+		return
+	}
+	p.section(title)
+	for _, i := range items {
+		p.line(".TP")
+		p.line(`\fB%s\fR`, escape(i.Name))
+		p.text(strings.NewReplacer("`", "", "*", "").Replace(i.Text)) // README's marks
+	}
+}
+
+// text writes text as it is; a blank line ends a paragraph, and lines that begin with
+// a space stay lines.
 func (p *page) text(text string) {
+	table := false
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
+		if indented := strings.HasPrefix(line, " "); indented != table {
+			table = indented
+			p.line("%s", map[bool]string{true: ".EX", false: ".EE"}[table])
+		}
 		switch {
 		case line == "":
 			p.line(".PP")
@@ -103,36 +124,39 @@ func (p *page) text(text string) {
 			p.line("%s", escape(line))
 		}
 	}
+	if table {
+		p.line(".EE")
+	}
+}
+
+// options writes the flags of a command, under the titles that --help has.
+func (p *page) options(cmd *cobra.Command) {
+	groups := console.FlagGroups(cmd)
+	for _, g := range groups {
+		if len(groups) > 1 {
+			p.line(".SS %s", g.Title)
+		}
+		for _, f := range g.Flags {
+			p.flag(console.NewFlagHelp(f))
+		}
+	}
 }
 
 // flag writes one flag, its value and what it is for.
-func (p *page) flag(f *pflag.Flag) {
-	if f.Hidden || f.Deprecated != "" {
-		return
+func (p *page) flag(f console.FlagHelp) {
+	label := `\fB` + escape(f.Name) + `\fR`
+	if f.Short != "" {
+		label = `\fB` + escape(f.Short) + `\fR, ` + label
 	}
-	label := `\fB` + escape("--"+f.Name) + `\fR`
-	if f.Shorthand != "" {
-		label = `\fB` + escape("-"+f.Shorthand) + `\fR, ` + label
-	}
-	value, use := pflag.UnquoteUsage(f)
-	switch {
-	case value == "":
-	case f.NoOptDefVal != "":
-		label += `[=\fI` + escape(value) + `\fR]`
-	default:
-		label += ` \fI` + escape(value) + `\fR`
-	}
-	if hasDefault(f) {
-		use += " (default " + f.DefValue + ")"
+	switch value := `\fI` + escape(f.Value) + `\fR`; {
+	case f.Optional:
+		label += "[=" + value + "]"
+	case f.Value != "":
+		label += " " + value
 	}
 	p.line(".TP")
 	p.line("%s", label)
-	p.text(use)
-}
-
-// hasDefault reports whether a flag has a default that is not the zero value.
-func hasDefault(f *pflag.Flag) bool {
-	return !slices.Contains([]string{"", "0", "false", "[]"}, f.DefValue)
+	p.text(f.Use)
 }
 
 // escape returns text that roff shows as it is. A bare hyphen may be shown as

@@ -60,6 +60,9 @@ func NewKey(b []byte) Key {
 // IsZero tells whether there is no key.
 func (k Key) IsZero() bool { return k.secret.isZero() }
 
+// Len returns the size of the key in bytes.
+func (k Key) Len() int { return len(k.secret.get()) }
+
 // Equal compares two keys in constant time.
 func (k Key) Equal(other Key) bool { return hmac.Equal(k.secret.get(), other.secret.get()) }
 

@@ -31,6 +31,9 @@ func TestParseKey(t *testing.T) {
 			if key.IsZero() != (err != nil) {
 				t.Errorf("IsZero = %v with error %v", key.IsZero(), err)
 			}
+			if want := len(key.Base64())/4*3 - strings.Count(key.Base64(), "="); key.Len() != want {
+				t.Errorf("Len = %d, want %d", key.Len(), want)
+			}
 			if err == nil && key.Base64() != tt.text {
 				t.Errorf("Base64 = %q, want %q", key.Base64(), tt.text)
 			}

@@ -2,7 +2,11 @@ package sas
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+
+	"iothub-c2d/internal/spelling"
 )
 
 // LikelyMistake returns what is probably wrong with a connection string that does
@@ -86,39 +90,11 @@ func misspelling(s string) string {
 
 // nearest returns the known key that is most like key, except those given, or ""
 // if none is like it.
-func nearest(key string, given map[string]bool) (name string) {
-	const longest = 30 // more letters than any known key has
-	if len(key) > longest || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-		return "" // and they have only these characters
+func nearest(key string, given map[string]bool) string {
+	if strings.Trim(key, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		return "" // known keys have only these characters
 	}
-	best := 3 // more letters than may be wrong
-	for known, spelling := range spellings {
-		d := distance(key, known)
-		if given[spelling] || 2*d >= len(known) || d > best || d == best && spelling > name {
-			continue
-		}
-		best, name = d, spelling
-	}
-	return name
-}
-
-// distance returns how many letters must be added, removed or replaced to make b
-// of a (Levenshtein 1965).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1) // of the letters of a so far, to each beginning of b
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	candidates := slices.DeleteFunc(slices.Sorted(maps.Keys(spellings)), func(known string) bool { return given[spellings[known]] })
+	const most = 3 // letters that may be wrong
+	return spellings[spelling.Nearest(key, candidates, most)]
 }

@@ -15,10 +15,15 @@ type Scope struct {
 // Covers reports whether the path, given unencoded and such as /devices/dev1, is
 // the scope's own or below it. A scope is a prefix by segment: /devices/dev1
 // covers /devices/dev1/messages but not /devices/dev10 (Microsoft docs, "Control
-// access to IoT Hub with shared access signatures"). Ids keep their case.
+// access to IoT Hub with shared access signatures"). Case does not matter, not
+// even in ids: by convention some clients sign the whole resource in small letters
+// (azure-docs issue 6039, iotedge pull request 3817).
 func (s Scope) Covers(path string) bool {
-	rest, ok := strings.CutPrefix(path, s.Path)
-	return ok && (rest == "" || rest[0] == '/')
+	n := len(s.Path)
+	if len(path) < n || !strings.EqualFold(path[:n], s.Path) {
+		return false
+	}
+	return len(path) == n || path[n] == '/'
 }
 
 // Covers reports whether the token is for the resource, which is given unencoded,
@@ -35,12 +40,16 @@ func (t Token) Covers(resource string) bool {
 	})
 }
 
-// Scopes returns the three scopes that sr may mean: as given, and decoded once and
-// twice. SDKs escape it not at all (C, Python), once (Node) or, the ids in it,
-// twice (C#), and sign each of these.
-func (t Token) Scopes() []Scope {
-	once := unescape(t.RawResource())
-	return []Scope{newScope(t.RawResource()), newScope(once), newScope(unescape(once))}
+// Scopes returns the three scopes that sr may mean (see [Scopes]). SDKs sign
+// each of these forms.
+func (t Token) Scopes() []Scope { return Scopes(t.RawResource()) }
+
+// Scopes returns the three scopes that a resource may mean: as given, and decoded
+// once and twice. SDKs escape it not at all (C, Python), once (Node) or, the ids in
+// it, twice (C#).
+func Scopes(resource string) []Scope {
+	once := unescape(resource)
+	return []Scope{newScope(resource), newScope(once), newScope(unescape(once))}
 }
 
 // newScope splits a resource at its first slash and normalises the host in front.

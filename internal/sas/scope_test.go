@@ -27,8 +27,14 @@ func TestCovers(t *testing.T) {
 		{"only a slash", "%2F", "h", false},
 
 		{"host ignores case", "MyHub.Azure-Devices.NET", "myhub.azure-devices.net/devices/d", true},
-		{"id keeps case", "h%2Fdevices%2FD", "h/devices/d", false},
-		{"path keeps case", "h%2FDevices%2Fd", "h/devices/d", false},
+		{"id ignores case", "h%2Fdevices%2FD", "h/devices/d", true},
+		{"path ignores case", "h%2FDevices%2Fd", "h/devices/d", true},
+		{"all in small letters", "h%2fdevices%2fdev-01%2fmodules%2fmod", "H/devices/Dev-01/modules/Mod", true},
+		{"prefix of a segment in another case", "h%2Fdevices%2FD", "h/devices/d1", false},
+		{"the back end's endpoint", "h%2Fmessages%2Fdevicebound", "h/messages/deviceBound", true},
+		{"all the back end's endpoints", "h/messages", "h/messages/serviceBound/feedback", true},
+		{"one endpoint is not another", "h/messages/devicebound", "h/messages/servicebound/feedback", false},
+		{"an endpoint does not cover its device", "h/devices/d/messages/devicebound", "h/devices/d", false},
 
 		{"port in scope", "localhost%3A15671%2Fdevices%2Fdev1", "localhost/devices/dev1", true},
 		{"unencoded port in scope", "localhost:15671", "localhost/devices/dev1", true},

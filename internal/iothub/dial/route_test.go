@@ -70,8 +70,8 @@ func TestTLS(t *testing.T) {
 	}
 	for _, base := range []*tls.Config{nil, {MinVersion: tls.VersionTLS13}} {
 		got := Route{Hub: cs, TLS: base}.tls()
-		if got.ServerName != "h" || got.Renegotiation != tls.RenegotiateOnceAsClient || got.MinVersion < tls.VersionTLS12 {
-			t.Errorf("server name %q, renegotiation %v, version from %x", got.ServerName, got.Renegotiation, got.MinVersion)
+		if got.ServerName != "h" || got.Renegotiation != tls.RenegotiateOnceAsClient || !got.DynamicRecordSizingDisabled || got.MinVersion < tls.VersionTLS12 {
+			t.Errorf("server name %q, renegotiation %v, small records %t, version from %x", got.ServerName, got.Renegotiation, !got.DynamicRecordSizingDisabled, got.MinVersion)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package dial
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -46,13 +47,26 @@ func (r Route) dialWebSocket(ctx context.Context) (net.Conn, error) {
 	return stream, nil
 }
 
+// ErrNoSocket says that the server is an HTTP server, and no hub.
+var ErrNoSocket = errors.New("the server has no WebSocket there")
+
+// socketError is an [ErrNoSocket] that says what the server has answered.
+type socketError struct{ status string }
+
+func (e socketError) Error() string { return "the server answered " + e.status }
+func (socketError) Unwrap() error   { return ErrNoSocket }
+
 // upgradeError returns why there is no WebSocket, in fewer words than the
 // libraries between here and the socket use.
 func upgradeError(response *http.Response, err error) error {
-	if response != nil && response.StatusCode != http.StatusSwitchingProtocols {
-		return fmt.Errorf("the server answered %s", response.Status)
+	if response == nil || response.StatusCode == http.StatusSwitchingProtocols {
+		return requestReason(err)
 	}
-	return requestReason(err)
+	switch response.StatusCode {
+	case http.StatusOK, http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed:
+		return socketError{response.Status}
+	}
+	return fmt.Errorf("the server answered %s", response.Status)
 }
 
 // socketStream is a WebSocket as a byte stream. AMQP has said goodbye by the

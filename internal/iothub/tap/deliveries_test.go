@@ -113,20 +113,20 @@ func TestSettledAtOnceWaitsForNothing(t *testing.T) {
 	}
 }
 
-// TestMessageSizeIsBound wants go-amqp to be told of a bound for the messages of
-// every link that we receive from, and of none for those that we send.
-func TestMessageSizeIsBound(t *testing.T) {
+// TestMessageSizeIsForTheGuard wants go-amqp to be told of no bound for what it
+// receives, which is the guard's to bound, and of the hub's for what it sends.
+func TestMessageSizeIsForTheGuard(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		announced *uint64
 		role      bool
 		want      string
 	}{
-		{nil, amqpwire.RoleSender, "1048576"},
-		{new(uint64(0)), amqpwire.RoleSender, "1048576"},
-		{new(uint64(math.MaxUint64)), amqpwire.RoleSender, "1048576"},
-		{new(uint64(1 << 20)), amqpwire.RoleSender, "1048576"},
-		{new(uint64(1000)), amqpwire.RoleSender, "1000"},
+		{nil, amqpwire.RoleSender, "none"},
+		{new(uint64(0)), amqpwire.RoleSender, "none"},
+		{new(uint64(math.MaxUint64)), amqpwire.RoleSender, "none"},
+		{new(uint64(1 << 20)), amqpwire.RoleSender, "none"},
+		{new(uint64(1000)), amqpwire.RoleSender, "none"},
 		{nil, amqpwire.RoleReceiver, "none"},
 		{new(uint64(1 << 30)), amqpwire.RoleReceiver, "1073741824"},
 	} {

@@ -10,7 +10,9 @@ const (
 	codeFlow        = 0x13
 	codeTransfer    = 0x14
 	codeDisposition = 0x15
+	codeDetach      = 0x16
 	codeEnd         = 0x17
+	codeClose       = 0x18
 )
 
 // frameStart is how many bytes of a frame tell its performative: the header and
@@ -27,6 +29,9 @@ func performativeOf(b []byte) byte {
 	return b[10]
 }
 
+// channelOf returns the channel of a frame.
+func channelOf(b []byte) uint16 { return binary.BigEndian.Uint16(b[6:]) }
+
 // isHeader reports whether b begins a protocol header. No frame begins like
 // that: it would be larger than any peer allows.
 func isHeader(b []byte) bool { return string(b[:4]) == "AMQP" }
@@ -38,6 +43,7 @@ type outScanner struct {
 	frame func(performative byte, channel uint16, b []byte)
 	start []byte // what is held of the current frame
 	skip  int    // bytes up to the next frame
+	last  bool   // there was a close, which no frame follows
 }
 
 func (s *outScanner) scan(p []byte) {
@@ -80,7 +86,9 @@ func (s *outScanner) emit() {
 		return
 	}
 	size := int(binary.BigEndian.Uint32(s.start))
-	s.frame(performativeOf(s.start), binary.BigEndian.Uint16(s.start[6:]), s.start)
+	code := performativeOf(s.start)
+	s.last = code == codeClose
+	s.frame(code, channelOf(s.start), s.start)
 	s.skip = size - len(s.start)
 	s.start = s.start[:0]
 }

@@ -15,8 +15,6 @@ import (
 //     a program cannot send at all. The field is set to the id that follows the
 //     transfers we have sent: then the window that the hub grants is the window
 //     that go-amqp uses.
-//   - The answer to an attach gets a bound: go-amqp collects a message of any size
-//     where the hub announces no max-message-size.
 //   - Dispositions are cut to what waits for them: see [deliveries].
 //
 // The reading and the writing goroutines share it, under mu.
@@ -76,9 +74,7 @@ func (s *sessions) incoming(f amqpwire.Frame) (instead []amqpwire.Performative, 
 			s.channels[f.Channel] = *body.RemoteChannel
 		}
 	case *amqpwire.Attach:
-		if s.of(f.Channel).attached(body) {
-			return []amqpwire.Performative{body}, true
-		}
+		s.of(f.Channel).attached(body)
 	case *amqpwire.Flow:
 		if body.NextIncomingID == nil {
 			body.NextIncomingID = new(s.of(f.Channel).nextOutgoingID)
@@ -93,11 +89,11 @@ func (s *sessions) incoming(f amqpwire.Frame) (instead []amqpwire.Performative, 
 	return nil, false
 }
 
-// settled does what [deliveries.settled] does, for a channel of the hub's.
-func (s *sessions) settled(channel uint16, start []byte) bool {
+// usual does what [deliveries.usual] does, for a channel of the hub's.
+func (s *sessions) usual(channel uint16, frame []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.of(channel).deliveries.settled(start)
+	return s.of(channel).deliveries.usual(frame)
 }
 
 // of returns the session on a channel of the hub's. Called with mu held.
@@ -108,24 +104,13 @@ func (s *sessions) of(channel uint16) *session {
 	return newSession(0) // the hub has not begun it: go-amqp's to refuse
 }
 
-// maxMessageSize bounds the messages that are received, in bytes. IoT Hub's have
-// 64 KB, or 256 KB from a device to the cloud.
-const maxMessageSize = 1 << 20
-
-// attached takes note of the hub's answer to our attach, and reports whether it
-// has changed it. A hub that refuses a link answers without a source first, and
-// detaches it then.
-func (s *session) attached(a *amqpwire.Attach) (changed bool) {
-	if a.Role != amqpwire.RoleSender || a.Source == nil {
-		return false
+// attached takes note of the hub's answer to our attach. A hub that refuses a link
+// answers without a source first, and detaches it then.
+func (s *session) attached(a *amqpwire.Attach) {
+	if a.Role == amqpwire.RoleSender && a.Source != nil {
+		s.receiver = a.Name
+		s.settlesFirst = a.RcvSettleMode == nil || *a.RcvSettleMode == amqpwire.ReceiverFirst
 	}
-	s.receiver = a.Name
-	s.settlesFirst = a.RcvSettleMode == nil || *a.RcvSettleMode == amqpwire.ReceiverFirst
-	if a.MaxMessageSize != nil && *a.MaxMessageSize > 0 && *a.MaxMessageSize <= maxMessageSize {
-		return false
-	}
-	a.MaxMessageSize = new(uint64(maxMessageSize))
-	return true
 }
 
 // outgoing takes note of a frame that we send. See outScanner for how much of it
@@ -133,24 +118,21 @@ func (s *session) attached(a *amqpwire.Attach) (changed bool) {
 func (s *sessions) outgoing(performative byte, channel uint16, b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch performative {
-	case codeTransfer:
-		if ours, ok := s.ours[channel]; ok {
-			ours.nextOutgoingID++
-			ours.deliveries.sent(b)
-		}
-	case codeBegin, codeDisposition:
-		f, err := amqpwire.DecodeFrame(b)
-		if err != nil {
-			return // go-amqp makes no such frames
-		}
-		switch body := f.Body.(type) {
-		case *amqpwire.Begin:
-			s.ours[channel] = newSession(body.NextOutgoingID)
-		case *amqpwire.Disposition:
-			if ours, ok := s.ours[channel]; ok {
-				ours.deliveries.settling(body)
+	if performative == codeBegin {
+		if f, err := amqpwire.DecodeFrame(b); err == nil { // go-amqp makes no others
+			if begin, ok := f.Body.(*amqpwire.Begin); ok {
+				s.ours[channel] = newSession(begin.NextOutgoingID)
 			}
 		}
+		return
+	}
+	ours, ok := s.ours[channel]
+	switch {
+	case !ok:
+	case performative == codeTransfer:
+		ours.nextOutgoingID++
+		ours.deliveries.sent(b)
+	case performative == codeDisposition:
+		ours.deliveries.settling(b)
 	}
 }

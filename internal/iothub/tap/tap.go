@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"iothub-c2d/internal/amqpwire"
 )
@@ -23,12 +24,17 @@ type Tap struct {
 	broken   atomic.Bool
 	closed   atomic.Bool // by go-amqp
 	out      outScanner
+	writer   *writer
 	sessions sessions
+	guard    guard
 
 	in        *bufio.Reader
-	started   bool   // the hub has sent its protocol header
-	remaining int    // bytes of the current frame still to be passed on
-	whole     []byte // what is left of a frame that was read whole, or of those in its place
+	patience  time.Duration // how long go-amqp waits for more; 0: for ever
+	started   bool          // the hub has sent its protocol header
+	sasl      bool          // it was that of SASL, and AMQP's is still to come
+	remaining int           // bytes of the current frame still to be passed on
+	whole     []byte        // what is left of the frames that stand in place of the hub's
+	err       error         // for the next Read, after the frames before it
 }
 
 // MaxFrameSize is the largest frame that the hub may send, in bytes. Open must
@@ -36,15 +42,16 @@ type Tap struct {
 // before there is memory for it.
 const MaxFrameSize = 64 << 10
 
-// New returns a tap on a stream. It writes every frame that passes to trace, as
-// text and without secrets; nil means nowhere.
+// New returns a tap on a stream, which is to be closed by it. It writes every frame
+// that passes to trace, as text and without secrets; nil means nowhere.
 func New(stream net.Conn, trace io.Writer) *Tap {
 	if trace != nil {
 		stream = newTracedConn(stream, trace)
 	}
-	t := &Tap{Conn: stream, sessions: newSessions()}
+	t := &Tap{Conn: stream, sessions: newSessions(), guard: newGuard()}
 	t.in = bufio.NewReaderSize(streamReader{t}, MaxFrameSize)
 	t.out.frame = t.sessions.outgoing
+	t.writer = newWriter(stream, t.note)
 	return t
 }
 
@@ -56,56 +63,48 @@ func (t *Tap) Container() string { return t.sessions.container() }
 // session.
 func (t *Tap) SettlesFirst(link string) bool { return t.sessions.settlesFirst(link) }
 
-// Broken reports whether reading from or writing to the stream failed before
-// go-amqp closed it. If it did not, go-amqp had a reason of its own.
-func (t *Tap) Broken() bool { return t.broken.Load() }
-
-// Close closes the stream.
-func (t *Tap) Close() error {
-	t.closed.Store(true)
-	return t.Conn.Close()
-}
-
-// note takes note of the failure of the stream.
-func (t *Tap) note(err error) {
-	if err != nil && !t.closed.Load() {
-		t.broken.Store(true)
-	}
-}
-
-// streamReader reads from the stream.
-type streamReader struct{ tap *Tap }
-
-func (r streamReader) Read(p []byte) (int, error) {
-	n, err := r.tap.Conn.Read(p)
-	r.tap.note(err)
-	return n, err
-}
-
-// Write passes p on and looks at the frames in it.
-func (t *Tap) Write(p []byte) (int, error) {
-	t.out.scan(p)
-	n, err := t.Conn.Write(p)
-	t.note(err)
-	return n, err
-}
-
-// Read passes on what the hub sends, frame by frame. Only the frames that may
-// have to be rewritten are read whole first.
-func (t *Tap) Read(p []byte) (int, error) {
-	for len(t.whole) == 0 && t.remaining == 0 { // some frames are left out
-		if err := t.next(); err != nil {
+// Read passes on what the hub sends, frame by frame, each after it is there whole
+// and has been looked at: as many frames as are there and have room.
+func (t *Tap) Read(p []byte) (n int, err error) {
+	for {
+		given, err := t.give(p[n:])
+		n += given
+		if err != nil || n == len(p) || n > 0 && !t.ready() {
+			return n, err
+		}
+		if err = t.err; err == nil {
+			err = t.next() // some frames are left out
+		}
+		switch {
+		case err != nil && n > 0:
+			t.err = err
+			return n, nil
+		case err != nil:
 			return 0, err
 		}
 	}
-	if len(t.whole) > 0 {
-		n := copy(p, t.whole)
+}
+
+// give passes on what is left of the last frame.
+func (t *Tap) give(p []byte) (n int, err error) {
+	if t.remaining == 0 {
+		n = copy(p, t.whole)
 		t.whole = t.whole[n:]
 		return n, nil
 	}
-	n, err := t.in.Read(p[:min(len(p), t.remaining)])
+	n, err = t.in.Read(p[:min(len(p), t.remaining)])
 	t.remaining -= n
 	return n, err
+}
+
+// ready reports whether the next frame is there whole, so that next does not wait.
+func (t *Tap) ready() bool {
+	there := t.in.Buffered()
+	if there < 8 {
+		return false
+	}
+	start, _ := t.in.Peek(8) // it cannot fail
+	return there >= int(binary.BigEndian.Uint32(start))
 }
 
 // next looks at what comes: the protocol header, or the start of a frame.
@@ -114,61 +113,85 @@ func (t *Tap) next() error {
 	if err != nil {
 		return err
 	}
-	if isHeader(start) && start[5] == 1 {
-		t.started = true
-		t.remaining = len(start)
-		return nil
-	}
-	if !t.started {
-		return &notAMQPError{string(start)}
+	if !t.started || t.sasl && isHeader(start) {
+		return t.header(start)
 	}
 	size := int(binary.BigEndian.Uint32(start))
-	if size > MaxFrameSize {
+	switch {
+	case size > MaxFrameSize:
 		return fmt.Errorf("the hub sent a frame of %d bytes, which may have %d at most", size, MaxFrameSize)
+	case size < frameStart:
+		t.remaining = max(size, 8) // an empty frame, or go-amqp's to refuse
+		return nil
 	}
-	if start, err = t.in.Peek(min(max(size, 8), fieldsStart)); err != nil {
+	frame, err := t.in.Peek(size)
+	if err != nil {
 		return err
 	}
-	switch code := performativeOf(start); code {
-	case codeDisposition:
-		if t.sessions.settled(binary.BigEndian.Uint16(start[6:]), start) {
-			break
-		}
-		return t.readWhole(size, code)
-	case codeOpen, codeBegin, codeAttach, codeFlow, codeEnd:
-		return t.readWhole(size, code)
+	return t.pass(frame)
+}
+
+// header passes a protocol header on: AMQP's, or SASL's and then AMQP's (part 5
+// §5.3.2).
+func (t *Tap) header(b []byte) error {
+	const protocol, major, sasl = 4, 5, 3
+	if !isHeader(b) || b[major] != 1 {
+		return &notAMQPError{string(b)}
 	}
-	// A size below the header's is go-amqp's to refuse.
-	t.remaining = max(size, 8)
+	t.started, t.sasl = true, b[protocol] == sasl
+	t.remaining = len(b)
 	return nil
 }
 
-// readWhole reads a frame of a few performatives whole, and replaces it where
-// that is needed.
-func (t *Tap) readWhole(size int, code byte) error {
-	t.whole = make([]byte, size)
-	if _, err := io.ReadFull(t.in, t.whole); err != nil {
+// pass passes a frame on, which is at the front of what there is to read, or what
+// go-amqp gets in its place.
+func (t *Tap) pass(frame []byte) error {
+	if t.sasl && isSASL(frame) {
+		t.remaining = len(frame)
+		return nil
+	}
+	instead, err := t.guard.pass(frame)
+	if err != nil {
 		return err
 	}
-	f, err := amqpwire.DecodeFrame(t.whole)
-	_, disposition := f.Body.(*amqpwire.Disposition)
+	switch performativeOf(instead) {
+	case codeDisposition:
+		if t.sessions.usual(channelOf(instead), instead) {
+			break
+		}
+		instead, err = t.rewrite(instead)
+	case codeOpen, codeBegin, codeAttach, codeFlow, codeEnd:
+		instead, err = t.rewrite(instead)
+	}
 	switch {
-	case code == codeDisposition && !disposition:
-		return errors.New("the hub sent a malformed disposition")
 	case err != nil:
-		return nil // go-amqp's to refuse
+		return err
+	case len(instead) > 0 && &instead[0] == &frame[0]:
+		t.remaining = len(frame)
+		return nil
+	}
+	t.whole = instead
+	_, err = t.in.Discard(len(frame))
+	return err
+}
+
+// rewrite returns what to pass on in place of a frame of a few performatives.
+func (t *Tap) rewrite(frame []byte) ([]byte, error) {
+	f, err := amqpwire.DecodeFrame(frame)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	bodies, replaced := t.sessions.incoming(f)
 	if !replaced {
-		return nil
+		return frame, nil
 	}
-	t.whole = nil
+	var instead []byte
 	for _, body := range bodies {
-		if t.whole, err = amqpwire.AppendFrame(t.whole, amqpwire.Frame{Channel: f.Channel, Body: body}); err != nil {
-			return fmt.Errorf("rewrite a frame: %w", err)
+		if instead, err = amqpwire.AppendFrame(instead, amqpwire.Frame{Channel: f.Channel, Body: body}); err != nil {
+			return nil, fmt.Errorf("rewrite a frame: %w", err)
 		}
 	}
-	return nil
+	return instead, nil
 }
 
 // ErrNotAMQP says that the server is no AMQP 1.0 server.

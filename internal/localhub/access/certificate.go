@@ -1,10 +1,7 @@
 package access
 
 import (
-	"crypto/sha1" //nolint:gosec // IoT Hub's first thumbprints are of this kind
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,30 +9,18 @@ import (
 	"time"
 
 	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/localhub/registry"
 )
 
-// Credential is what a client's certificate is worth.
+// Credential is what a client's certificate is worth. The zero value is that of no
+// certificate.
 type Credential struct {
-	// Remark is what a refusal says about the certificate, if there is one, as one
-	// more sentence.
-	Remark string
-	// ends is whom it vouches for, and until when.
-	ends map[broker.ID]time.Time
-}
-
-// Until returns when the permission ends: the zero time if there is none. Unlike
-// a token, a certificate is good for one identity only: that of a device is not
-// good for its modules, and none is good for the back end.
-func (c Credential) Until(n Need) (end time.Time) {
-	if n.Permission != DeviceConnect {
-		return time.Time{}
-	}
-	for id, t := range c.ends {
-		if id.Path() == n.Path && time.Now().Before(t) {
-			end = t
-		}
-	}
-	return end
+	registry    *registry.Registry
+	own         *x509.Certificate // nil: there is none
+	invalid     string            // why it counts for nothing today; empty: it may count
+	thumbprints []string
+	chainEnd    time.Time // of the way to a CA
+	chainError  error     // why there is none
 }
 
 // Examine finds out what the certificates are worth that a client has shown: its
@@ -45,35 +30,82 @@ func (c *Control) Examine(shown []*x509.Certificate) Credential {
 		return Credential{}
 	}
 	own := shown[0]
+	credential := Credential{registry: c.registry, own: own, thumbprints: registry.Thumbprints(own.Raw)}
 	if now := time.Now(); now.Before(own.NotBefore) || !now.Before(own.NotAfter) {
-		return Credential{Remark: fmt.Sprintf(" The client certificate is valid from %s to %s only.",
-			own.NotBefore.Format(time.RFC3339), own.NotAfter.Format(time.RFC3339))}
+		credential.invalid = fmt.Sprintf(" The client certificate is valid from %s to %s only.",
+			own.NotBefore.Format(time.RFC3339), own.NotAfter.Format(time.RFC3339))
 	}
-	ends := make(map[broker.ID]time.Time)
-	for _, print := range thumbprints(own) {
-		for _, device := range c.thumbprints[print] {
-			ends[broker.ID{Device: device}] = own.NotAfter
-		}
-	}
-	end, err := c.checkChain(shown)
-	if err == nil {
-		id := commonIdentity(own)
-		ends[id] = later(ends[id], end)
-	}
-	return Credential{remark(own, ends, err), ends}
+	credential.chainEnd, credential.chainError = c.checkChain(shown)
+	return credential
 }
 
-// remark words what there is to say of a certificate that is valid today.
-func remark(own *x509.Certificate, ends map[broker.ID]time.Time, chainError error) string {
-	if len(ends) == 0 {
+// Until returns when the permission ends: the zero time if there is none. Unlike
+// a token, a certificate is good for one identity only: that of a device is not
+// good for its modules, and none is good for the back end.
+func (c Credential) Until(n Need) time.Time {
+	if n.Permission != DeviceConnect || c.own == nil || c.invalid != "" {
+		return time.Time{}
+	}
+	end := c.end(n.Of)
+	refused := c.registry.Refuse(n.Of)
+	if !time.Now().Before(end) || refused != nil && refused.Code != broker.DeviceNotFound {
+		return time.Time{}
+	}
+	return end
+}
+
+// end returns until when the certificate vouches for id. That there is no such
+// device is for the broker to say.
+func (c Credential) end(id broker.ID) (end time.Time) {
+	bearer, known := c.registry.Bearer(id)
+	if known && bearer.ID == id && slices.ContainsFunc(c.thumbprints, bearer.Authentication.Accepts) {
+		end = c.own.NotAfter
+	}
+	if c.chainError == nil && commonIdentity(c.own) == id && (!known || bearer.Authentication.TrustsAuthority()) {
+		end = later(end, c.chainEnd)
+	}
+	return end
+}
+
+// Remark returns what a refusal says about the certificate, as one more sentence:
+// nothing if there is no certificate.
+func (c Credential) Remark() string {
+	if c.own == nil || c.invalid != "" {
+		return c.invalid
+	}
+	ids := c.bearers()
+	if len(ids) == 0 {
 		return fmt.Sprintf(" The client certificate with the thumbprint %s is not that of a registered device, and: %v.",
-			strings.ToUpper(thumbprints(own)[0]), chainError)
+			strings.ToUpper(c.thumbprints[0]), c.chainError)
 	}
-	var ids []string
-	for id := range ends {
-		ids = append(ids, id.String())
+	var texts []string
+	for _, id := range ids {
+		texts = append(texts, c.describe(id))
 	}
-	return fmt.Sprintf(" The client certificate is for %s.", strings.Join(ids, ", "))
+	return fmt.Sprintf(" The client certificate is for %s.", strings.Join(texts, ", "))
+}
+
+// bearers returns whom the certificate may be of.
+func (c Credential) bearers() (ids []broker.ID) {
+	for _, print := range c.thumbprints {
+		ids = append(ids, c.registry.WithThumbprint(print)...)
+	}
+	if id := commonIdentity(c.own); c.chainError == nil && !slices.Contains(ids, id) {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// describe names whom the certificate is for, and what keeps it from counting.
+func (c Credential) describe(id broker.ID) string {
+	refused := c.registry.Refuse(id)
+	switch {
+	case refused != nil && refused.Code == broker.Unauthorized:
+		return id.String() + ", which is disabled"
+	case refused == nil && c.end(id).IsZero():
+		return id.String() + ", which logs in with something else"
+	}
+	return id.String()
 }
 
 // checkChain returns until when the certificates lead to a CA that the hub
@@ -114,20 +146,4 @@ func chainEnd(chain []*x509.Certificate) time.Time {
 func commonIdentity(c *x509.Certificate) broker.ID {
 	device, module, _ := strings.Cut(c.Subject.CommonName, "/")
 	return broker.ID{Device: device, Module: module}
-}
-
-// thumbprints returns the hashes by which a certificate may be registered.
-func thumbprints(c *x509.Certificate) []string {
-	old, current := sha1.Sum(c.Raw), sha256.Sum256(c.Raw) //nolint:gosec // as above
-	return []string{hex.EncodeToString(old[:]), hex.EncodeToString(current[:])}
-}
-
-// parseThumbprint reads a thumbprint as the portal and openssl print it: hex
-// digits in any case, perhaps with colons or spaces between.
-func parseThumbprint(text string) (string, error) {
-	plain := strings.ToLower(strings.NewReplacer(":", "", " ", "").Replace(text))
-	if b, err := hex.DecodeString(plain); err != nil || len(b) != sha1.Size && len(b) != sha256.Size {
-		return "", fmt.Errorf("thumbprint %q is not a SHA-1 or SHA-256 hash in hex", text)
-	}
-	return plain, nil
 }

@@ -2,8 +2,10 @@
 // against the policies and devices of a hub, and says which paths below the hub's
 // name they are good for, and until when.
 //
-// It owns the keys and thumbprints. It knows no protocol: each front end shows it
-// what a client has shown, and tells a refusal in its own way.
+// It owns the keys of policies; those of devices, and their thumbprints, are the
+// registry's, which it asks anew each time, since they change. It knows no protocol:
+// each front end shows it what a client has shown, and tells a refusal in its own
+// way.
 //
-// It may import the broker, for ids and refusals, address and sas.
+// It may import the broker, for ids and refusals, registry, address and sas.
 package access

@@ -9,10 +9,12 @@ import (
 // iot-hub-dev-guide-sas.
 type Permission int
 
-// The permissions that matter to messaging.
+// The permissions that a policy may give.
 const (
 	ServiceConnect Permission = 1 << iota // send to devices, read feedback
 	DeviceConnect                         // act as a device
+	RegistryRead                          // read the registry
+	RegistryWrite                         // create, change and delete identities
 )
 
 // Policy is a shared access policy of the hub.
@@ -24,14 +26,13 @@ type Policy struct {
 
 // DefaultPolicies returns the policies that every IoT Hub is created with, all
 // with the key of [defaults.Key]. Source: Microsoft docs, iot-hub-dev-guide-sas.
-// The two registry policies exist, but there is no registry to use them on.
 func DefaultPolicies() []Policy {
 	key := defaults.Key()
 	return []Policy{
-		{defaults.Policy, key, ServiceConnect | DeviceConnect},
+		{defaults.Policy, key, ServiceConnect | DeviceConnect | RegistryRead | RegistryWrite},
 		{"service", key, ServiceConnect},
 		{"device", key, DeviceConnect},
-		{"registryRead", key, 0},
-		{"registryReadWrite", key, 0},
+		{"registryRead", key, RegistryRead},
+		{"registryReadWrite", key, RegistryRead | RegistryWrite},
 	}
 }

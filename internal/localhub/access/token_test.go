@@ -10,18 +10,24 @@ import (
 
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/localhub/registry"
+	"iothub-c2d/internal/sas"
 )
 
 const testHost = "myhub.azure-devices.net"
 
 // handmade is a token with the resource spelled as given.
 func handmade(sr, policy string) string {
-	se := fmt.Sprint(time.Now().Add(time.Hour).Unix())
-	text := "SharedAccessSignature sr=" + sr + "&sig=" + url.QueryEscape(base64.StdEncoding.EncodeToString(defaults.Key().Sign(sr+"\n"+se))) + "&se=" + se
+	text := signedBy(defaults.Key(), sr)
 	if policy != "" {
 		text += "&skn=" + policy
 	}
 	return text
+}
+
+func signedBy(key sas.Key, sr string) string {
+	se := fmt.Sprint(time.Now().Add(time.Hour).Unix())
+	return "SharedAccessSignature sr=" + sr + "&sig=" + url.QueryEscape(base64.StdEncoding.EncodeToString(key.Sign(sr+"\n"+se))) + "&se=" + se
 }
 
 // spellings are how the SDKs write the resource of a device.
@@ -37,30 +43,27 @@ var spellings = map[string]func(id string) string{
 func TestOddIDsInTokens(t *testing.T) {
 	t.Parallel()
 	odd := []string{"dev1", "a:b", "a@b", "a=b", "a#b", "a%b", "100%", "a+b", "x.localhost"}
-	options := Options{HostName: testHost, Policies: DefaultPolicies()}
+	var devices []registry.Device
 	for _, id := range odd {
-		options.Devices = append(options.Devices, Device{ID: id, Key: defaults.Key()})
+		devices = append(devices, registry.Device{ID: id, Key: defaults.Key()})
 	}
-	c, err := New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := controlOf(t, devices...)
 	for _, id := range odd {
 		for sdk, spell := range spellings {
 			for _, policy := range []string{"", "device"} {
 				text := handmade(spell(id), policy)
-				g, refused := c.Verify(text)
+				g, refused := c.Verify(text, broker.ID{})
 				if refused != nil {
 					t.Errorf("%s: refused: %s", text, refused.Message)
 					continue
 				}
 				for _, other := range append(odd, "dev10") {
-					path := broker.ID{Device: other}.Path()
-					if got := !(Grants{g}).Until(Need{DeviceConnect, path}).IsZero(); got != (other == id) {
-						t.Errorf("%s of %s with %q: permits %s: %v", sdk, id, policy, path, got)
+					need := Need{Permission: DeviceConnect, Of: broker.ID{Device: other}}
+					if got := !(Grants{g}).Until(need).IsZero(); got != (other == id) {
+						t.Errorf("%s of %s with %q: permits %s: %v", sdk, id, policy, other, got)
 					}
 				}
-				if (Grants{g}).Until(Need{DeviceConnect, broker.ID{Device: id, Module: "m"}.Path()}).IsZero() {
+				if (Grants{g}).Until(Need{Permission: DeviceConnect, Of: broker.ID{Device: id, Module: "m"}}).IsZero() {
 					t.Errorf("%s of %s: does not permit a module", sdk, id)
 				}
 			}
@@ -72,10 +75,7 @@ func TestOddIDsInTokens(t *testing.T) {
 // is a registered device counts.
 func TestEscapedIDs(t *testing.T) {
 	t.Parallel()
-	c, err := New(Options{HostName: testHost, Devices: []Device{{ID: "a%41", Key: defaults.Key()}, {ID: "b:", Key: defaults.Key()}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := controlOf(t, registry.Device{ID: "a%41", Key: defaults.Key()}, registry.Device{ID: "b:", Key: defaults.Key()})
 	for _, test := range []struct{ sr, device string }{
 		{testHost + "/devices/a%41", "a%41"},
 		{testHost + "/devices/a%2541", "a%41"},
@@ -88,12 +88,12 @@ func TestEscapedIDs(t *testing.T) {
 		{testHost + "/devices", ""},
 		{testHost, ""},
 	} {
-		g, refused := c.Verify(handmade(test.sr, ""))
+		g, refused := c.Verify(handmade(test.sr, ""), broker.ID{})
 		if got := refused == nil; got != (test.device != "") {
 			t.Errorf("%s: refused %v", test.sr, refused)
 			continue
 		}
-		if refused == nil && (Grants{g}).Until(Need{DeviceConnect, broker.ID{Device: test.device}.Path()}).IsZero() {
+		if refused == nil && (Grants{g}).Until(Need{Permission: DeviceConnect, Of: broker.ID{Device: test.device}}).IsZero() {
 			t.Errorf("%s does not permit %s", test.sr, test.device)
 		}
 	}
@@ -102,10 +102,7 @@ func TestEscapedIDs(t *testing.T) {
 // TestScopes checks what the token of a policy covers.
 func TestScopes(t *testing.T) {
 	t.Parallel()
-	c, err := New(Options{HostName: testHost, Policies: DefaultPolicies()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := controlOf(t)
 	for _, test := range []struct {
 		sr, path string
 		want     bool
@@ -126,12 +123,12 @@ func TestScopes(t *testing.T) {
 		{testHost + "%2Fdevices%2Fd.localhost", "/devices/d", false},
 		{testHost + "%2Fdevices%2Fd.localhost", "", false},
 	} {
-		g, refused := c.Verify(handmade(test.sr, "iothubowner"))
+		g, refused := c.Verify(handmade(test.sr, "iothubowner"), broker.ID{})
 		if refused != nil {
 			t.Errorf("%s: %s", test.sr, refused.Message)
 			continue
 		}
-		if got := !(Grants{g}).Until(Need{ServiceConnect, test.path}).IsZero(); got != test.want {
+		if got := !(Grants{g}).Until(Need{Permission: ServiceConnect, Endpoint: test.path}).IsZero(); got != test.want {
 			t.Errorf("%s covers %q: %v, want %v", test.sr, test.path, got, test.want)
 		}
 	}
@@ -141,12 +138,9 @@ func TestScopes(t *testing.T) {
 func TestHostNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"hub.example", "HUB.example"} {
-		c, err := New(Options{HostName: name, Policies: DefaultPolicies()})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := New(Options{HostNames: []string{name}, Policies: DefaultPolicies()})
 		for _, host := range []string{"hub.example", "hub.example:5671", "hub.example:443"} {
-			if _, refused := c.Verify(handmade(host, "service")); refused != nil {
+			if _, refused := c.Verify(handmade(host, "service"), broker.ID{}); refused != nil {
 				t.Errorf("hub %s, token for %s: %s", name, host, refused.Message)
 			}
 		}
@@ -157,12 +151,9 @@ func TestHostNames(t *testing.T) {
 func TestTooManyTokens(t *testing.T) {
 	t.Parallel()
 	var g Grants
-	c, err := New(Options{HostName: testHost, Policies: DefaultPolicies()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := controlOf(t)
 	add := func(resource string) *broker.Refusal {
-		grant, refused := c.Verify(handmade(resource, "iothubowner"))
+		grant, refused := c.Verify(handmade(resource, "iothubowner"), broker.ID{})
 		if refused != nil {
 			t.Fatal(refused)
 		}

@@ -11,6 +11,17 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 )
 
+// Where the endpoints of the back end are, and of a device below its own path. Case
+// does not matter.
+const (
+	DeviceBound = "/messages/devicebound" // messages to devices: the back end's end, and each device's
+	Feedback    = "/messages/servicebound/feedback"
+	Events      = "/messages/events" // telemetry
+	Twin        = "/twin"
+	Methods     = "/methods/devicebound"
+	Commands    = "/commands" // to purge the messages of a device
+)
+
 // Path is an address below the hub's name: its parts between slashes, decoded.
 type Path []string
 

@@ -1,6 +1,7 @@
 package amqpfront
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"regexp"
@@ -32,48 +33,74 @@ func (c *c2dSink) Accept(in amqpserver.Incoming) amqpwire.DeliveryState {
 	if refused != nil {
 		return c.outcome(log, to, m, refused)
 	}
-	c.client.front.options.Broker.SendThen(to, brokerMessage(m), func(r *broker.Refusal) {
+	c.client.front.options.Broker.SendThen(to, m, func(r *broker.Refusal) {
 		in.Settle(c.outcome(log, to, m, worded(r)))
 	})
 	return amqpserver.Later
 }
 
 // outcome tells what became of a message, and returns what its sender is to hear.
-func (c *c2dSink) outcome(log *slog.Logger, to broker.ID, m *amqpwire.Message, refused *amqpwire.Error) amqpwire.DeliveryState {
+func (c *c2dSink) outcome(log *slog.Logger, to broker.ID, m *broker.Message, refused *amqpwire.Error) amqpwire.DeliveryState {
 	c.tell(to, m, refused)
 	if refused != nil {
 		log.Info("message refused", "condition", string(refused.Condition), "reason", explain(refused))
 		return &amqpwire.Rejected{Error: refused}
 	}
-	log.Debug("message enqueued", "device", to.String(), "id", messageID(m))
+	log.Debug("message enqueued", "device", to.String(), "id", m.ID)
 	return &amqpwire.Accepted{}
 }
 
 // tell tells what became of the message.
-func (c *c2dSink) tell(to broker.ID, m *amqpwire.Message, refused *amqpwire.Error) {
-	e := broker.Event{Kind: broker.EventEnqueued, Device: to.String(), MessageID: messageID(m)}
+func (c *c2dSink) tell(to broker.ID, m *broker.Message, refused *amqpwire.Error) {
+	e := broker.Event{Kind: broker.EventEnqueued, Device: broker.Brief(to.String()), MessageID: broker.Brief(m.ID)}
 	if refused != nil {
 		e.Kind, e.Detail = broker.EventRefused, string(refused.Condition)
 	}
 	c.client.front.options.Broker.Tell(e)
 }
 
-// readMessage returns an encoded message with properties, and whom it is for.
-// What is refused may be incomplete.
-func readMessage(b []byte) (m *amqpwire.Message, to broker.ID, refused *amqpwire.Error) {
-	m, err := amqpwire.DecodeMessage(b)
+// readMessage returns an encoded message for the broker, and whom it is for. What
+// is refused may be incomplete.
+func readMessage(b []byte) (m *broker.Message, to broker.ID, refused *amqpwire.Error) {
+	in, err := parse(trimmed(b))
 	if err != nil {
-		m, refused = new(amqpwire.Message), notDecoded(err).Error
+		return new(broker.Message), to, notDecoded(err).Error
 	}
-	m.Properties = propertiesOf(m)
-	to, ok := address.Recipient(m.Properties.To)
-	if refused == nil {
-		refused = worded(checkMessage(m))
+	to, noRecipient := recipient(in.Properties.To)
+	if refused := checkTypes(in.Message); refused != nil {
+		return &broker.Message{ID: idString(in.Properties.MessageID)}, to, worded(refused)
 	}
-	if refused == nil && !ok {
-		refused = worded(broker.Refuse(broker.BadArgument, "The to property '%s' does not name a device.", m.Properties.To))
+	if m, err = in.forBroker(); err != nil {
+		return new(broker.Message), to, notDecoded(err).Error
 	}
-	return m, to, refused
+	for _, refused := range []*broker.Refusal{in.checkSize(), checkMessage(m), checkNames(in.ApplicationProperties), checkDelivery(m), noRecipient} {
+		if refused != nil {
+			return m, to, worded(refused)
+		}
+	}
+	return m, to, nil
+}
+
+// trimmed returns b without much room to grow, since it is kept: it may have been
+// put together from many frames.
+func trimmed(b []byte) []byte {
+	if cap(b)-len(b) > len(b)/8 {
+		return bytes.Clone(b)
+	}
+	return b
+}
+
+// recipient understands the to property. That it names no device at all is an
+// error of its own. Source: the C# SDK's ErrorCode, InvalidOperation.
+func recipient(to string) (broker.ID, *broker.Refusal) {
+	id, ok := address.Recipient(to)
+	switch {
+	case ok:
+		return id, nil
+	case to == "", address.Split(to).Is("messages", "devicebound"):
+		return id, broker.Refuse(broker.NotAllowed, "The message has no recipient: its to property is '%s'.", to)
+	}
+	return id, broker.Refuse(broker.BadArgument, "The to property '%s' does not name a device.", to)
 }
 
 // What IoT Hub accepts in a message. Source: Microsoft docs,
@@ -86,47 +113,68 @@ const maxID = broker.MaxID
 var propertyNames = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+\\-.^_`|~]+$")
 
 // checkMessage returns why IoT Hub would not take the message, nil if it would.
-func checkMessage(m *amqpwire.Message) *broker.Refusal {
-	if size := contentSize(m); size > maxContent {
-		return broker.Refuse(broker.TooLarge, "The message has %d bytes, the limit is %d.", size, maxContent)
-	}
-	if id := messageID(m); id != "" && !broker.IsID(id) {
+func checkMessage(m *broker.Message) *broker.Refusal {
+	if m.ID != "" && !broker.IsID(m.ID) {
 		return broker.Refuse(broker.BadArgument, "The message id is longer than %d characters or has illegal ones.", maxID)
 	}
-	if e := expiry(m); !e.IsZero() && !e.After(time.Now()) {
+	if e := m.Expiry; !e.IsZero() && !e.After(time.Now()) {
 		return broker.Refuse(broker.Expired, "The message expired at %s.", e.Format(time.RFC3339))
 	}
-	for _, p := range m.ApplicationProperties {
-		if name, ok := p.Key.(string); !ok || !propertyNames.MatchString(name) {
-			return broker.Refuse(broker.BadArgument, "The property name '%v' has illegal characters.", p.Key)
-		}
-	}
-	switch mode := ackOf(m); mode {
+	switch m.Ack {
 	case "", broker.AckNone, broker.AckPositive, broker.AckNegative, broker.AckFull:
 		return nil
-	default:
-		return broker.Refuse(broker.BadArgument, "The value '%s' of iothub-ack is not one of none, positive, negative, full.", mode)
 	}
+	return broker.Refuse(broker.BadArgument, "The value '%s' of iothub-ack is not one of none, positive, negative, full.", string(m.Ack))
 }
 
-// contentSize counts a message as IoT Hub does, whatever the protocol: the
-// body, the values of system properties, names and values of the others. Times
-// and numbers among the system properties do not count, and annotations are
-// not properties. Source: Microsoft docs, iot-hub-devguide-messages-construct.
-func contentSize(m *amqpwire.Message) (n int) {
-	for _, d := range m.Data {
+// checkNames is checkMessage of the names of the application properties.
+func checkNames(properties amqpwire.Map) *broker.Refusal {
+	for _, p := range properties {
+		if name, ok := p.Key.(string); !ok || !propertyNames.MatchString(name) {
+			return broker.Refuse(broker.BadArgument, "The property name '%s' has illegal characters.", name)
+		}
+	}
+	return nil
+}
+
+// checkDelivery returns why the message could never be delivered. It grows by
+// what the hub stamps on it.
+func checkDelivery(m *broker.Message) *broker.Refusal {
+	k, err := keptOf(m)
+	if err != nil {
+		return broker.Refuse(broker.BadArgument, "%v", err)
+	}
+	size, err := k.deliveredSize()
+	switch {
+	case err != nil:
+		return broker.Refuse(broker.BadArgument, "%v", err)
+	case size > maxMessage:
+		return broker.Refuse(broker.TooLarge, "The message has %d bytes when it is delivered, the limit is %d.", size, maxMessage)
+	}
+	return nil
+}
+
+// checkSize counts a message as IoT Hub does, whatever the protocol: the body,
+// the values of system properties, names and values of the others. Times and
+// numbers among the system properties do not count, and annotations are not
+// properties. Source: Microsoft docs, iot-hub-devguide-messages-construct.
+func (in *incoming) checkSize() *broker.Refusal {
+	n := 0
+	for _, d := range in.Data {
 		n += len(d)
 	}
-	if m.Data == nil {
-		body, _ := (&amqpwire.Message{Sequences: m.Sequences, Value: m.Value}).Append(nil)
-		n += len(body)
+	if in.Data == nil {
+		n += len(in.sections.Body)
 	}
-	p := m.Properties
+	p := in.Properties
 	n += len(p.UserID) + len(p.ContentType) + len(p.ContentEncoding)
 	n += len(p.To) + len(p.Subject) + len(p.ReplyTo) + len(p.GroupID) + len(p.ReplyToGroupID)
 	n += len(idString(p.MessageID)) + len(idString(p.CorrelationID))
-	for _, p := range m.ApplicationProperties {
+	for _, p := range in.ApplicationProperties {
 		n += len(fmt.Sprint(p.Key)) + len(fmt.Sprint(p.Value))
 	}
-	return n
+	if n > maxContent {
+		return broker.Refuse(broker.TooLarge, "The message has %d bytes, the limit is %d.", n, maxContent)
+	}
+	return nil
 }

@@ -17,7 +17,8 @@ type tokenSink struct {
 	session *amqpserver.Session
 }
 
-// MaxMessageSize is what real hubs announce on $cbs.
+// MaxMessageSize is what real hubs announce on $cbs, in bytes. A client's first
+// token has less room, see maxUntrusted.
 func (*tokenSink) MaxMessageSize() int { return 1048576 }
 
 // TooLarge words the refusal of a longer request.
@@ -35,9 +36,13 @@ func (t *tokenSink) Accept(in amqpserver.Incoming) amqpwire.DeliveryState {
 	if refused := replies.refuse(id); refused != nil {
 		return &amqpwire.Rejected{Error: worded(refused)}
 	}
-	if status, description, answered := t.answer(request); answered {
-		replies.add(newReply(status, description), id)
-		t.client.front.options.Broker.Tell(broker.Event{Kind: broker.EventToken, Detail: strconv.Itoa(int(status))})
+	status, description, answered := t.answer(request)
+	if !answered {
+		return &amqpwire.Accepted{}
+	}
+	t.client.front.options.Broker.Tell(broker.Event{Kind: broker.EventToken, Detail: strconv.Itoa(int(status))})
+	if refused := replies.add(newReply(status, description), id); refused != nil {
+		return &amqpwire.Rejected{Error: refused}
 	}
 	return &amqpwire.Accepted{}
 }
@@ -56,24 +61,25 @@ func (t *tokenSink) answer(request *amqpwire.Message) (status int32, description
 func (t *tokenSink) putToken(request *amqpwire.Message) (status int32, description string) {
 	c := t.client
 	if op := request.ApplicationProperties.String("operation"); op != "put-token" {
-		return 400, "Unknown operation " + op + "."
+		return 400, "Unknown operation " + broker.Brief(op) + "."
 	}
 	if kind := request.ApplicationProperties.String("type"); !strings.HasSuffix(kind, ":sastoken") {
-		return 400, "Unknown token type " + kind + "."
+		return 400, "Unknown token type " + broker.Brief(kind) + "."
 	}
 	text, ok := request.Value.(string)
 	if !ok {
 		return 400, "The token is not a string."
 	}
-	g, refused := c.front.options.Access.Verify(text)
+	control := c.front.options.Access
+	g, refused := control.Verify(text, control.Identity(request.ApplicationProperties.String("name")))
 	if refused == nil {
-		refused = c.grants.Add(g)
+		refused = c.grant(g)
 	}
 	if refused != nil {
 		c.conn.Log().Info("token refused", "reason", refused.Message)
 		return int32(refused.Code.HTTPStatus()), refused.Message
 	}
-	c.conn.Log().Debug("token accepted", "resource", g.Resource, "policy", g.Policy, "until", g.End.UTC().Format(time.RFC3339))
+	c.conn.Log().Debug("token accepted", "resource", broker.Brief(g.Resource), "policy", g.Policy, "until", g.End.UTC().Format(time.RFC3339))
 	c.checkAt(g.End) // it may replace one that lived longer
 	return 200, "OK"
 }
@@ -86,12 +92,4 @@ func newReply(status int32, description string) *amqpwire.Message {
 		},
 		Value: amqpwire.Null{},
 	}
-}
-
-// propertiesOf returns a message's properties, empty if it has none.
-func propertiesOf(m *amqpwire.Message) *amqpwire.Properties {
-	if m.Properties == nil {
-		return new(amqpwire.Properties)
-	}
-	return m.Properties
 }

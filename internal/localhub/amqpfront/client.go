@@ -37,10 +37,23 @@ func (f *Front) newClient(conn *amqpserver.Conn, s Stream) *Client {
 	return c
 }
 
+// grant adds what a token permits to what the connection has been permitted.
+func (c *Client) grant(g access.Grant) *broker.Refusal {
+	c.conn.Trust()
+	before := c.grants.Size()
+	if refused := c.grants.Add(g); refused != nil {
+		return refused
+	}
+	if refused := c.conn.Hold(c.grants.Size() - before); refused != nil {
+		c.grants = c.grants[:len(c.grants)-1]
+		return broker.Refuse(broker.TooManyTokens, "%s", refused.Description)
+	}
+	return nil
+}
+
 // Login checks the credentials of a SASL layer, and adds what they permit to the
-// connection's grants. Only PLAIN proves anything: the user is
-// {policy}@sas.root.{hub} or {device}@sas.{hub}, the password a token. After the
-// other mechanisms the client has still to put a token. Source: Microsoft docs,
+// connection's grants. Only PLAIN proves anything: its password is a token. After
+// the other mechanisms the client has still to put one. Source: Microsoft docs,
 // iot-hub-amqp-support.
 func (c *Client) Login(mechanism amqpwire.Symbol, response []byte) *amqpwire.Error {
 	switch mechanism {
@@ -57,14 +70,11 @@ func (c *Client) plain(response string) *broker.Refusal {
 	if len(parts) != 3 {
 		return broker.Refuse(broker.Unauthorized, "The PLAIN response is malformed.")
 	}
-	g, refused := c.front.options.Access.Verify(parts[2])
+	g, refused := c.front.options.Access.Login(parts[1], parts[2])
 	if refused != nil {
 		return refused
 	}
-	if !g.IsFor(parts[1]) {
-		return broker.Refuse(broker.Unauthorized, "The token is not for user %q.", parts[1])
-	}
-	return c.grants.Add(g)
+	return c.grant(g)
 }
 
 // Sink returns what takes the messages of a link, or why there is none.
@@ -77,7 +87,8 @@ func (c *Client) Sink(l *amqpserver.Link, a *amqpwire.Attach) (amqpserver.Sink, 
 	case cbsEndpoint:
 		return &tokenSink{c, l.Session()}, nil
 	case telemetryEndpoint:
-		return &telemetrySink{c, ep.target}, nil
+		mailbox, refused := c.front.options.Broker.Mailbox(ep.target)
+		return &telemetrySink{c, mailbox}, worded(refused)
 	case twinEndpoint:
 		return &twinSink{c, l.Session(), ep.target}, nil
 	case methodsEndpoint:
@@ -127,8 +138,33 @@ func (c *Client) attach(l *amqpserver.Link, a *amqpwire.Attach, ep endpoint) *am
 			return refused
 		}
 	}
+	if refused := c.enter(l, ep); refused != nil {
+		return worded(refused)
+	}
+	if ep.kind != cbsEndpoint {
+		c.conn.Trust() // a certificate shows its worth only now
+	}
 	c.front.options.Broker.Tell(broker.Event{Kind: broker.EventAttached, Device: ep.target.String(), Detail: l.Address()})
 	c.checkAt(c.permitted(ep.need()))
+	return nil
+}
+
+// enter tells the broker that there is a link of a device now, until the link ends.
+// The broker ends it when the device must go.
+func (c *Client) enter(l *amqpserver.Link, ep endpoint) *broker.Refusal {
+	if ep.target == (broker.ID{}) {
+		return nil
+	}
+	mailbox, refused := c.front.options.Broker.Mailbox(ep.target)
+	if refused != nil {
+		return refused
+	}
+	p := mailbox.Enter("AMQP", func(why *broker.Refusal) { l.Interrupt(worded(why)) })
+	l.OnEnd(p.Leave)
+	if c.permitted(ep.need()).IsZero() { // the registry has changed meanwhile
+		p.Leave()
+		return c.unpermitted(l, ep)
+	}
 	return nil
 }
 
@@ -142,13 +178,17 @@ func (c *Client) refuse(l *amqpserver.Link, a *amqpwire.Attach, ep endpoint) *br
 	case ep.kind == unknownEndpoint, !ep.serves(clientSends):
 		return broker.Refuse(broker.AddressNotFound, "The link address '%s' did not match any of the expected formats.", l.Address())
 	case c.permitted(ep.need()).IsZero():
-		return broker.Refuse(broker.Unauthorized, "No token or certificate on this connection permits %q.%s", l.Address(), c.credential.Remark)
-	}
-	if ep.target != (broker.ID{}) {
-		_, refused := c.front.options.Broker.Mailbox(ep.target)
-		return refused
+		return c.unpermitted(l, ep)
 	}
 	return nil
+}
+
+// unpermitted words why the connection is not permitted to have a link.
+func (c *Client) unpermitted(l *amqpserver.Link, ep endpoint) *broker.Refusal {
+	if refused := c.grants.Suspended(ep.need()); refused != nil {
+		return refused
+	}
+	return broker.Refuse(broker.Unauthorized, "No token or certificate on this connection permits %q.%s", l.Address(), c.credential.Remark())
 }
 
 // forever stands for permissions that do not end with a token.

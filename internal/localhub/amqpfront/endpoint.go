@@ -62,10 +62,18 @@ func parseEndpoint(text string) endpoint {
 // need returns the permission that a link to the endpoint lives by.
 func (e endpoint) need() access.Need {
 	switch e.kind {
-	case c2dEndpoint, feedbackEndpoint:
-		return access.Need{Permission: access.ServiceConnect}
-	case receiveEndpoint, telemetryEndpoint, twinEndpoint, methodsEndpoint:
-		return access.Need{Permission: access.DeviceConnect, Path: e.target.Path()}
+	case c2dEndpoint:
+		return access.Need{Permission: access.ServiceConnect, Endpoint: address.DeviceBound}
+	case feedbackEndpoint:
+		return access.Need{Permission: access.ServiceConnect, Endpoint: address.Feedback}
+	case receiveEndpoint:
+		return access.Need{Permission: access.DeviceConnect, Of: e.target, Endpoint: address.DeviceBound}
+	case telemetryEndpoint:
+		return access.Need{Permission: access.DeviceConnect, Of: e.target, Endpoint: address.Events}
+	case twinEndpoint:
+		return access.Need{Permission: access.DeviceConnect, Of: e.target, Endpoint: address.Twin}
+	case methodsEndpoint:
+		return access.Need{Permission: access.DeviceConnect, Of: e.target, Endpoint: address.Methods}
 	}
 	return access.Need{}
 }

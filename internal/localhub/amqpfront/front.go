@@ -18,6 +18,8 @@ type Options struct {
 	Broker  *broker.Broker
 	Access  *access.Control
 	Gateway Gateway
+	// Memory bounds what all connections hold; nil: nothing does.
+	Memory amqpserver.Memory
 	// Faults makes what a connection does wrong on purpose; nil: nothing.
 	Faults func(c *amqpserver.Conn, socket net.Conn) Faults
 }
@@ -47,6 +49,11 @@ type Front struct {
 // New returns a front.
 func New(o Options) *Front { return &Front{options: o} }
 
+// maxUntrusted is what a client may make the hub hold before it has shown a token
+// or a certificate, in bytes: two sessions, a few links and a long token fit in it
+// several times.
+const maxUntrusted = 32 << 10
+
 // Stream is a client's connection with TLS and WebSocket taken off: what is
 // read from it is AMQP.
 type Stream struct {
@@ -60,6 +67,7 @@ type Stream struct {
 func (f *Front) Serve(ctx context.Context, s Stream, log *slog.Logger) error {
 	options := f.options.Gateway.options()
 	options.Logger, options.Explain, options.Goodbye = log, explain, "The hub is closing."
+	options.Memory, options.Untrusted = f.options.Memory, maxUntrusted
 	var client *Client
 	if f.options.Faults != nil {
 		options.Frame = func(_ *amqpserver.Conn, frame amqpwire.Frame) (bool, error) { return client.faults.Frame(frame) }

@@ -1,6 +1,7 @@
 package amqpfront
 
 import (
+	"fmt"
 	"time"
 
 	"iothub-c2d/internal/amqpserver"
@@ -18,6 +19,8 @@ const (
 // LockSource is a source whose deliveries are locked.
 type LockSource interface {
 	amqpserver.Source
+	MaxMessageSize() int
+	Lost(why error)
 	// ShortenLock lets the lock of a delivery end after d.
 	ShortenLock(tag []byte, d time.Duration)
 }
@@ -40,28 +43,46 @@ type queueSource struct {
 	link   *amqpserver.Link
 	stamps func(broker.Delivery) amqpwire.Map // for the receiver to see
 	cancel func()                             // ends the subscription
+	hand   inHand
 }
 
 func newQueueSource(l *amqpserver.Link, q queue, stamps func(broker.Delivery) amqpwire.Map) queueSource {
 	return queueSource{queue: q, link: l, stamps: stamps, cancel: q.Subscribe(l.Wake)}
 }
 
-// Next locks the next message and stamps it.
+// Next locks the next message and stamps it. One that cannot be delivered would
+// be taken again and again, and keep the others from the device: an older hub may
+// have stored it.
 func (s *queueSource) Next() (amqpserver.Outgoing, bool) {
-	d, ok := s.queue.Take()
-	if !ok {
-		return amqpserver.Outgoing{}, false
+	for {
+		d, ok := s.queue.Take()
+		if !ok {
+			return amqpserver.Outgoing{}, false
+		}
+		k, err := keptOf(d.Message)
+		var payload []byte
+		if err == nil {
+			payload, err = s.encode(k, d)
+		}
+		if err == nil {
+			s.hand.add(d, k)
+			return amqpserver.Outgoing{Tag: d.Token[:], Payload: payload}, true
+		}
+		s.link.Conn().Log().Warn("message rejected, since it cannot be delivered", "id", broker.Brief(d.Message.ID), "sequence", d.Sequence, "reason", err.Error())
+		_ = s.queue.Settle(d.Token, broker.Reject) // if it fails, the lock runs out
 	}
-	m := *wireMessage(d.Message)
-	m.Annotations = append(m.Annotations[:len(m.Annotations):len(m.Annotations)], s.stamps(d)...)
-	payload, err := m.Append(nil)
-	if err != nil { // it was decoded before, or made here: cannot happen
-		s.link.Conn().Log().Error("message not encoded", "error", err)
-		_ = s.queue.Settle(d.Token, broker.Reject)
-		return amqpserver.Outgoing{}, false
-	}
-	return amqpserver.Outgoing{Tag: d.Token[:], Payload: payload}, true
 }
+
+func (s *queueSource) encode(k *kept, d broker.Delivery) ([]byte, error) {
+	b, err := k.stamped(s.stamps(d))
+	if len(b) > maxMessage {
+		err = fmt.Errorf("it has %d bytes, the limit is %d", len(b), maxMessage)
+	}
+	return b, err
+}
+
+// MaxMessageSize is what the receiver is told, in bytes.
+func (*queueSource) MaxMessageSize() int { return maxMessage }
 
 // Empty reports whether no message is ready.
 func (s *queueSource) Empty() bool { return s.queue.Empty() }
@@ -69,8 +90,9 @@ func (s *queueSource) Empty() bool { return s.queue.Empty() }
 // Settle carries out an outcome. The answer is the result of that: accepted also
 // for an abandon or a reject that was carried out.
 func (s *queueSource) Settle(said amqpserver.Settlement) amqpwire.DeliveryState {
-	log, name := s.link.Conn().Log(), s.link.Name()
-	s.queue.SettleThen(broker.LockToken(said.Tag), settlementOf(said.Outcome), func(err error) {
+	token, log, name := broker.LockToken(said.Tag), s.link.Conn().Log(), broker.Brief(s.link.Name())
+	s.hand.settled(token)
+	s.queue.SettleThen(token, settlementOf(said.Outcome), func(err error) {
 		if err == nil {
 			said.Answer(&amqpwire.Accepted{})
 			return
@@ -109,6 +131,11 @@ func (s *queueSource) Release(tags [][]byte) {
 		tokens[i] = broker.LockToken(tag)
 	}
 	s.queue.Release(tokens)
+}
+
+// Lost tells the log which messages the receiver had when it was lost.
+func (s *queueSource) Lost(why error) {
+	s.hand.end(s.link.Conn().Log().With("link", broker.Brief(s.link.Address())), why)
 }
 
 // ShortenLock lets the lock of a delivery end after d.

@@ -2,7 +2,6 @@ package amqpfront
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -14,10 +13,12 @@ import (
 // conditions are the error conditions that go with IoT Hub's codes, as the SDKs
 // know them.
 var conditions = map[broker.Code]amqpwire.Symbol{
+	broker.NotAllowed:      amqpserver.CondNotAllowed,
 	broker.BadArgument:     "com.microsoft:argument-error",
 	broker.Unauthorized:    amqpserver.CondUnauthorized,
 	broker.QueueFull:       amqpserver.CondLimitExceeded,
 	broker.TooManyTokens:   amqpserver.CondLimitExceeded,
+	broker.HubFull:         amqpserver.CondLimitExceeded,
 	broker.Expired:         amqpserver.CondNotAllowed,
 	broker.DeviceNotFound:  amqpserver.CondNotFound,
 	broker.AddressNotFound: amqpserver.CondNotFound,
@@ -75,15 +76,4 @@ func notDecoded(err error) *amqpwire.Rejected {
 // tooLarge words that a message is above what its link takes.
 func tooLarge(limit int) *amqpwire.Error {
 	return worded(broker.Refuse(broker.TooLarge, "The message is larger than %d bytes.", limit))
-}
-
-// idString returns a message id of any AMQP type as text.
-func idString(id any) string {
-	switch id := id.(type) {
-	case nil:
-		return ""
-	case []byte:
-		return string(id)
-	}
-	return fmt.Sprint(id)
 }

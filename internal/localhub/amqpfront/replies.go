@@ -1,7 +1,6 @@
 package amqpfront
 
 import (
-	"bytes"
 	"crypto/rand"
 
 	"iothub-c2d/internal/amqpserver"
@@ -13,7 +12,7 @@ import (
 // for the client to grant credit.
 type replies struct {
 	client  *Client
-	waiting []*amqpwire.Message
+	waiting [][]byte // encoded
 }
 
 // repliesOf returns the replies of $cbs on a session.
@@ -33,8 +32,8 @@ func (c *Client) repliesOf(s *amqpserver.Session) *replies {
 // maxReplies bounds the replies that wait on one connection.
 const maxReplies = 1000
 
-// refuse returns why a request with this id cannot be answered, nil if it can.
-// The id goes into the reply, which may have to wait for long.
+// refuse returns why a request with this id cannot be answered, nil if it can. The
+// id goes into the reply, which may have to wait for long.
 func (r *replies) refuse(id any) *broker.Refusal {
 	switch {
 	case r.client.unread >= maxReplies:
@@ -45,22 +44,30 @@ func (r *replies) refuse(id any) *broker.Refusal {
 	return nil
 }
 
-// add queues the reply to the request with this id.
-func (r *replies) add(reply *amqpwire.Message, id any) {
-	reply.Properties = correlated(id)
-	r.waiting = append(r.waiting, reply)
+// add queues the reply to the request with this id, or returns why it must not.
+func (r *replies) add(reply *amqpwire.Message, id any) *amqpwire.Error {
+	b, err := encodeReply(reply, id)
+	if err != nil {
+		return amqpserver.Errorf(amqpserver.CondInternalError, "%v", err)
+	}
+	if refused := r.client.conn.Hold(heldFor(b)); refused != nil {
+		return refused
+	}
+	r.waiting = append(r.waiting, b)
 	r.client.unread++
 	r.client.conn.Wake()
+	return nil
 }
 
-// correlated returns the properties of the reply to a request. They carry its id
-// in its very type, since SDKs compare it by type as well.
-func correlated(id any) *amqpwire.Properties {
-	if b, ok := id.([]byte); ok {
-		id = bytes.Clone(b) // the request's own would keep all of it in memory
-	}
-	return &amqpwire.Properties{CorrelationID: id}
+// encodeReply encodes the reply to a request. It carries the request's id in its
+// very type, since SDKs compare it by type as well.
+func encodeReply(reply *amqpwire.Message, id any) ([]byte, error) {
+	reply.Properties = &amqpwire.Properties{CorrelationID: id}
+	return reply.Append(nil)
 }
+
+// heldFor returns what a reply that waits takes in memory, in bytes.
+func heldFor(reply []byte) int { return 64 + cap(reply) }
 
 // Empty reports whether no reply waits.
 func (r *replies) Empty() bool { return len(r.waiting) == 0 }
@@ -70,14 +77,11 @@ func (r *replies) Next() (amqpserver.Outgoing, bool) {
 	if r.Empty() {
 		return amqpserver.Outgoing{}, false
 	}
-	m := r.waiting[0]
+	payload := r.waiting[0]
+	r.waiting[0] = nil // for the garbage collector
 	r.waiting = r.waiting[1:]
 	r.client.unread--
-	payload, err := m.Append(nil)
-	if err != nil { // it was made here, of an id that was decoded: cannot happen
-		r.client.conn.Log().Error("reply not encoded", "error", err)
-		return r.Next()
-	}
+	r.client.conn.Free(heldFor(payload))
 	var tag [16]byte
 	_, _ = rand.Read(tag[:]) // documented never to fail
 	return amqpserver.Outgoing{Tag: tag[:], Payload: payload}, true
@@ -97,5 +101,8 @@ func (*replies) Close() {}
 // drop forgets the replies that nobody will read.
 func (r *replies) drop() {
 	r.client.unread -= len(r.waiting)
+	for _, b := range r.waiting {
+		r.client.conn.Free(heldFor(b))
+	}
 	r.waiting = nil
 }

@@ -14,7 +14,7 @@ const batchFormat = 0x80013700
 // are not kept.
 type telemetrySink struct {
 	client *Client
-	device broker.ID
+	device *broker.Mailbox
 }
 
 // MaxMessageSize is IoT Hub's limit for telemetry, in bytes.
@@ -33,7 +33,8 @@ func (t *telemetrySink) Accept(in amqpserver.Incoming) amqpwire.DeliveryState {
 	if in.Format == batchFormat {
 		n = int64(len(m.Data))
 	}
+	t.device.Active()
 	total := t.client.front.telemetry.Add(n)
-	t.client.conn.Log().Info("telemetry", "device", t.device.String(), "messages", n, "total", total)
+	t.client.conn.Log().Info("telemetry", "device", t.device.ID.String(), "messages", n, "total", total)
 	return &amqpwire.Accepted{}
 }

@@ -38,7 +38,9 @@ func (t *twinSink) Accept(in amqpserver.Incoming) amqpwire.DeliveryState {
 	if refused := r.refuse(id); refused != nil {
 		return &amqpwire.Rejected{Error: worded(refused)}
 	}
-	r.add(refuseTwin(), id)
+	if refused := r.add(refuseTwin(), id); refused != nil {
+		return &amqpwire.Rejected{Error: refused}
+	}
 	return &amqpwire.Accepted{}
 }
 

@@ -16,8 +16,6 @@ type Options struct {
 	// HostName is the hub's name, as refusals spell it: localhost. Its first label
 	// is the sender of feedback.
 	HostName string
-	// Devices are the ids of the registered devices; none means no device.
-	Devices []string
 	// LockTimeout is how long a device may hold a message: 60 s.
 	LockTimeout time.Duration
 	// DefaultTTL is the life of a message that names no expiry: 1 h.
@@ -28,6 +26,8 @@ type Options struct {
 	CountLostLocks bool
 	// MaxQueue is how many messages may wait for one device: 50.
 	MaxQueue int
+	// MaxBytes is how much memory the messages of all devices may take: no limit.
+	MaxBytes int
 	// FeedbackInterval is the time between two feedback messages that are not
 	// full. IoT Hub takes 15 s; here the default is 0, at once.
 	FeedbackInterval time.Duration
@@ -65,13 +65,14 @@ type Broker struct {
 	options  Options
 	log      *slog.Logger
 	rules    rules // of devices' queues
-	devices  map[string]bool
 	feedback *feedback
-	kept     *State // by the journal, as it was at the start
+	room     *room // for the messages of devices
 
-	mu        sync.Mutex
-	mailboxes map[ID]*Mailbox
-	modules   map[string]int // mailboxes of modules, by device
+	mu      sync.Mutex
+	devices map[string]*Mailbox // of those that are registered
+	kept    *State              // by the journal, and not taken up yet
+
+	generation int64 // the last that was given
 }
 
 // New returns a broker that takes up what its journal holds.
@@ -87,13 +88,9 @@ func New(o Options) (*Broker, error) {
 			deliveries:     o.MaxDeliveryCount,
 			countLostLocks: o.CountLostLocks,
 		},
-		devices:   make(map[string]bool),
-		mailboxes: make(map[ID]*Mailbox),
-		modules:   make(map[string]int),
+		devices: make(map[string]*Mailbox),
 	}
-	for _, d := range o.Devices {
-		b.devices[d] = true
-	}
+	b.room = newRoom(o.MaxBytes)
 	hubName, _, _ := strings.Cut(o.HostName, ".")
 	b.feedback = newFeedback(&b.options, hubName)
 	var err error
@@ -104,63 +101,21 @@ func New(o Options) (*Broker, error) {
 	return b, nil
 }
 
-// takeUp restores the feedback queue, the queues of devices, and the records of
-// messages that ended and were not reported.
+// takeUp restores the feedback queue, the records of messages that ended and were
+// not reported, and the queues of the devices that are registered.
 func (b *Broker) takeUp() {
 	b.feedback.queue.restore(b.kept.Queues[FeedbackQueue])
 	slices.SortStableFunc(b.kept.Records, func(x, y Record) int { return strings.Compare(x.EnqueuedTimeUTC, y.EnqueuedTimeUTC) })
 	b.feedback.report(b.kept.Records...)
-	for _, name := range slices.Sorted(maps.Keys(b.kept.Queues)) {
-		if name == FeedbackQueue {
-			continue
-		}
-		id := parsePath(name)
-		if _, refused := b.Mailbox(id); refused != nil {
-			b.log.Warn("messages are kept that nobody can get", "queue", id.String(), "reason", refused.Message)
-		}
-	}
-	b.kept.Queues, b.kept.Records = nil, nil
-}
-
-// Registered reports whether there is a device of that id.
-func (b *Broker) Registered(device string) bool { return b.devices[device] }
-
-// Mailbox returns the mailbox of id, or why there is none. A module exists as
-// soon as it is spoken of.
-func (b *Broker) Mailbox(id ID) (*Mailbox, *Refusal) {
-	if !b.Registered(id.Device) {
-		return nil, NoDevice(id.Device, b.options.HostName)
-	}
+	delete(b.kept.Queues, FeedbackQueue)
+	b.kept.Records = nil
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if m := b.mailboxes[id]; m != nil {
-		return m, nil
+	// Sorted, since a module comes after its device.
+	for _, path := range slices.Sorted(maps.Keys(b.kept.Identities)) {
+		b.publish(b.newMailbox(parsePath(path)))
 	}
-	if refused := b.admitModule(id); refused != nil {
-		return nil, refused
-	}
-	m := b.newMailbox(id)
-	b.mailboxes[id] = m
-	return m, nil
-}
-
-// maxModules is how many modules a device may have. Source: Microsoft docs,
-// iot-hub-devguide-quotas-throttling.
-const maxModules = 50
-
-// admitModule counts a new mailbox if it is a module's, or returns why there
-// must be none. Called with mu held.
-func (b *Broker) admitModule(id ID) *Refusal {
-	switch {
-	case id.Module == "":
-		return nil
-	case !IsID(id.Module):
-		return Refuse(BadArgument, "The module id '%s' is longer than %d characters or has illegal ones.", id.Module, MaxID)
-	case b.modules[id.Device] >= maxModules:
-		return Refuse(TooManyModules, "Device %s has %d modules already.", id.Device, maxModules)
-	}
-	b.modules[id.Device]++
-	return nil
+	b.claim()
 }
 
 // Send enqueues m for a device or module.
@@ -183,8 +138,12 @@ func (b *Broker) refused(to ID, err error) *Refusal {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, errGone):
+		return NoDevice(to.Device, b.options.HostName)
 	case errors.Is(err, ErrQueueFull):
 		return Refuse(QueueFull, "Cloud-to-device messages enqueued for device %s exceeded the queue limit of %d.", to, b.options.MaxQueue)
+	case errors.Is(err, errNoRoom):
+		return Refuse(HubFull, "The messages that wait on this hub take nearly all of the %d bytes of memory that they may take: receive or purge some.", b.options.MaxBytes)
 	default:
 		return Refuse(Internal, "%v", err)
 	}
@@ -208,7 +167,7 @@ func (b *Broker) Purge(id ID) (int, *Refusal) {
 // device's hands included, in the order of their sequence numbers.
 func (b *Broker) Pending(device string) []string {
 	b.mu.Lock()
-	box := b.mailboxes[ID{Device: device}]
+	box := b.devices[device]
 	b.mu.Unlock()
 	if box == nil {
 		return nil
@@ -225,8 +184,10 @@ func (b *Broker) Feedback() *Queue { return b.feedback.queue }
 func (b *Broker) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, m := range b.mailboxes {
-		m.close()
+	for _, m := range b.devices {
+		for _, box := range m.household() {
+			box.close()
+		}
 	}
 	b.feedback.close() // last, since the others report to it
 }

@@ -37,8 +37,10 @@ func TestMailboxes(t *testing.T) {
 			t.Errorf("refused with %v, want %d", refused, TooManyModules)
 		}
 		h.box(ID{"dev1", "m1"}) // one that is there
-		if !h.Registered("dev1") || h.Registered("dev2") || h.Registered("") {
-			t.Error("not the devices that are registered")
+		for device, want := range map[string]bool{"dev1": true, "dev2": false, "": false} {
+			if got := h.Activity(ID{Device: device}).Generation != ""; got != want {
+				t.Errorf("device %q exists: %v, want %v", device, got, want)
+			}
 		}
 	})
 }

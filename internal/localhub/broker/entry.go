@@ -12,6 +12,7 @@ var (
 	ErrQueueFull = errors.New("queue is full")
 	ErrLockLost  = errors.New("message lock lost")
 
+	errGone = errors.New("the device is gone")
 	errHeld = errors.New("the message is held") // by a step
 )
 

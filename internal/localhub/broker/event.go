@@ -10,8 +10,8 @@ const (
 	EventDelivered EventKind = "delivered" // handed to a device's link, locked
 	EventReturned  EventKind = "returned"  // ready again. Detail: abandoned, released or lock lost
 	EventFinished  EventKind = "finished"  // Detail: the final status, as in feedback
-	EventToken     EventKind = "token"     // a put-token request. Detail: the status, such as 200
-	EventAttached  EventKind = "attached"  // a link. Detail: its address
+	EventToken     EventKind = "token"     // a put-token request, or a CONNECT. Detail: the status, such as 200
+	EventAttached  EventKind = "attached"  // a link, or a subscription. Detail: its address
 	EventFault     EventKind = "fault"     // done wrong on purpose. Detail: the fault
 )
 

@@ -24,13 +24,23 @@ func inHub(t *testing.T, o Options, f func(t *testing.T, h hub)) {
 	})
 }
 
-func start(t *testing.T, o Options) hub {
+// start returns a broker on which the devices are registered, dev1 if none is given.
+func start(t *testing.T, o Options, devices ...string) hub {
 	t.Helper()
-	if o.Devices == nil {
-		o.Devices = []string{"dev1"}
-	}
 	b, err := New(o)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if devices == nil {
+		devices = []string{"dev1"}
+	}
+	var list []PutIdentity
+	for _, d := range devices {
+		if id := (ID{Device: d}); b.find(id) == nil {
+			list = append(list, PutIdentity{ID: id})
+		}
+	}
+	if err := b.Register(list...); err != nil {
 		t.Fatal(err)
 	}
 	return hub{b, t}

@@ -1,7 +1,7 @@
 package broker
 
-// Journal keeps queues and feedback over a restart. Locks are not kept: nobody is
-// left to hold them.
+// Journal keeps queues, feedback and sessions over a restart. Locks are not kept:
+// nobody is left to hold them.
 type Journal interface {
 	// Load returns what is kept.
 	Load() (*State, error)
@@ -18,6 +18,8 @@ type State struct {
 	Queues      map[string]QueueState // by name
 	Records     []Record              // of feedback that no message holds yet
 	Generations map[string]string     // generation ids, by the path of the device or module
+	Sessions    map[string][]byte     // of [Mailbox.KeepSession], by the path likewise
+	Identities  map[string][]byte     // what the registry has to keep of each, by path
 }
 
 // QueueState is what has been kept of one queue.
@@ -31,7 +33,8 @@ type QueueState struct {
 const FeedbackQueue = "/messages/serviceBound/feedback"
 
 // Change is one change to what is kept: [PutEntry], [RemoveEntry],
-// [PutSequence], [PutRecord], [RemoveRecord] or [PutGeneration].
+// [PutSequence], [PutRecord], [RemoveRecord], [PutGeneration], [PutIdentity],
+// [RemoveIdentity], [PutSession] or [RemoveSession].
 type Change interface{ change() }
 
 // PutEntry keeps an entry, a new one or in place of its older self.
@@ -61,12 +64,36 @@ type RemoveRecord struct{ Key string }
 // PutGeneration keeps the generation id of a device or module.
 type PutGeneration struct{ Path, Generation string }
 
-func (PutEntry) change()      {}
-func (RemoveEntry) change()   {}
-func (PutSequence) change()   {}
-func (PutRecord) change()     {}
-func (RemoveRecord) change()  {}
-func (PutGeneration) change() {}
+// PutIdentity keeps what the registry says of a device or module. Nobody else looks
+// inside the document.
+type PutIdentity struct {
+	ID       ID
+	Document []byte
+}
+
+// RemoveIdentity forgets a device or module: its identity, its generation id, the
+// number of its newest entry and its session.
+type RemoveIdentity struct{ ID ID }
+
+// PutSession keeps the session of a device or module, in place of an older one.
+type PutSession struct {
+	Path    string
+	Session []byte
+}
+
+// RemoveSession forgets the session of a device or module.
+type RemoveSession struct{ Path string }
+
+func (PutEntry) change()       {}
+func (RemoveEntry) change()    {}
+func (PutSequence) change()    {}
+func (PutRecord) change()      {}
+func (RemoveRecord) change()   {}
+func (PutGeneration) change()  {}
+func (PutIdentity) change()    {}
+func (RemoveIdentity) change() {}
+func (PutSession) change()     {}
+func (RemoveSession) change()  {}
 
 // noJournal keeps nothing.
 type noJournal struct{}

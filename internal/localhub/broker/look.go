@@ -26,6 +26,19 @@ func (q *Queue) MessageIDs() (ids []string) {
 	return ids
 }
 
+// Lost returns those of the tokens that settle nothing any more: the lock has run
+// out, or the message is gone.
+func (q *Queue) Lost(tokens []LockToken) (lost []LockToken) {
+	q.do(func(*step) {
+		for _, t := range tokens {
+			if q.locked[t] == nil {
+				lost = append(lost, t)
+			}
+		}
+	})
+	return lost
+}
+
 // The methods below are called with mu held.
 
 func (q *Queue) size() int { return len(q.ready) + len(q.locked) }

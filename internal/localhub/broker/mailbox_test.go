@@ -75,11 +75,11 @@ func TestClaim(t *testing.T) {
 // message each, and hold none: no goroutine, no timer, some bytes.
 func TestIdleMailboxesAreSmall(t *testing.T) {
 	const n = 10_000
-	var o Options
+	var devices []string
 	for i := range n {
-		o.Devices = append(o.Devices, fmt.Sprint("device", i))
+		devices = append(devices, fmt.Sprint("device", i))
 	}
-	h := start(t, o)
+	h := start(t, Options{}, devices...)
 	defer h.Close()
 	goroutines := runtime.NumGoroutine()
 	heap := func() uint64 {
@@ -89,7 +89,7 @@ func TestIdleMailboxesAreSmall(t *testing.T) {
 		return m.HeapAlloc
 	}
 	before := heap()
-	for _, d := range o.Devices {
+	for _, d := range devices {
 		box := h.box(ID{Device: d})
 		if err := box.Put(named("m")); err != nil {
 			t.Fatal(err)

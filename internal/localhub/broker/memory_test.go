@@ -20,6 +20,8 @@ type memory struct {
 	last        map[string]uint64
 	records     map[string]Record
 	generations map[string]string
+	identities  map[string][]byte
+	sessions    map[string][]byte
 	commits     int
 	tried       []time.Time         // commits that failed
 	fail        func([]Change) bool // nil: never
@@ -31,6 +33,8 @@ func newMemory() *memory {
 		last:        make(map[string]uint64),
 		records:     make(map[string]Record),
 		generations: make(map[string]string),
+		identities:  make(map[string][]byte),
+		sessions:    make(map[string][]byte),
 	}
 }
 
@@ -67,13 +71,28 @@ func (m *memory) apply(c Change) {
 		delete(m.records, c.Key)
 	case PutGeneration:
 		m.generations[c.Path] = c.Generation
+	case PutSession:
+		m.sessions[c.Path] = c.Session
+	case RemoveSession:
+		delete(m.sessions, c.Path)
+	case PutIdentity:
+		m.identities[c.ID.Path()] = c.Document
+	case RemoveIdentity:
+		path := c.ID.Path()
+		delete(m.identities, path)
+		delete(m.sessions, path)
+		delete(m.generations, path)
+		delete(m.last, path)
 	}
 }
 
 func (m *memory) Load() (*State, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	state := &State{Queues: make(map[string]QueueState), Generations: maps.Clone(m.generations)}
+	state := &State{
+		Queues: make(map[string]QueueState), Generations: maps.Clone(m.generations), Identities: maps.Clone(m.identities),
+		Sessions: maps.Clone(m.sessions),
+	}
 	for name, last := range m.last {
 		byNumber := func(a, b Entry) int { return cmp.Compare(a.Sequence, b.Sequence) }
 		entries := slices.SortedFunc(maps.Values(m.entries[name]), byNumber)

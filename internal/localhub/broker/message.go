@@ -15,13 +15,18 @@ type Message struct {
 	Expiry          time.Time  // zero: the queue's own time to live counts
 	Properties      []Property // the sender's, in its order, without iothub-ack
 	Body            []byte
+	// Size is about how many bytes the message takes in memory, all in all.
+	Size int
 	// Origin is what the door that took the message keeps of it. Nobody else looks
 	// inside.
 	Origin any
 }
 
 // Property is a property that the sender has added, as text.
-type Property struct{ Name, Value string }
+type Property struct {
+	Name, Value string
+	Null        bool // there is a name and no value, not even an empty one
+}
 
 // Ack says of which outcomes the sender of a message wants to hear: its
 // iothub-ack.

@@ -40,6 +40,7 @@ type Queue struct {
 	timer    *time.Timer // fires at deadline; nil if there is none
 	wakes    []*func()
 	closed   bool
+	gone     bool // for good: its device or module exists no more
 }
 
 // owner is told what becomes of the messages of its queue.
@@ -96,7 +97,10 @@ func (q *Queue) PutThen(m *Message, done func(error)) {
 
 // put is Put in a step.
 func (q *Queue) put(s *step, m *Message) error {
-	if q.rules.pending > 0 && q.size()+s.growth >= q.rules.pending {
+	switch {
+	case q.gone:
+		return errGone
+	case q.rules.pending > 0 && q.size()+s.growth >= q.rules.pending:
 		return ErrQueueFull
 	}
 	q.add(s, m, 0)
@@ -125,8 +129,11 @@ func (q *Queue) add(s *step, m *Message, records int) {
 	})
 }
 
-// Take locks the first message that is ready, if there is one.
-func (q *Queue) Take() (d Delivery, ok bool) {
+// Take locks the first message that is ready, if there is one, for the usual time.
+func (q *Queue) Take() (d Delivery, ok bool) { return q.TakeFor(q.rules.lock) }
+
+// TakeFor is [Queue.Take] for a time of the receiver's choice.
+func (q *Queue) TakeFor(lock time.Duration) (d Delivery, ok bool) {
 	q.do(func(s *step) {
 		if len(q.ready) == 0 || q.closed {
 			return
@@ -138,7 +145,7 @@ func (q *Queue) Take() (d Delivery, ok bool) {
 		}
 		q.ready[0] = nil // for the garbage collector
 		q.ready = q.ready[1:]
-		first.lockedUntil = s.now.Add(q.rules.lock)
+		first.lockedUntil = s.now.Add(lock)
 		first.records = 0 // its receiver has them now
 		q.due(first.lockedUntil)
 		d, ok = Delivery{first.Entry, newLockToken()}, true

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,19 +16,29 @@ type Code int
 
 // The codes that the hub uses.
 const (
-	BadArgument     Code = 400004
-	Unauthorized    Code = 401002
-	QueueFull       Code = 403004
-	TooManyTokens   Code = 403005
-	Expired         Code = 403009
-	DeviceNotFound  Code = 404001
-	AddressNotFound Code = 404006
-	LinkConflict    Code = 409002
-	LockLost        Code = 412002
-	TooLarge        Code = 413001
-	TooManyModules  Code = 413003
-	Internal        Code = 500001
-	NotImplemented  Code = 501001
+	BadVersion         Code = 400001
+	NotAllowed         Code = 400003
+	BadArgument        Code = 400004
+	BulkFailure        Code = 400013
+	Unauthorized       Code = 401002
+	QueueFull          Code = 403004
+	TooManyTokens      Code = 403005
+	HubFull            Code = 403007 // IoT Hub's is about the size of one device's queue
+	Expired            Code = 403009
+	NotFound           Code = 404000
+	DeviceNotFound     Code = 404001
+	AddressNotFound    Code = 404006
+	ModuleNotFound     Code = 404010
+	DeviceExists       Code = 409001
+	LinkConflict       Code = 409002
+	ModuleExists       Code = 409301
+	PreconditionFailed Code = 412001
+	LockLost           Code = 412002
+	TooLarge           Code = 413001
+	TooManyDevices     Code = 413002
+	TooManyModules     Code = 413003
+	Internal           Code = 500001
+	NotImplemented     Code = 501001
 )
 
 // HTTPStatus returns the status that goes with the code.
@@ -47,9 +59,29 @@ type Refusal struct {
 	Message string
 }
 
-// Refuse makes a refusal.
+// Refuse makes a refusal. It quotes strings in brief: a client that gets its own
+// text back, or a log that repeats it, must not have to hold all of it.
 func Refuse(code Code, format string, args ...any) *Refusal {
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = Brief(text)
+		}
+	}
 	return &Refusal{code, fmt.Sprintf(format, args...)}
+}
+
+// maxQuote is how much of a client's text is repeated, in bytes: more than the
+// path of a module has with ids of [MaxID].
+const maxQuote = 300
+
+// Brief returns a client's text as refusals and logs quote it: the beginning, in
+// memory of its own, if it is long.
+func Brief(text string) string {
+	if len(text) <= maxQuote {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxQuote], "") + "…"
 }
 
 func (r *Refusal) Error() string { return r.Message }

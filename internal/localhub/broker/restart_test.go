@@ -11,26 +11,34 @@ import (
 	"time"
 )
 
-// TestGenerationIsKept checks when the journal hears of a device: with its first
-// message, and in the same commit.
+// TestGenerationIsKept checks when the journal hears of a device, and of a module
+// that is not registered: of the device in the commit that registers it, of the
+// module with its first message, and in the same commit.
 func TestGenerationIsKept(t *testing.T) {
 	m := newMemory()
 	inHub(t, Options{Journal: m}, func(t *testing.T, h hub) {
-		if n := m.counted(func() { h.dev1() }); n != 0 {
+		module := ID{"dev1", "mod"}
+		if m.generations["/devices/dev1"] != h.dev1().generation || m.commits != 1 {
+			t.Errorf("%d commits, generations %v", m.commits, m.generations)
+		}
+		if n := m.counted(func() { h.box(module) }); n != 0 {
 			t.Errorf("%d commits for an empty mailbox, want none", n)
 		}
 		m.setFail(always)
-		_ = h.dev1().Put(named("lost"))
+		_ = h.box(module).Put(named("lost"))
 		m.setFail(nil)
-		if n := m.counted(func() { h.send("a") }); n != 1 || m.generations["/devices/dev1"] != h.dev1().generation {
+		n := m.counted(func() { _ = h.box(module).Put(named("a")) })
+		if n != 1 || m.generations[module.Path()] != h.box(module).generation {
 			t.Errorf("%d commits, generations %v", n, m.generations)
 		}
 		h.Close()
 		time.Sleep(time.Second)
 		next := start(t, Options{Journal: m})
 		defer next.Close()
-		if got, want := next.dev1().generation, h.dev1().generation; got != want {
-			t.Errorf("generation %s after a restart, want %s", got, want)
+		for _, id := range []ID{{Device: "dev1"}, module} {
+			if got, want := next.box(id).generation, h.box(id).generation; got != want {
+				t.Errorf("generation %s of %s after a restart, want %s", got, id, want)
+			}
 		}
 	})
 }
@@ -91,13 +99,15 @@ func TestUnknownQueues(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
 	synctest.Test(t, func(t *testing.T) {
-		h := start(t, Options{Journal: m, Devices: []string{"dev1", "gone"}})
+		h := start(t, Options{Journal: m}, "dev1", "gone")
 		_ = h.box(ID{"gone", "mod"}).Put(named("a"))
 		h.send("b")
 		h.Close()
+		delete(m.identities, "/devices/gone") // as in a file of before there was a registry
 		var log bytes.Buffer
 		next := start(t, Options{Journal: m, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		defer next.Close()
+		next.WarnOfStrays()
 		want := `level=WARN msg="messages are kept that nobody can get" queue=gone/mod reason="Device gone at IotHub localhost not registered."`
 		if got := log.String(); !strings.Contains(got, want) || strings.Count(got, "\n") != 1 {
 			t.Errorf("log %q, want %q", got, want)

@@ -1,8 +1,11 @@
-// Package httpfront is the HTTP door of the local hub: the purge of a device's
-// messages, and the way to AMQP over WebSocket.
+// Package httpfront is the HTTP door of the local hub: the registry of devices and
+// modules by REST, what devices do by HTTP instead of AMQP, the purge of a device's
+// messages, and the way to AMQP and MQTT over WebSocket.
 //
-// It owns the HTTP server. Connections come to it one by one, from whoever has
-// found out that they speak HTTP.
+// It owns the HTTP server, and the JSON of identities. Connections come to it one by
+// one, from whoever has found out that they speak HTTP; each may send any number of
+// requests. Every request is checked for itself, before its body is read.
 //
-// It may import access, address, broker, and github.com/coder/websocket.
+// It may import access, address, broker, query, registry, sas, and
+// github.com/coder/websocket.
 package httpfront

@@ -11,14 +11,15 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// The format of the file. Format 2 has five buckets: entries by queue and
+// The format of the file. Format 4 has seven buckets: entries by queue and
 // sequence number, the last sequence number of each queue, the feedback records
-// that no message holds yet, the generation id of each device; and meta, with the
-// number of the format and how many keys each other bucket has. Each value of
-// the others begins with a checksum.
+// that no message holds yet, the generation id, the identity and the session of
+// each device; and meta, with the number of the format and how many keys each
+// other bucket has. Each value of the others begins with a checksum.
 //
-// A file without meta is of format 1, which see.
-const format = 2
+// Format 3 has no sessions, format 2 no identities either. A file without meta is
+// of format 1, which see.
+const format = 4
 
 const (
 	bucketMeta        = "meta"
@@ -26,10 +27,14 @@ const (
 	bucketSequences   = "sequences"
 	bucketRecords     = "records"
 	bucketGenerations = "generations"
+	bucketIdentities  = "identities"
+	bucketSessions    = "sessions"
 )
 
 // sealed are the buckets whose values have checksums, and that are counted.
-var sealed = []string{bucketEntries, bucketSequences, bucketRecords, bucketGenerations}
+var sealed = []string{
+	bucketEntries, bucketSequences, bucketRecords, bucketGenerations, bucketIdentities, bucketSessions,
+}
 
 var keyFormat = []byte("format")
 
@@ -77,6 +82,8 @@ func (s *Store) prepare(tx *bbolt.Tx) error {
 		return create(tx)
 	case meta == nil:
 		return s.upgrade(tx, names)
+	case len(later[string(meta.Get(keyFormat))]) > 0:
+		return addBuckets(tx, names, later[string(meta.Get(keyFormat))])
 	default:
 		return checkFormat(meta.Get(keyFormat), names)
 	}
@@ -103,6 +110,10 @@ func create(tx *bbolt.Tx) error {
 			return err
 		}
 	}
+	return putFormat(tx)
+}
+
+func putFormat(tx *bbolt.Tx) error {
 	return tx.Bucket([]byte(bucketMeta)).Put(keyFormat, []byte(strconv.Itoa(format)))
 }
 
@@ -115,8 +126,14 @@ func checkFormat(text []byte, buckets []string) error {
 		return fmt.Errorf("a newer program has written it (format %d, not %d)", n, format)
 	case n < format:
 		return damaged("its format is %d", n)
-	case !slices.Equal(buckets, []string{bucketEntries, bucketGenerations, bucketMeta, bucketRecords, bucketSequences}):
-		return damaged("its buckets are %.40q", buckets)
+	}
+	return checkBuckets(buckets, sealed)
+}
+
+// checkBuckets refuses a file that has other buckets than meta and the wanted ones.
+func checkBuckets(names, wanted []string) error {
+	if !slices.Equal(names, slices.Sorted(slices.Values(append([]string{bucketMeta}, wanted...)))) {
+		return damaged("its buckets are %.40q", names)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -30,7 +31,10 @@ func (s *Store) Load() (state *broker.State, err error) {
 }
 
 func (s *Store) read(tx *bbolt.Tx) (*broker.State, error) {
-	state := &broker.State{Queues: make(map[string]broker.QueueState), Generations: make(map[string]string)}
+	state := &broker.State{
+		Queues: make(map[string]broker.QueueState), Generations: make(map[string]string),
+		Identities: make(map[string][]byte), Sessions: make(map[string][]byte),
+	}
 	readers := map[string]func(key, payload []byte) error{
 		bucketEntries: func(key, payload []byte) error { return s.readEntry(state, key, payload) },
 		bucketSequences: func(key, payload []byte) error {
@@ -50,6 +54,14 @@ func (s *Store) read(tx *bbolt.Tx) (*broker.State, error) {
 		},
 		bucketGenerations: func(key, payload []byte) error {
 			state.Generations[string(key)] = string(payload)
+			return nil
+		},
+		bucketIdentities: func(key, payload []byte) error {
+			state.Identities[string(key)] = bytes.Clone(payload) // bbolt's memory ends with the transaction
+			return nil
+		},
+		bucketSessions: func(key, payload []byte) error {
+			state.Sessions[string(key)] = bytes.Clone(payload)
 			return nil
 		},
 	}

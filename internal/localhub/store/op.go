@@ -33,13 +33,20 @@ type storedEntry struct {
 }
 
 // ops translates changes.
-func (s *Store) ops(changes []broker.Change) ([]op, error) {
-	ops := make([]op, len(changes))
-	for i, c := range changes {
-		var err error
-		if ops[i], err = s.op(c); err != nil {
+func (s *Store) ops(changes []broker.Change) (ops []op, err error) {
+	for _, c := range changes {
+		if c, ok := c.(broker.RemoveIdentity); ok {
+			path := []byte(c.ID.Path())
+			for _, bucket := range []string{bucketIdentities, bucketGenerations, bucketSequences, bucketSessions} {
+				ops = append(ops, op{bucket, path, nil})
+			}
+			continue
+		}
+		o, err := s.op(c)
+		if err != nil {
 			return nil, err
 		}
+		ops = append(ops, o)
 	}
 	return ops, nil
 }
@@ -59,6 +66,12 @@ func (s *Store) op(c broker.Change) (op, error) {
 		return op{bucketRecords, []byte(c.Key), nil}, nil
 	case broker.PutGeneration:
 		return put(bucketGenerations, []byte(c.Path), []byte(c.Generation)), nil
+	case broker.PutIdentity:
+		return put(bucketIdentities, []byte(c.ID.Path()), c.Document), nil
+	case broker.PutSession:
+		return put(bucketSessions, []byte(c.Path), c.Session), nil
+	case broker.RemoveSession:
+		return op{bucketSessions, []byte(c.Path), nil}, nil
 	}
 	return op{}, fmt.Errorf("unknown change %T", c)
 }

@@ -20,10 +20,17 @@ type keeper struct {
 
 func keep(t *testing.T, dir string) keeper {
 	t.Helper()
-	s := open(t, dir)
+	return keepIn(t, open(t, dir))
+}
+
+func keepIn(t *testing.T, s *Store) keeper {
+	t.Helper()
 	b, err := broker.New(broker.Options{
-		Devices: []string{"dev1"}, MaxDeliveryCount: 3, Journal: s, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		MaxDeliveryCount: 3, Journal: s, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
+	if err == nil {
+		err = b.Register(broker.PutIdentity{ID: broker.ID{Device: "dev1"}})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,11 +223,7 @@ func TestSettlementOnBadDisk(t *testing.T) {
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
 				s, disk := onBadDisk(t, dir)
-				b, err := broker.New(broker.Options{Devices: []string{"dev1"}, Journal: s})
-				if err != nil {
-					t.Fatal(err)
-				}
-				k := keeper{b, t, s}
+				k := keepIn(t, s)
 				k.put("a", time.Hour)
 				k.put("b", time.Hour)
 				k.settle(broker.Complete)

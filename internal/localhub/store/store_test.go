@@ -78,7 +78,8 @@ func TestStateIsKept(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir)
-	if diff := cmp.Diff(&broker.State{Queues: map[string]broker.QueueState{}, Generations: map[string]string{}}, load(t, s)); diff != "" {
+	empty := &broker.State{Queues: map[string]broker.QueueState{}, Generations: map[string]string{}, Identities: map[string][]byte{}, Sessions: map[string][]byte{}}
+	if diff := cmp.Diff(empty, load(t, s)); diff != "" {
 		t.Errorf("a new store (-want +got):\n%s", diff)
 	}
 	record := broker.Record{OriginalMessageID: "m", StatusCode: broker.StatusSuccess, Key: "k2"}
@@ -90,6 +91,14 @@ func TestStateIsKept(t *testing.T) {
 		broker.PutEntry{Queue: "empty", Entry: entry(7, "gone")},
 		broker.PutSequence{Queue: "empty", Last: 7},
 		broker.PutRecord{Record: broker.Record{Key: "k1"}},
+		broker.PutIdentity{ID: broker.ID{Device: "d", Module: "m"}, Document: []byte("module")},
+		broker.PutIdentity{ID: broker.ID{Device: "d"}, Document: []byte("device")},
+		broker.PutIdentity{ID: broker.ID{Device: "e"}, Document: []byte("gone")},
+		broker.PutGeneration{Path: "/devices/e", Generation: "9"},
+		broker.PutSequence{Queue: "/devices/e", Last: 3},
+		broker.PutSession{Path: "/devices/d", Session: []byte("s1")},
+		broker.PutSession{Path: "/devices/e", Session: []byte("s2")},
+		broker.PutSession{Path: "/devices/f", Session: []byte{}},
 	)
 	commit(t, s,
 		broker.PutEntry{Queue: "q", Entry: entry(1, "changed")},
@@ -97,6 +106,12 @@ func TestStateIsKept(t *testing.T) {
 		broker.RemoveEntry{Queue: "empty", Sequence: 8},
 		broker.RemoveRecord{Key: "k1"},
 		broker.PutRecord{Record: record},
+		broker.PutIdentity{ID: broker.ID{Device: "d"}, Document: []byte("changed")},
+		broker.RemoveIdentity{ID: broker.ID{Device: "e"}},
+		broker.RemoveIdentity{ID: broker.ID{Device: "never"}},
+		broker.PutSession{Path: "/devices/d", Session: []byte("s3")},
+		broker.RemoveSession{Path: "/devices/e"},
+		broker.RemoveSession{Path: "/devices/nobody"},
 	)
 	want := &broker.State{
 		Queues: map[string]broker.QueueState{
@@ -105,6 +120,8 @@ func TestStateIsKept(t *testing.T) {
 		},
 		Records:     []broker.Record{record},
 		Generations: map[string]string{"/devices/d": "123"},
+		Identities:  map[string][]byte{"/devices/d": []byte("changed"), "/devices/d/modules/m": []byte("module")},
+		Sessions:    map[string][]byte{"/devices/d": []byte("s3"), "/devices/f": {}},
 	}
 	for range 2 {
 		if diff := cmp.Diff(want, load(t, s)); diff != "" {

@@ -10,15 +10,36 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 )
 
+// later are the buckets that files of an older format do not have yet, by its
+// number.
+var later = map[string][]string{
+	"2": {bucketIdentities, bucketSessions},
+	"3": {bucketSessions},
+}
+
+// addBuckets makes today's format of one that has fewer buckets.
+func addBuckets(tx *bbolt.Tx, names, missing []string) error {
+	old := slices.DeleteFunc(slices.Clone(sealed), func(name string) bool { return slices.Contains(missing, name) })
+	if err := checkBuckets(names, old); err != nil {
+		return err
+	}
+	for _, name := range missing {
+		if _, err := tx.CreateBucket([]byte(name)); err != nil {
+			return err
+		}
+	}
+	return putFormat(tx)
+}
+
 // Format 1 has a bucket in queues for each queue, named device or device/module,
 // whose own number is the last sequence number; records and generations as
-// format 2 has them. There are no checksums.
+// today, no identities and no sessions. There are no checksums.
 const (
 	bucketQueues1 = "queues"
 	feedback1     = "/feedback" // name of the feedback queue
 )
 
-// upgrade makes format 2 of format 1.
+// upgrade makes today's format of format 1.
 func (s *Store) upgrade(tx *bbolt.Tx, names []string) error {
 	old := []string{bucketGenerations, bucketQueues1, bucketRecords}
 	if !slices.Equal(names, old) {
@@ -82,7 +103,7 @@ func (s *Store) readFormat1(tx *bbolt.Tx) (ops []op, err error) {
 	return ops, err
 }
 
-// path1 returns what format 2 calls a queue of format 1.
+// path1 returns what a queue of format 1 is called today.
 func path1(name string) string {
 	if name == feedback1 {
 		return broker.FeedbackQueue

@@ -91,12 +91,53 @@ func TestUpgrade(t *testing.T) {
 		},
 		Generations: map[string]string{"/devices/dev1/modules/mod": "123"},
 		Records:     []broker.Record{{Key: "dev1#7", OriginalMessageID: "m7", StatusCode: broker.StatusSuccess}},
+		Identities:  map[string][]byte{},
+		Sessions:    map[string][]byte{},
 	}
 	for range 2 {
 		s := open(t, dir)
 		if diff := cmp.Diff(want, load(t, s)); diff != "" {
 			t.Errorf("state (-want +got):\n%s", diff)
 		}
+		closeStore(t, s)
+	}
+}
+
+// TestUpgradeOfFormats2And3 adds to files what they do not have yet.
+func TestUpgradeOfFormats2And3(t *testing.T) {
+	t.Parallel()
+	for format, missing := range later {
+		t.Run(format, func(t *testing.T) { testUpgrade(t, format, missing) })
+	}
+}
+
+func testUpgrade(t *testing.T, format string, missing []string) {
+	t.Helper()
+	dir := t.TempDir()
+	s := open(t, dir)
+	commit(t, s, broker.PutEntry{Queue: "/devices/d", Entry: entry(1, "one")}, broker.PutGeneration{Path: "/devices/d", Generation: "7"})
+	closeStore(t, s)
+	editFile(t, dir, func(tx *bbolt.Tx) error {
+		for _, name := range missing {
+			if err := tx.DeleteBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return tx.Bucket([]byte(bucketMeta)).Put(keyFormat, []byte(format))
+	})
+	want := &broker.State{
+		Queues:      map[string]broker.QueueState{"/devices/d": {Entries: []broker.Entry{entry(1, "one")}}},
+		Generations: map[string]string{"/devices/d": "7"},
+		Identities:  map[string][]byte{},
+		Sessions:    map[string][]byte{},
+	}
+	for _, document := range []string{"first", "second"} {
+		s := open(t, dir)
+		if diff := cmp.Diff(want, load(t, s)); diff != "" {
+			t.Errorf("state (-want +got):\n%s", diff)
+		}
+		commit(t, s, broker.PutIdentity{ID: broker.ID{Device: "d"}, Document: []byte(document)}, broker.PutSession{Path: "/devices/d", Session: []byte(document)})
+		want.Identities["/devices/d"], want.Sessions["/devices/d"] = []byte(document), []byte(document)
 		closeStore(t, s)
 	}
 }
@@ -124,7 +165,9 @@ func TestFilesThatAreRefused(t *testing.T) {
 	}
 	key := entryKey("q", 1)
 	for _, test := range []struct{ name, dir, want string }{
-		{"newer", format("3"), "a newer program has written it (format 3, not 2)"},
+		{"newer", format("5"), "a newer program has written it (format 5, not 4)"},
+		{"a bucket too many for its format", format("3"), `its buckets are ["entries"`},
+		{"older than its buckets", format("2"), `its buckets are ["entries" "generations"`},
 		{"no format", format("x"), `its format is "x"`},
 		{"older format", format("1"), `its format is 1`},
 		{"strange", changed(func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("z")); return err }), `its buckets are ["entries" "generations"`},

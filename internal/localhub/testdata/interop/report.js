@@ -1,7 +1,8 @@
 'use strict';
 // A test reporter for people: a line for each test, why one failed, and at the
 // end the table of what was tried.
-const packages = ['azure-iothub', 'azure-iot-device', 'azure-iot-device-amqp'];
+const packages = ['azure-iothub', 'azure-iot-device', 'azure-iot-device-amqp', 'azure-iot-device-mqtt', 'azure-iot-device-http'];
+const transports = ['Amqp', 'AmqpWs', 'Mqtt', 'MqttWs', 'Http'];
 const version = (name) => require(`${name}/package.json`).version;
 
 module.exports = async function* report(events) {
@@ -26,12 +27,14 @@ module.exports = async function* report(events) {
 function* table(results) {
   yield '\n| package | version | transport | gateway v1 | gateway v2 |\n|---|---|---|---|---|\n';
   for (const name of packages) {
-    // The transport package takes part wherever the device client does.
-    const who = name === 'azure-iot-device-amqp' ? 'azure-iot-device' : name;
-    for (const transport of ['Amqp', 'AmqpWs']) {
+    // A transport package takes part wherever the device client does, with its own
+    // transports.
+    const [, who, only = ''] = name.match(/^(azure-iothub|azure-iot-device)-?(.*)$/);
+    for (const transport of transports.filter((t) => t.toLowerCase().startsWith(only))) {
       const counts = ['v1', 'v2'].map((gateway) => {
         const mine = results.filter((r) => r.suite === `gateway ${gateway} ${transport}` && r.name.includes(who));
         const failed = mine.filter((r) => r.failed).length;
+        if (mine.length === 0) return '';
         return `${mine.length - failed} passed${failed ? `, ${failed} FAILED` : ''}`;
       });
       yield `| ${name} | ${version(name)} | ${transport} | ${counts.join(' | ')} |\n`;

@@ -1,17 +1,23 @@
 'use strict';
-// Microsoft's SDK for Node.js against the local hub: both gateways, both
-// transports, in all combinations with our own tools.
+// Microsoft's SDK for Node.js against the local hub: over AMQP with both
+// gateways, over MQTT and HTTP, which have but one, on TCP and WebSocket, and in all
+// combinations with our own tools.
 const { after, before, describe, test } = require('node:test');
-const { redirect443 } = require('./redirect');
+const { redirect } = require('./redirect');
 const { World } = require('./world');
-const parts = ['settlement', 'purge', 'content', 'refusal', 'certificate', 'device'].map((name) => require(`./${name}`));
+const amqp = ['settlement', 'purge', 'content', 'refusal', 'certificate', 'device', 'registry'];
 
-for (const gateway of ['v1', 'v2']) {
-  for (const transport of ['Amqp', 'AmqpWs']) {
+for (const [gateway, transports, parts] of [
+  ['v1', ['Amqp', 'AmqpWs'], amqp],
+  ['v2', ['Amqp', 'AmqpWs'], amqp],
+  ['v2', ['Mqtt', 'MqttWs'], ['mqtt', 'certificate', 'registry']],
+  ['v2', ['Http'], ['http']],
+]) {
+  for (const transport of transports) {
     describe(`gateway ${gateway} ${transport}`, () => {
       const world = new World(gateway, transport);
-      before(() => redirect443(world.port));
-      for (const part of parts) part(world, (name, f) => test(name, { timeout: 30_000 }, f));
+      before(() => redirect(world.port));
+      for (const part of parts) require(`./${part}`)(world, (name, f) => test(name, { timeout: 30_000 }, f));
     });
   }
 }

@@ -8,6 +8,10 @@ const device = require('azure-iot-device');
 const transports = {
   Amqp: { service: service.Amqp, device: require('azure-iot-device-amqp').Amqp },
   AmqpWs: { service: service.AmqpWs, device: require('azure-iot-device-amqp').AmqpWs },
+  // MQTT is for devices only, as is HTTP when it comes to messages.
+  Mqtt: { service: service.AmqpWs, device: require('azure-iot-device-mqtt').Mqtt },
+  MqttWs: { service: service.AmqpWs, device: require('azure-iot-device-mqtt').MqttWs },
+  Http: { service: service.AmqpWs, device: require('azure-iot-device-http').Http },
 };
 const { runTool } = require('./tool');
 
@@ -18,7 +22,7 @@ class World {
       .match(/IOTHUB_CONNECTION_STRING=.*HostName=[^;]*:(\d+);.*SharedAccessKey=([^;"]+)/);
     Object.assign(this, { port, key, transport, devices: 0 });
     this.tcpHost = `localhost:${port}`;
-    // The SDK takes a port from the host name over TCP, but not over WebSocket.
+    // The SDK takes a port from the host name over AMQP on TCP, but not otherwise.
     this.host = transport === 'Amqp' ? this.tcpHost : 'localhost';
     this.protocol = transport === 'Amqp' ? 'amqp' : 'amqp-ws';
     this.transports = transports[transport];

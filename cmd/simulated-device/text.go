@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"iothub-c2d/internal/console"
+	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/iothub/value"
+)
+
+// text returns the message in the form of the tutorial.
+func (p *printer) text(n int, d *iothub.Delivery) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, "    "+format+"\n", args...) }
+	f := console.NewMessageFields(d.DeviceID, &d.Message)
+	fmt.Fprintf(&b, "Received Message [%d]:\n", n)
+	line("Data%s: <<<%s>>> & Size=%d", bodyNote(d, f.PayloadEncoding), console.Printable(f.Payload), len(d.Body))
+	line("Properties: %s", jsonText(f.JSONProperties))
+	if d.Unreadable != "" {
+		line("Unreadable: %s", console.Printable(d.Unreadable))
+	}
+	if p.console.Verbose {
+		b.WriteString(details(d))
+		if len(f.JSONPropertyTypes) > 0 {
+			line("Property types: %s", jsonText(f.JSONPropertyTypes))
+		}
+	}
+	line("Total calls received: %d", n+1)
+	return b.String()
+}
+
+// bodyNote says how a body is shown that is not as most are: a text.
+func bodyNote(d *iothub.Delivery, encoding string) string {
+	name := value.NameOf(d.Value)
+	switch {
+	case d.Sequences != nil:
+		return " (sequences, shown as JSON)"
+	case encoding == console.EncodingJSON:
+		return fmt.Sprintf(" (%s, shown as JSON)", name)
+	case encoding == console.EncodingBase64:
+		return " (not UTF-8, shown as base64)"
+	case d.Value == nil, name == value.NameString, name == value.NameBinary:
+		return ""
+	}
+	return fmt.Sprintf(" (%s)", name)
+}
+
+// details returns what -v adds to text.
+func details(d *iothub.Delivery) string {
+	var b strings.Builder
+	for _, fact := range []struct {
+		name, text string
+		typ        value.Name
+	}{
+		{"Message id", d.ID, d.IDType},
+		{"Correlation id", d.CorrelationID, d.CorrelationIDType},
+		{"User id", d.UserID, d.UserIDType},
+		{"Content type", d.ContentType, ""},
+		{"Content encoding", d.ContentEncoding, ""},
+		{"Sequence number", fmt.Sprint(d.SequenceNumber), ""},
+		{"Delivery count", fmt.Sprint(d.DeliveryCount), ""},
+		{"Enqueued", console.Timestamp(d.EnqueuedTime), ""},
+		{"Expires", console.Timestamp(d.Expiry), ""},
+		{"Ack", string(d.Ack), ""},
+	} {
+		if fact.text != "" {
+			fmt.Fprintf(&b, "    %s%s: %s\n", fact.name, typeNote(fact.typ), console.Printable(fact.text))
+		}
+	}
+	return b.String()
+}
+
+// typeNote says what an id is that is not as most are: a text.
+func typeNote(typ value.Name) string {
+	switch typ {
+	case "", value.NameString:
+		return ""
+	case value.NameBinary:
+		return " (binary, shown as base64)"
+	}
+	return fmt.Sprintf(" (%s)", typ)
+}
+
+// jsonText returns v as JSON. It is for maps of what came from a message.
+func jsonText(v any) string {
+	text, _ := console.JSON(v) // there is nothing in it that JSON does not have
+	return text
+}

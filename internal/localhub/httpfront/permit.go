@@ -1,0 +1,77 @@
+package httpfront
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"iothub-c2d/internal/localhub/access"
+	"iothub-c2d/internal/localhub/broker"
+)
+
+// checkVersion refuses a request that does not say which version of the REST API it
+// wants. Any will do.
+func checkVersion(r *http.Request) *broker.Refusal {
+	if r.URL.Query().Get("api-version") == "" {
+		return broker.Refuse(broker.BadVersion, "The query parameter api-version is missing.")
+	}
+	return nil
+}
+
+// permit returns why a request is not permitted, nil if it is. What counts is the
+// token that it has, or the certificate of its connection if it has none.
+func (h *handler) permit(r *http.Request, n access.Need) *broker.Refusal {
+	text := r.Header.Get("Authorization")
+	if text == "" && n.Permission == access.DeviceConnect {
+		return h.permitCertificate(n)
+	}
+	var claimed broker.ID
+	if n.Permission == access.DeviceConnect {
+		claimed = n.Of
+	}
+	g, refused := h.Access.Verify(text, claimed)
+	if refused != nil || !g.Until(n).IsZero() {
+		return refused
+	}
+	if refused := (access.Grants{g}).Suspended(n); refused != nil {
+		return refused
+	}
+	return broker.Refuse(broker.Unauthorized, "The token for %q does not permit %s %s.", g.Resource, r.Method, r.URL.Path)
+}
+
+func (h *handler) permitCertificate(n access.Need) *broker.Refusal {
+	if h.credential == nil {
+		c := h.Access.Examine(h.client.Certificates)
+		h.credential = &c
+	}
+	if !h.credential.Until(n).IsZero() {
+		return nil
+	}
+	return broker.Refuse(broker.Unauthorized, "There is no token, and no certificate that permits to be %s.%s", n.Of.String(), h.credential.Remark())
+}
+
+// read returns the body of a request, of so many bytes at most.
+func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *broker.Refusal) {
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, broker.Refuse(broker.TooLarge, "The request has more than %d bytes.", limit)
+	case err != nil: // the client will hardly hear of it
+		return nil, broker.Refuse(broker.BadArgument, "The request could not be read: %v.", err)
+	}
+	return b, nil
+}
+
+// readJSON reads the body of a request into v.
+func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) *broker.Refusal {
+	b, refused := read(w, r, limit)
+	if refused != nil {
+		return refused
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return broker.Refuse(broker.BadArgument, "The request is not the JSON that it should be: %v.", err)
+	}
+	return nil
+}

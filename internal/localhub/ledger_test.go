@@ -1,0 +1,229 @@
+package localhub_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/sas"
+)
+
+// ledger counts what became of messages: in the hub's own words, and in those of
+// whoever received them.
+type ledger struct {
+	mu        sync.Mutex
+	ended     *sync.Cond     // one more message has
+	delivered map[string]int // by id
+	returned  map[string]int
+	finished  map[string][]string // statuses
+	completed map[string][]string // by whom, according to the receivers
+}
+
+func newLedger() *ledger {
+	l := &ledger{
+		delivered: make(map[string]int), returned: make(map[string]int),
+		finished: make(map[string][]string), completed: make(map[string][]string),
+	}
+	l.ended = sync.NewCond(&l.mu)
+	return l
+}
+
+func (l *ledger) observe(e localhub.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch e.Kind {
+	case broker.EventDelivered:
+		l.delivered[e.MessageID]++
+	case broker.EventReturned:
+		l.returned[e.MessageID]++
+	case broker.EventFinished:
+		l.finished[e.MessageID] = append(l.finished[e.MessageID], e.Detail)
+		l.ended.Broadcast()
+	}
+}
+
+func (l *ledger) complete(id, who string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.completed[id] = append(l.completed[id], who)
+}
+
+// wait waits until so many messages have ended.
+func (l *ledger) wait(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.finished) < n {
+		l.ended.Wait()
+	}
+}
+
+// TestLedgerOfTwoDoors has a device receive over AMQP and over HTTP at once, from
+// several connections. Every message is completed once, by one of them, and none is
+// lost, invented or completed twice, although each door gives some back.
+func TestLedgerOfTwoDoors(t *testing.T) {
+	t.Parallel()
+	const messages, pollers = 400, 3
+	book := newLedger()
+	_, l := newRest(t, localhub.Options{Observer: book.observe, MaxDeliveryCount: 1000})
+	service := backEnd(t, l)
+	var receivers sync.WaitGroup
+	polling, stopPolling := context.WithCancel(t.Context())
+	for n := range pollers {
+		client := restOf(t, l, route{}).asDevice("dev1", defaults.Key())
+		receivers.Go(func() { receiveByHTTP(polling, t, client, fmt.Sprint("http", n), book) })
+	}
+	sendWhenThereIsRoom(t, service, "first") // for HTTP
+	book.wait(1)
+	device, err := amqpDevice(t, l, defaults.Key())
+	check(t, err)
+	receiving, stopReceiving := context.WithCancel(t.Context())
+	receivers.Go(func() { receiveByAMQP(receiving, t, device, book) })
+	for i := range messages {
+		sendWhenThereIsRoom(t, service, fmt.Sprint("m", i))
+	}
+	book.wait(messages + 1)
+	stopPolling()
+	sendWhenThereIsRoom(t, service, "last") // for AMQP, or for a poll that is under way
+	book.wait(messages + 2)
+	stopReceiving()
+	receivers.Wait()
+	book.check(t, messages+2)
+}
+
+// sendWhenThereIsRoom sends a message, again and again as long as the queue is full.
+func sendWhenThereIsRoom(t *testing.T, service *iothub.Service, id string) {
+	t.Helper()
+	for {
+		err := service.Send(t.Context(), "dev1", &iothub.Message{ID: id, Body: []byte(id)})
+		var refused *iothub.HubError
+		if errors.As(err, &refused) && strings.Contains(refused.Error(), "queue limit") {
+			continue
+		}
+		check(t, err)
+		return
+	}
+}
+
+// receiveByAMQP abandons every fifth message, and completes the others.
+func receiveByAMQP(ctx context.Context, t *testing.T, device *iothub.Device, book *ledger) {
+	for n := 0; ; n++ {
+		d, err := device.Receive(ctx)
+		if err != nil {
+			return
+		}
+		if n%5 == 4 {
+			err = d.Abandon(t.Context())
+		} else if err = d.Complete(t.Context()); err == nil {
+			book.complete(d.ID, "amqp")
+		}
+		if err != nil {
+			t.Errorf("settle over AMQP: %v", err)
+		}
+	}
+}
+
+// receiveByHTTP abandons every seventh message, and completes the others.
+func receiveByHTTP(ctx context.Context, t *testing.T, client rest, who string, book *ledger) {
+	for n := 0; ctx.Err() == nil; {
+		a, err := client.try("GET", inbox, "")
+		if err == nil && a.status == 204 {
+			continue
+		}
+		lock, id := strings.Trim(a.header.Get("ETag"), `"`), a.header.Get("iothub-messageid")
+		if err != nil || a.status != 200 || a.body != id {
+			t.Errorf("message %s: %d %q, %v", id, a.status, a.body, err)
+			return
+		}
+		method, path := "DELETE", inbox+"/"+lock
+		if n++; n%7 == 0 {
+			method, path = "POST", path+"/abandon"
+		}
+		if a, err = client.try(method, path, "", "If-Match", lock); err != nil || a.status != 204 {
+			t.Errorf("%s %s: %d %s, %v", method, path, a.status, a.body, err)
+		} else if method == "DELETE" {
+			book.complete(id, who)
+		}
+	}
+}
+
+// check balances the books.
+func (l *ledger) check(t *testing.T, messages int) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.finished) != messages || len(l.completed) != messages {
+		t.Errorf("%d messages ended, receivers completed %d, want %d", len(l.finished), len(l.completed), messages)
+	}
+	doors := make(map[string]int)
+	for id, by := range l.completed {
+		if !slices.Equal(l.finished[id], []string{"Success"}) || len(by) != 1 {
+			t.Errorf("%s ended with %q, completed by %q", id, l.finished[id], by)
+		}
+		if l.delivered[id] != l.returned[id]+1 {
+			t.Errorf("%s was delivered %d times and came back %d times", id, l.delivered[id], l.returned[id])
+		}
+		doors[by[0]]++
+	}
+	t.Logf("completed by %v", doors)
+}
+
+// TestRegistryIsKept restarts a hub with --data: devices that were made by REST are
+// there, with keys, status, modules and messages; deleted ones are not.
+func TestRegistryIsKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	given := []localhub.Device{{ID: "given", Key: defaults.Key()}}
+	run := func(devices []localhub.Device, f func(r rest, l line)) {
+		hub := newHub(t, localhub.Options{Data: dir, Devices: devices})
+		defer hub.Close()
+		l := serve(t, hub)
+		f(restOf(t, l, route{}), l)
+	}
+	var before string
+	var keys [2]sas.Key
+	run(given, func(r rest, l line) {
+		keys = keysOf(t, r.want(200, "PUT", "/devices/dev1", `{}`).object(t))
+		r.want(200, "PUT", "/devices/dev1/modules/m", `{"managedBy":"me"}`)
+		r.want(200, "PUT", "/devices/off", `{"status":"disabled","statusReason":"why","authentication":{"type":"selfSigned","x509Thumbprint":{"primaryThumbprint":"`+strings.Repeat("AB", 20)+`"}}}`)
+		r.want(200, "PUT", "/devices/gone", `{}`)
+		r.want(200, "PUT", "/devices/given", `{"status":"disabled"}`, "If-Match", "*")
+		service := backEnd(t, l)
+		check(t, service.Send(t.Context(), "dev1", &iothub.Message{ID: "m1"}))
+		check(t, service.Send(t.Context(), "gone", &iothub.Message{ID: "m2"}))
+		r.want(204, "DELETE", "/devices/gone", "")
+		before = r.want(200, "GET", "/devices", "").body + r.want(200, "GET", "/devices/dev1/modules", "").body
+		_ = service.Close(t.Context())
+	})
+	run(given, func(r rest, l line) {
+		if after := r.want(200, "GET", "/devices", "").body + r.want(200, "GET", "/devices/dev1/modules", "").body; after != before {
+			t.Errorf("after a restart:\n%s\nbefore:\n%s", after, before)
+		}
+		device := r.asDevice("dev1", keys[1])
+		lock := device.want(200, "GET", inbox, "").lockOf(t)
+		device.want(204, "DELETE", inbox+"/"+lock, "")
+		r.do("GET", "/devices/gone", "").wantRefused(t, "the deleted one", 404, "DeviceNotFound")
+		r.asDevice("given", defaults.Key()).do("GET", "/devices/given/messages/devicebound", "").wantRefused(t, "disabled", 401, "IotHubUnauthorizedAccess")
+	})
+	// Other settings: what they do not name stays, what they name has their key.
+	other := sas.NewKey([]byte("the key of the settings"))
+	run([]localhub.Device{{ID: "dev1", Key: other}}, func(r rest, _ line) {
+		r.asDevice("dev1", keys[0]).do("GET", inbox, "").wantRefused(t, "the old key", 401, "IotHubUnauthorizedAccess")
+		r.asDevice("dev1", other).want(204, "GET", inbox, "")
+		if n := len(r.want(200, "GET", "/devices", "").list(t)); n != 3 {
+			t.Errorf("%d devices, want 3", n)
+		}
+		r.want(200, "GET", "/devices/dev1/modules/m", "")
+		r.want(200, "PUT", "/devices/gone", `{}`)
+		if n := r.want(200, "GET", "/devices/gone", "").object(t)["cloudToDeviceMessageCount"]; n != 0.0 {
+			t.Errorf("the new one has %v messages of the old one", n)
+		}
+	})
+}
