@@ -49,7 +49,7 @@ func (q *Queue) extend(s *step, e *entry, message func([]Record) *Message, more 
 	longer := e.Entry
 	longer.Message, longer.Enqueued, longer.Expires = m, s.now, s.now.Add(q.rules.ttl)
 	s.hold(e)
-	s.change(PutEntry{q.name, longer})
+	s.put(q.name, &longer)
 	s.then(func() {
 		e.Message, e.Enqueued, e.Expires = longer.Message, longer.Enqueued, longer.Expires
 		e.records = (e.records + len(more)) % feedbackBatch

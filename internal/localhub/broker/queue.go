@@ -120,7 +120,7 @@ func (q *Queue) add(s *step, m *Message, records int) {
 	if !e.expired(s.now) { // else it leaves before the next one comes
 		s.growth++
 	}
-	s.change(PutEntry{q.name, e.Entry})
+	s.put(q.name, &e.Entry)
 	s.then(func() {
 		q.sequence = e.Sequence
 		q.ready = append(q.ready, e)

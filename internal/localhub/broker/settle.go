@@ -96,7 +96,7 @@ func (q *Queue) end(s *step, token LockToken, status Status) {
 	x := q.ending(q.locked[token], status)
 	s.hold(x.entry)
 	s.growth--
-	s.change(x.changes(q.name)...)
+	s.end(q.name, &x)
 	s.then(func() {
 		delete(q.locked, token)
 		s.ended = append(s.ended, x)
@@ -113,7 +113,7 @@ func (q *Queue) endOldest(s *step, n int, status Status) {
 	for _, e := range q.all()[:n] {
 		x := q.ending(e, status)
 		s.hold(e)
-		s.change(x.changes(q.name)...)
+		s.end(q.name, &x)
 		ended = append(ended, x)
 	}
 	last := ended[n-1].entry.Sequence
@@ -135,7 +135,7 @@ func (q *Queue) abandon(s *step, token LockToken) {
 		return
 	}
 	s.hold(e)
-	s.change(PutEntry{q.name, counted})
+	s.put(q.name, &counted)
 	s.then(func() {
 		delete(q.locked, token)
 		e.DeliveryCount = counted.DeliveryCount

@@ -23,9 +23,6 @@ const (
 
 func (u *unkept) empty() bool { return len(u.ended)+len(u.counted) == 0 }
 
-// due reports whether it is time to try.
-func (u *unkept) due(now time.Time) bool { return !u.empty() && !now.Before(u.retry) }
-
 func (u *unkept) changes(queue string) (changes []Change) {
 	for _, e := range u.counted {
 		changes = append(changes, PutEntry{queue, e.Entry})
