@@ -27,8 +27,10 @@ soak: ## a million messages, 50,000 faults, 1,000 kills of the hub (minutes)
 	go test -run TestSoak -v -timeout 60m ./internal/iothub -soak.messages 1000000 -soak.faults 50000
 	go test -run TestKilledHub -v -timeout 60m ./cmd -args -kills=1000
 
-bench: ## measure against bare go-amqp on the same hub
-	go test -run '^$$' -bench . -benchmem ./internal/...
+bench: ## measure against go-amqp alone on the same hub (minutes)
+	mkdir -p bin
+	go test -run '^TestBench$$' -count 1 -timeout 60m ./cmd -args -turns 5 -table $(CURDIR)/bin/bench.md
+	cat bin/bench.md
 
 man: ## write the man pages to bin/man
 	go test -run '^TestManPages$$' ./cmd/simulated-device ./cmd/send-c2d -args -man $(CURDIR)/bin/man

@@ -45,7 +45,7 @@ func TestBareLibraryFailsOnGatewayV2(t *testing.T) {
 // bareSend sends a message with nothing but go-amqp, authenticated by SASL
 // PLAIN, which needs no session of its own.
 func bareSend(ctx context.Context, address string) error {
-	sender, conn, err := bareSender(ctx, address, unwrapped)
+	sender, conn, err := bareSender(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -55,15 +55,14 @@ func bareSend(ctx context.Context, address string) error {
 	return sender.Send(ctx, m, nil)
 }
 
-// bareSender attaches a sender with nothing but go-amqp, on a stream that wrap
-// may put something around.
-func bareSender(ctx context.Context, address string, wrap func(net.Conn) net.Conn) (*amqp.Sender, *amqp.Conn, error) {
+// bareSender attaches a sender with nothing but go-amqp.
+func bareSender(ctx context.Context, address string) (*amqp.Sender, *amqp.Conn, error) {
 	token := sas.NewToken(defaults.Key(), "localhost", "service", time.Now().Add(time.Hour)).Reveal()
 	stream, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, err := amqp.NewConn(ctx, wrap(stream), &amqp.ConnOptions{
+	conn, err := amqp.NewConn(ctx, stream, &amqp.ConnOptions{
 		HostName: "localhost",
 		SASLType: amqp.SASLTypePlain("service@sas.root.localhost", token),
 	})
@@ -108,34 +107,3 @@ func TestManySendsOnOneSession(t *testing.T) {
 	}
 	senders.Wait()
 }
-
-// bareReceiver receives as a device with nothing but go-amqp, in the mode that
-// this package uses too.
-func bareReceiver(ctx context.Context, address, device string) (*amqp.Receiver, *amqp.Conn, error) {
-	token := sas.NewToken(defaults.Key(), "localhost/devices/"+device, "", time.Now().Add(time.Hour)).Reveal()
-	stream, err := net.Dial("tcp", address)
-	if err != nil {
-		return nil, nil, err
-	}
-	conn, err := amqp.NewConn(ctx, stream, &amqp.ConnOptions{
-		HostName: "localhost",
-		SASLType: amqp.SASLTypePlain(device+"@sas.localhost", token),
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	session, err := conn.NewSession(ctx, nil)
-	if err != nil {
-		return nil, nil, errors.Join(err, conn.Close())
-	}
-	receiver, err := session.NewReceiver(ctx, "/devices/"+device+"/messages/devicebound", &amqp.ReceiverOptions{
-		Credit:         10,
-		SettlementMode: amqp.ReceiverSettleModeSecond.Ptr(),
-	})
-	if err != nil {
-		return nil, nil, errors.Join(err, conn.Close())
-	}
-	return receiver, conn, nil
-}
-
-func unwrapped(c net.Conn) net.Conn { return c }

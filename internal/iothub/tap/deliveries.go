@@ -17,12 +17,12 @@ import (
 // So an outcome other than the one that was asked for becomes an error: see
 // [OtherOutcome].
 type deliveries struct {
-	sends       map[uint32]bool                   // messages that were sent, by our delivery-id
-	settlements map[uint32]amqpwire.DeliveryState // what was asked for, by the hub's delivery-id
+	sends       map[uint32]bool // messages that were sent, by our delivery-id
+	settlements map[uint32]byte // the outcome that was asked for, by the hub's delivery-id
 }
 
 func newDeliveries() deliveries {
-	return deliveries{sends: make(map[uint32]bool), settlements: make(map[uint32]amqpwire.DeliveryState)}
+	return deliveries{sends: make(map[uint32]bool), settlements: make(map[uint32]byte)}
 }
 
 // sent takes note of a transfer, of which it gets the start.
@@ -33,20 +33,28 @@ func (w *deliveries) sent(start []byte) {
 }
 
 // settling takes note of a disposition that we send. One that is settled waits
-// for no answer.
-func (w *deliveries) settling(d *amqpwire.Disposition) {
-	if d.Role == amqpwire.RoleReceiver && !d.Settled {
-		w.settlements[d.First] = d.State // go-amqp sends no ranges
+// for no answer. go-amqp sends none about several deliveries.
+func (w *deliveries) settling(frame []byte) {
+	if d, ok := disposalOf(frame); ok && d.receiver && !d.settled {
+		w.settlements[d.id] = d.state
 	}
 }
 
-// settled reports whether a disposition from the hub, of which it gets the start,
-// is the usual one: it settles one message that we have sent.
-func (w *deliveries) settled(start []byte) bool {
-	id, ok := settledID(start)
-	ok = ok && w.sends[id]
-	if ok {
-		delete(w.sends, id)
+// usual reports whether a disposition from the hub is to be passed on as it is: it
+// settles one delivery that waits for it, with the outcome that was asked for.
+func (w *deliveries) usual(frame []byte) bool {
+	d, ok := disposalOf(frame)
+	switch {
+	case !ok || !d.settled:
+		return false
+	case d.receiver:
+		_, ok = w.sends[d.id]
+		delete(w.sends, d.id)
+		return ok
+	}
+	asked, ok := w.settlements[d.id]
+	if ok = ok && agrees(d.state, asked); ok {
+		delete(w.settlements, d.id)
 	}
 	return ok
 }
@@ -84,35 +92,52 @@ func about(id uint32, d *amqpwire.Disposition, state amqpwire.DeliveryState) *am
 // name of that.
 const OtherOutcome = "iothub-c2d:other-outcome"
 
-// answerTo returns what to pass on as the hub's answer to a settlement. A hub
-// that only says that it is settled has nothing against it.
-func answerTo(asked, answered amqpwire.DeliveryState) amqpwire.DeliveryState {
+// answerTo returns what to pass on as the hub's answer to a settlement.
+func answerTo(asked byte, answered amqpwire.DeliveryState) amqpwire.DeliveryState {
 	if rejected, ok := answered.(*amqpwire.Rejected); ok && rejected.Error != nil {
 		return answered
 	}
-	switch name := outcome(answered); name {
-	case "", "accepted", outcome(asked):
-		return answered
-	default:
-		return &amqpwire.Rejected{Error: &amqpwire.Error{Condition: OtherOutcome, Description: name}}
+	if code := codeOf(answered); !agrees(code, asked) {
+		return &amqpwire.Rejected{Error: &amqpwire.Error{Condition: OtherOutcome, Description: outcomes[code]}}
 	}
+	return answered
 }
 
-// outcome returns the name of a state, empty if there is none.
-func outcome(state amqpwire.DeliveryState) string {
+// The codes of delivery states (part 3 §3.4).
+const (
+	codeReceived = 0x23
+	codeAccepted = 0x24
+	codeRejected = 0x25
+	codeReleased = 0x26
+	codeModified = 0x27
+)
+
+// outcomes are the names of the states.
+var outcomes = map[byte]string{
+	codeReceived: "received", codeAccepted: "accepted", codeRejected: "rejected", codeReleased: "released", codeModified: "modified",
+}
+
+// agrees reports whether an answer, by its code, is what was asked for. A hub that
+// only says that it is settled has nothing against it.
+func agrees(answered, asked byte) bool {
+	return answered == 0 || answered == codeAccepted || answered == asked
+}
+
+// codeOf returns the code of a state, 0 if there is none.
+func codeOf(state amqpwire.DeliveryState) byte {
 	switch state.(type) {
 	case *amqpwire.Received:
-		return "received"
+		return codeReceived
 	case *amqpwire.Accepted:
-		return "accepted"
+		return codeAccepted
 	case *amqpwire.Rejected:
-		return "rejected"
+		return codeRejected
 	case *amqpwire.Released:
-		return "released"
+		return codeReleased
 	case *amqpwire.Modified:
-		return "modified"
+		return codeModified
 	}
-	return ""
+	return 0
 }
 
 // waiting returns, in order, the ids of the deliveries that a disposition is

@@ -81,13 +81,39 @@ func deliveryIDOf(start []byte) (id uint32, ok bool) {
 	return id, set && !f.bad
 }
 
-// settledID returns the delivery-id of a disposition (part 2 §2.7.6) that tells
-// the outcome of one message that we have sent, and settles it.
-func settledID(start []byte) (id uint32, ok bool) {
-	f := fieldsOf(start)
-	receiver := f.bool()
-	id, _ = f.uint()
+// disposal is what a disposition says about one delivery (part 2 §2.7.6).
+type disposal struct {
+	receiver bool // it comes from the receiver of the message
+	id       uint32
+	settled  bool
+	state    byte // see outcomes; 0 if there is none
+}
+
+// disposalOf reads a disposition, of which it gets all. It reports false if that is
+// about several deliveries, or has an unusual form.
+func disposalOf(frame []byte) (d disposal, ok bool) {
+	f := fieldsOf(frame)
+	d.receiver = f.bool()
+	d.id, _ = f.uint()
 	last, set := f.uint()
-	settled := f.bool()
-	return id, receiver && settled && (!set || last == id) && !f.bad
+	d.settled = f.bool()
+	d.state = f.state()
+	return d, (!set || last == d.id) && !f.bad
+}
+
+// state reads the code of a described value, which may be null or missing.
+func (f *fields) state() byte {
+	if len(f.rest) == 0 {
+		return 0
+	}
+	switch f.code() {
+	case 0x40:
+		return 0
+	case 0x00:
+		if f.code() == 0x53 { // a small ulong
+			return f.code()
+		}
+	}
+	f.bad = true
+	return 0
 }

@@ -89,11 +89,11 @@ func (s *sessions) incoming(f amqpwire.Frame) (instead []amqpwire.Performative, 
 	return nil, false
 }
 
-// settled does what [deliveries.settled] does, for a channel of the hub's.
-func (s *sessions) settled(channel uint16, start []byte) bool {
+// usual does what [deliveries.usual] does, for a channel of the hub's.
+func (s *sessions) usual(channel uint16, frame []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.of(channel).deliveries.settled(start)
+	return s.of(channel).deliveries.usual(frame)
 }
 
 // of returns the session on a channel of the hub's. Called with mu held.
@@ -118,24 +118,21 @@ func (s *session) attached(a *amqpwire.Attach) {
 func (s *sessions) outgoing(performative byte, channel uint16, b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch performative {
-	case codeTransfer:
-		if ours, ok := s.ours[channel]; ok {
-			ours.nextOutgoingID++
-			ours.deliveries.sent(b)
-		}
-	case codeBegin, codeDisposition:
-		f, err := amqpwire.DecodeFrame(b)
-		if err != nil {
-			return // go-amqp makes no such frames
-		}
-		switch body := f.Body.(type) {
-		case *amqpwire.Begin:
-			s.ours[channel] = newSession(body.NextOutgoingID)
-		case *amqpwire.Disposition:
-			if ours, ok := s.ours[channel]; ok {
-				ours.deliveries.settling(body)
+	if performative == codeBegin {
+		if f, err := amqpwire.DecodeFrame(b); err == nil { // go-amqp makes no others
+			if begin, ok := f.Body.(*amqpwire.Begin); ok {
+				s.ours[channel] = newSession(begin.NextOutgoingID)
 			}
 		}
+		return
+	}
+	ours, ok := s.ours[channel]
+	switch {
+	case !ok:
+	case performative == codeTransfer:
+		ours.nextOutgoingID++
+		ours.deliveries.sent(b)
+	case performative == codeDisposition:
+		ours.deliveries.settling(b)
 	}
 }
