@@ -172,6 +172,7 @@ func cmdEnds(ts *testscript.TestScript, neg bool, args []string) {
 	if took := p.ended.Sub(p.signaled); !p.signaled.IsZero() && took > promptly {
 		ts.Fatalf("%s took %s to end", args[0], took)
 	}
+	noteProvoked(want, out+errs)
 	ts.Check(checkSecrets(p.cmd.Args, out, errs))
 }
 
@@ -230,6 +231,7 @@ func cmdExit(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+	noteProvoked(want, ts.ReadFile("stdout")+ts.ReadFile("stderr"))
 	ts.Check(checkSecrets(args[1:], ts.ReadFile("stdout"), ts.ReadFile("stderr")))
 }
 

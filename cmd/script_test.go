@@ -62,6 +62,11 @@ import (
 
 func TestScript(t *testing.T) {
 	t.Parallel()
+	t.Cleanup(func() { // after all scripts
+		if allScripts(int(scripts.Load())) && !t.Failed() {
+			checkProvoked(t)
+		}
+	})
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {

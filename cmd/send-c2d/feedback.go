@@ -44,6 +44,7 @@ there as a whole.`,
 	f.VarP(&flags.count, "count", "C", "stop after `N` records (or more: a batch is printed to its end)")
 	f.BoolVar(&flags.peek, "peek", false, "leave all records for others")
 	flags.hub.Add(c, cmd, defaults.Address, console.EnvService, console.EnvServiceAlt)
+	completeDevices(cmd, &flags.hub)
 	return cmd
 }
 

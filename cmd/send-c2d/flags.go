@@ -40,7 +40,7 @@ func (f *sendFlags) add(c *console.Console, cmd *cobra.Command) {
 	flags.Var(&f.feedbackTimeout, "feedback-timeout", "wait this long for the last feedback, then exit with code 124 (0: for ever)")
 	flags.Var(&f.retryQueueFull, "retry-queue-full", "wait up to this long for room in a full queue")
 	f.inFlight = 1
-	flags.Var(&f.inFlight, "in-flight", "`N` messages may await the hub's answer at once")
+	flags.Var(&f.inFlight, "in-flight", "`N` messages may await the hub's answer at once; above 1 their order may change")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the messages, send nothing")
 	console.Group(flags, "Sending")
 	f.hub.Add(c, cmd, defaults.Address, console.EnvService, console.EnvServiceAlt)

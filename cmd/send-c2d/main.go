@@ -48,6 +48,7 @@ the MESSAGE - is standard input. Names of flags in az are taken as well: --props
 		},
 	}
 	f.add(c, cmd)
+	completeDevices(cmd, &f.hub)
 	cmd.AddCommand(newFeedbackCommand(c), newPurgeCommand(c))
 	return cmd
 }

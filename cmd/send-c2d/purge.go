@@ -35,6 +35,7 @@ whatever --protocol says, and --trace does not show it.`,
 	cmd.Flags().SortFlags = false
 	addDeviceFlag(cmd.Flags(), &flags.devices, "to remove the messages of")
 	flags.hub.Add(c, cmd, defaults.Address, console.EnvService, console.EnvServiceAlt)
+	completeDevices(cmd, &flags.hub)
 	return cmd
 }
 

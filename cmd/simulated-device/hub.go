@@ -22,7 +22,9 @@ func newHubCommand(c *console.Console) *cobra.Command {
 		Use:   "hub",
 		Short: "Serve a local IoT Hub",
 		Long: `hub serves a local IoT Hub until Ctrl-C. It gives the settings for both tools in
-the form of a .env file, to the file of --env-out or else to standard output.`,
+the form of a .env file, to the file of --env-out or else to standard output.
+
+` + faultHelp(),
 		Example: `  simulated-device hub --env-out .env               # both tools find it here
   simulated-device hub --listen 127.0.0.1:0         # any free port
   simulated-device hub --device one --device two    # two devices`,
@@ -30,6 +32,7 @@ the form of a .env file, to the file of --env-out or else to standard output.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serveHub(cmd.Context(), c, &f) },
 	}
 	f.add(c, cmd)
+	console.Complete(cmd, "fault", completeFaults)
 	return cmd
 }
 

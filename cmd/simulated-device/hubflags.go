@@ -60,7 +60,9 @@ func (h *hubFlags) add(c *console.Console, cmd *cobra.Command) {
 	f.StringVar(&h.data, "data", "", "keep the registry, messages and feedback in `DIR` over a restart")
 	h.gateway = localhub.GatewayV2
 	f.Var(console.Choice(&h.gateway, localhub.GatewayV1, localhub.GatewayV2), "gateway", "generation of IoT Hub's front end to imitate: v1 or v2")
+	console.Group(f, "Hub")
 	h.limits.add(f)
+	console.Group(f, "Figures")
 	c.AddFlags(cmd, "stop after this long")
 }
 
@@ -133,7 +135,7 @@ func (l *limitFlags) apply(o *localhub.Options) error {
 	}
 	faults, err := fault.Parse(l.faults)
 	if err != nil {
-		return console.Usage(fmt.Errorf("--fault: %w", err), "the README lists the faults")
+		return console.Usage(fmt.Errorf("--fault: %w", err), "simulated-device hub --help lists the faults")
 	}
 	if len(faults.List) > 0 {
 		o.Faults, err = fault.NewInjector(faults)

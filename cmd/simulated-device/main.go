@@ -43,6 +43,8 @@ be, and rejected.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd.Context(), c, &f) },
 	}
 	f.add(c, cmd)
+	console.Complete(cmd, "device-id", console.DeviceCompletion(f.completeDevices))
+	console.Complete(cmd, "settle-rule", completeRule)
 	cmd.AddCommand(newHubCommand(c))
 	return cmd
 }
@@ -64,11 +66,10 @@ func run(ctx context.Context, c *console.Console, f *deviceFlags) error {
 		return console.Cause(ctx, err)
 	}
 	c.Note("Waiting for messages for device %s; Ctrl-C stops.", cs.DeviceID)
-	stopProgress := c.ShowProgress(r.print.progress)
+	stopProgress := c.ShowProgress(func() string { return r.print.progress(r.count) })
 	err = console.Cause(ctx, r.receive(ctx, device))
 	stopProgress()
 	err = errors.Join(err, r.print.summary())
-	r.print.noteTimes()
 	disconnect(c, device)
 	if errors.Is(err, iothub.ErrDisplaced) && hub != nil {
 		return hub.serveOn(ctx)

@@ -27,7 +27,7 @@ func TestManPages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH EXAMPLES", `\-\-timeout\fR \fIduration\fR`} {
+		for _, want := range []string{".SH NAME", ".SH SYNOPSIS", ".SH DESCRIPTION", ".SH EXIT STATUS", ".SH ENVIRONMENT", ".SH EXAMPLES", `\-\-timeout\fR \fIduration\fR`} {
 			if !strings.Contains(string(page), want) {
 				t.Errorf("%s: no %q", name, want)
 			}

@@ -24,6 +24,7 @@ type printer struct {
 
 	total  int          // messages received
 	shown  atomic.Int64 // total, for the goroutine that shows the progress
+	began  atomic.Int64 // when the first came, in ns since 1970, for the same
 	at     time.Time    // when the last message came
 	counts map[outcome]int
 	lost   int // locks
@@ -65,8 +66,11 @@ func parseFormat(text string) (*template.Template, error) {
 func (p *printer) received(d *iothub.Delivery) error {
 	n := p.total
 	p.total++
-	p.shown.Store(int64(p.total))
 	p.at = time.Now()
+	if n == 0 {
+		p.began.Store(p.at.UnixNano())
+	}
+	p.shown.Store(int64(p.total))
 	if p.dump != "" {
 		if err := p.save(d.Body); err != nil {
 			return fmt.Errorf("--dump: %w", err)
@@ -123,7 +127,7 @@ func (p *printer) decided(d *iothub.Delivery, o outcome) error {
 	case p.console.Output == console.OutputJSON:
 		return p.console.PrintJSON(e)
 	case p.console.Verbose:
-		return p.console.PrintLine("    Settlement: %s", o)
+		return p.console.PrintText(p.console.OutLine().Add("    Settlement: ").Outcome(moods[o], "%s", o))
 	}
 	return nil
 }
@@ -157,34 +161,4 @@ func (p *printer) comesAgain(d *iothub.Delivery) error {
 		return nil
 	}
 	return p.console.PrintJSON(lockLostEvent{"lockLost", p.total - 1, d.DeviceID, d.ID})
-}
-
-// progress says in a few words how far the run has got.
-func (p *printer) progress() string { return fmt.Sprintf("%d received", p.shown.Load()) }
-
-// summary prints the totals.
-func (p *printer) summary() (err error) {
-	if p.console.Output == console.OutputJSON && p.template == nil {
-		err = p.console.PrintJSON(summaryEvent{
-			"summary", p.total, p.counts[complete], p.counts[abandon], p.counts[reject], p.counts[none], p.lost,
-		})
-	}
-	var parts []string
-	for _, o := range []outcome{complete, abandon, reject, none} {
-		if n := p.counts[o]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, past[o]))
-		}
-	}
-	if p.lost > 0 {
-		parts = append(parts, fmt.Sprintf("%d lost their lock", p.lost))
-	}
-	if n := p.total - p.finished() - p.lost; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d given back", n))
-	}
-	details := ""
-	if len(parts) > 0 {
-		details = ": " + strings.Join(parts, ", ")
-	}
-	p.console.Note("%d received%s.", p.total, details)
-	return err
 }

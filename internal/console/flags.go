@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -46,23 +45,6 @@ func (c *ChoiceValue[T]) String() string { return string(*c.value) }
 
 // Type names the value in help texts.
 func (c *ChoiceValue[T]) Type() string { return "word" }
-
-// completeChoices makes shells complete the words of every flag that takes one
-// of a few, in cmd and the commands below it.
-func completeChoices(cmd *cobra.Command) {
-	register := func(f *pflag.Flag) {
-		value, ok := f.Value.(interface{ Choices() []string })
-		if !ok {
-			return
-		}
-		// It fails only if the flag has a completion already.
-		_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(value.Choices(), cobra.ShellCompDirectiveNoFileComp))
-	}
-	cmd.Flags().VisitAll(register)
-	for _, below := range cmd.Commands() {
-		completeChoices(below)
-	}
-}
 
 // Alias lets flags be given by other names as well: names holds theirs by the
 // others.

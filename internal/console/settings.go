@@ -41,6 +41,7 @@ func (h *HubFlags) Add(c *Console, cmd *cobra.Command, localAddress string, vari
 	f.SortFlags = false
 	Group(f, "Flags")
 	h.localAddress, h.variables, h.given = localAddress, variables, f.Changed
+	annotate(cmd, variables)
 	f.StringVarP(&h.ConnectionString, "connection-string", "c", "", "connection `STRING` of the hub (better: environment or .env)")
 	Alias(f, map[string]string{"login": "connection-string"}) // in the Azure CLI
 	f.StringVar(&h.Local, "local", "", "use the local hub, without TLS, at `HOST:PORT` if given (default "+localAddress+")")

@@ -215,10 +215,38 @@ func TestReadyMadeTokenExpires(t *testing.T) {
 		if took := time.Since(began); err == nil || !strings.Contains(err.Error(), "expired") || took != 65*time.Minute {
 			t.Errorf("Receive = %v after %s, want that it has expired, after 65m", err, took)
 		}
-		if puts, dials := p.counted(phasePutToken), p.counted(phaseDial); puts != 1 || dials > 2 {
-			t.Errorf("%d tokens put, %d dials, want 1 and 2 at most", puts, dials)
+		if puts, dials := p.counted(phasePutToken), p.counted(phaseDial); puts != 2 || dials != 2 {
+			t.Errorf("%d tokens put, %d dials, want 2 and 2: the hub is asked once more", puts, dials)
 		}
 	})
+}
+
+// TestHubJudgesReadyMadeToken wants a token that is over by our clock to be shown to
+// the hub, which allows five minutes.
+func TestHubJudgesReadyMadeToken(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		age  time.Duration
+		want error
+	}{{time.Second, nil}, {4 * time.Minute, nil}, {6 * time.Minute, iothub.ErrUnauthorized}} {
+		t.Run(test.age.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newTokenWorld(t, 0)
+				defer w.close()
+				cs := deviceString(t, inMemory, "dev1")
+				cs.Token = sas.NewToken(cs.Key, cs.Resource(), "", time.Now().Add(-test.age))
+				cs.Key = sas.Key{}
+				d, err := iothub.DialDevice(t.Context(), cs, &iothub.Options{Dial: w.dial})
+				if !errors.Is(err, test.want) {
+					t.Errorf("error = %v, want %v", err, test.want)
+				}
+				if err == nil {
+					_ = d.Close(t.Context())
+				}
+			})
+		})
+	}
 }
 
 // TestCloseBlocked wants Close not to wait for a hub that has stopped reading,

@@ -11,11 +11,16 @@
 //     policies, SASL PLAIN, MQTT's user name and password, X.509 certificates.
 //     Permissions by policy and by scope; tokens end, and are renewed, over AMQP in
 //     place.
+//   - The registry, by REST: devices and modules are created, read, changed, listed
+//     and deleted, one by one with ETags or a hundred at a time; two keys, two
+//     thumbprints or a CA for each; devices are disabled, and whoever is connected as
+//     one is cut off. The number of messages that wait, the connection and the last
+//     activity are told as they are. Simple queries, statistics, twins to look at.
 //   - Sending: the checks of recipient, size, id, property names, ack mode and
 //     expiry; 50 messages per device.
 //   - Receiving: locks, delivery counts, time to live, dead letters, the four
 //     outcomes of AMQP, both modes of settlement, QoS 0 and 1 of MQTT, one receiver
-//     per device.
+//     per device; by HTTP one message at a time.
 //   - MQTT's sessions, which outlive the connection and, with [Options.Data], the
 //     hub; its wills and its keep-alive.
 //   - Feedback: every status in every ack mode, in batches, in the hub's JSON.
@@ -28,18 +33,19 @@
 //
 // # What is not
 //
-// There is no registry beyond [Options.Devices], no other REST API than the
-// purge (every other request is answered with 404), no twins, direct methods,
-// jobs, file upload or file notifications, no routing and no reading of
-// telemetry, no throttling and no quotas. MQTT 5 is not spoken. Each device has
-// one key, not two, and may log in with it, with its thumbprints and with a
-// certificate of a CA in turn, where IoT Hub wants one of these for each device;
-// a token of Microsoft Entra ID is not understood. There are no transactions,
-// and no delivery is resumed: what an attach says of unsettled ones is not
-// looked at. Queues end with the process, unless [Options.Data] keeps them;
-// locks always do. For the sake of one SDK, links for twins and methods are
-// attached, but every request about a twin is refused and no method is ever
-// called. Over MQTT, every twin is answered to be empty, and stays so.
+// There are no twins that anybody can change, no direct methods, jobs, import or
+// export, configurations, file upload or file notifications, no device scopes of
+// IoT Edge, no routing and no reading of telemetry, no throttling and no quotas. By
+// REST, back ends cannot send: every request that is not named above is answered
+// with 404. Queries know SELECT, FROM and WHERE over devices and devices.modules
+// with comparisons, IN, AND, OR and NOT, and COUNT(); no other functions, no GROUP
+// BY, and no tags or properties, since there are none. MQTT 5 is not spoken; a token
+// of Microsoft Entra ID is not understood. There are no transactions, and no delivery
+// is resumed: what an attach says of unsettled ones is not looked at. Queues and the
+// registry end with the process, unless [Options.Data] keeps them; locks always do.
+// For the sake of one SDK, links for twins and methods are attached, but every
+// request about a twin is refused and no method is ever called. Over MQTT, every
+// twin is answered to be empty, and stays so.
 //
 // # Choices
 //
@@ -56,6 +62,10 @@
 //   - When a device detaches its link or ends its session, or its token expires,
 //     the messages in its hands go back at once, uncounted. When the connection
 //     ends in any way, even by a close, their locks run out by themselves.
+//   - A link that the device detaches with an error gives its messages back like any
+//     other. The log names the messages that a receiver had in its hands when it was
+//     lost or ended with an error, and warns of those that were in the hands of
+//     three in a row, none of which has said anything of them.
 //   - The outcome modified abandons a message if the delivery has failed, rejects
 //     it if it is undeliverable here, and otherwise gives it back uncounted. A
 //     settlement without an outcome leaves the lock running.
@@ -113,8 +123,35 @@
 //     are taken off a message. Properties, body and footer are passed on byte for
 //     byte.
 //   - Messages go to modules as well, which exist as soon as they are named, with
-//     a queue of their own and the key of their device: up to 50 for each device,
-//     as on IoT Hub.
+//     a queue of their own: up to 50 for each device, as on IoT Hub. The registry
+//     shows those that were created in it; these have keys or certificates of their
+//     own, the others their device's.
+//   - The devices of [Options.Devices] are in the registry from the start. If
+//     [Options.Data] has kept one, it logs in with what the options say now; its
+//     status, its generation and its modules stay. Devices that the options do not
+//     name any more stay as they are.
+//   - A device of [Options.Devices] may log in with its keys, its thumbprints and a
+//     certificate of a CA in turn, where IoT Hub wants one of these for each device;
+//     the first that there is shows as its type. Once a back end has changed its
+//     authentication, it has one.
+//   - An update by REST leaves alone keys that are missing or empty; without an
+//     authentication it leaves that alone. All else that is missing is reset. Keys of
+//     back ends have 16 to 64 bytes; those that the hub makes have 32.
+//   - When a device is disabled or deleted, or its keys or certificates change, all
+//     links and connections end that act as it or its modules, with
+//     amqp:unauthorized-access, or amqp:not-found if it is deleted; tokens that were
+//     put before count no more. Any other change disturbs nobody.
+//   - To a disabled device messages can be sent. The messages of a deleted one are
+//     purged: feedback says Purged, with its old generation id.
+//   - A device that is deleted takes its modules along, one by one: if the disk fails
+//     in between, some are left, and so is the device.
+//   - A device counts as connected while it has any link, or a connection over MQTT.
+//     The times of that, and of the last activity, are not kept over a restart.
+//   - By HTTP, a device competes with receivers over other protocols and displaces
+//     none. It may ask for a lock of 1 to 300 s. A text that holds anything but
+//     printable ASCII is percent-encoded in a header. Times are in ISO 8601.
+//   - A token that permits to read the registry also permits to query and to read
+//     twins, as does service connect.
 //   - A percent sign in an address begins an encoded character if it can, since
 //     some SDKs encode ids. An id such as "a%41" must therefore be sent encoded.
 //     The resource of a token is read as it is, decoded once, and decoded twice,
@@ -142,6 +179,9 @@
 //     connection over MQTT is closed.
 //   - A token for a device is good for its modules; a certificate is not.
 //   - Whether a device exists is told to whoever puts a token for it.
+//   - A connection by HTTP may wait two minutes for its next request, which may take
+//     30 s; 16 kB for an identity or a query, 400 kB for a bulk, 4 kB for the text of
+//     a query.
 //   - Limits that IoT Hub does not publish: 1000 tokens, 1000 unread replies (of
 //     $cbs and to requests about twins), 5000 links, 8 MB of unfinished messages and
 //     32 MB of all that per connection, 2000 connections, 100 messages of credit, 128
@@ -167,14 +207,14 @@
 // # How it works
 //
 // The hub listens, finds out what a client speaks, and hands it to a front end:
-// amqpfront, mqttfront or httpfront. All work on one broker, which has the queues, locks and
-// feedback and knows no protocol; access decides who may do what; store keeps the
-// queues over a restart. A front end never knows another: one more protocol is
-// one more package.
+// amqpfront, mqttfront or httpfront. All work on one broker, which has the queues,
+// locks and feedback and knows no protocol; registry knows the devices, and tells
+// the broker; access decides who may do what; store keeps queues and registry over
+// a restart. A front end never knows another: one more protocol is one more package.
 //
 // Each connection, of AMQP in amqpserver, of MQTT in mqttfront, has three
 // goroutines: one reads, one writes, and one owns all that the connection is
-// about, so that nothing in it needs a lock. Queues have a lock of their own; they wake the owners
-// of those who wait for them. All time is the time package's, which makes an
-// hour pass in a moment in a testing/synctest bubble.
+// about, so that nothing in it needs a lock. Queues have a lock of their own; they
+// wake the owners of those who wait for them. All time is the time package's, which
+// makes an hour pass in a moment in a testing/synctest bubble.
 package localhub

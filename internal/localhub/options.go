@@ -42,7 +42,7 @@ type Options struct {
 	// container: none. They are in its certificate, tokens may name them, and HTTP
 	// requests be sent to them.
 	Aliases []string
-	// Devices are the registered devices; none means no device.
+	// Devices are registered from the start: none. Back ends can register others.
 	Devices []Device
 	// Policies are the shared access policies: the five that every hub has, as
 	// [access.DefaultPolicies] returns them.

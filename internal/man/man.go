@@ -59,11 +59,12 @@ func Page(cmd *cobra.Command) string {
 	p.text(cmd.Long)
 	p.section("OPTIONS")
 	p.options(cmd)
+	p.list("EXIT STATUS", console.ExitStatus)
+	p.list("ENVIRONMENT", console.Environment(cmd))
+	p.list("FILES", console.Files(cmd))
 	if cmd.HasExample() {
 		p.section("EXAMPLES")
-		p.line(".EX")
 		p.text(cmd.Example)
-		p.line(".EE")
 	}
 	if related := related(cmd); len(related) > 0 {
 		p.section("SEE ALSO")
@@ -91,10 +92,29 @@ func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.Builder, format
 
 func (p *page) section(title string) { p.line(".SH %s", title) }
 
-// text writes text as it is; a blank line ends a paragraph.
+// list writes a section with a list, if there is anything in it.
+func (p *page) list(title string, items []console.Item) {
+	if len(items) == 0 {
+		return
+	}
+	p.section(title)
+	for _, i := range items {
+		p.line(".TP")
+		p.line(`\fB%s\fR`, escape(i.Name))
+		p.text(strings.NewReplacer("`", "", "*", "").Replace(i.Text)) // README's marks
+	}
+}
+
+// text writes text as it is; a blank line ends a paragraph, and lines that begin with
+// a space stay lines.
 func (p *page) text(text string) {
+	table := false
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
+		if indented := strings.HasPrefix(line, " "); indented != table {
+			table = indented
+			p.line("%s", map[bool]string{true: ".EX", false: ".EE"}[table])
+		}
 		switch {
 		case line == "":
 			p.line(".PP")
@@ -103,6 +123,9 @@ func (p *page) text(text string) {
 		default:
 			p.line("%s", escape(line))
 		}
+	}
+	if table {
+		p.line(".EE")
 	}
 }
 

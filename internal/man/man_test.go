@@ -1,14 +1,17 @@
 package man_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
+	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/man"
 )
 
@@ -57,6 +60,11 @@ hurry
 .TP
 \fB\-h\fR, \fB\-\-help\fR
 help for tool
+.SH EXIT STATUS
+` + exitStatus(t) + `.SH ENVIRONMENT
+.TP
+\fBNO_COLOR\fR
+no colours, unless \-\-color always
 .SH EXAMPLES
 .EX
   tool \(aqa\eb\(aq \(ti/x
@@ -66,6 +74,44 @@ help for tool
 `
 	if diff := cmp.Diff(want, man.Page(root)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// exitStatus returns the list of exit codes, which the page has from the console.
+func exitStatus(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for _, i := range console.ExitStatus {
+		text := strings.NewReplacer("`", "", "-", `\-`).Replace(i.Text)
+		fmt.Fprintf(&b, ".TP\n\\fB%s\\fR\n%s\n", i.Name, text)
+	}
+	if !strings.Contains(b.String(), "\\fB0\\fR\ndone\n") {
+		t.Errorf("0 is not done in:\n%s", b.String())
+	}
+	return b.String()
+}
+
+// TestPageOfClient: a command that uses a hub tells the variables and the file with
+// its settings. A table stays one.
+func TestPageOfClient(t *testing.T) {
+	t.Parallel()
+	cmd := &cobra.Command{Use: "tool", Run: run, Long: "It does:\n\n  a  1\n  b  2\n\nThat is all."}
+	new(console.HubFlags).Add(new(console.Console), cmd, "127.0.0.1:5672", console.EnvService)
+	page := man.Page(cmd)
+	for _, want := range []string{
+		"It does:\n.PP\n.EX\n  a  1\n  b  2\n.EE\n.PP\nThat is all.\n",
+		".SS Hub\n.TP\n\\fB\\-c\\fR, \\fB\\-\\-connection\\-string\\fR \\fISTRING\\fR\n",
+		"\\fB\\-\\-local\\fR[=\\fIHOST:PORT\\fR]\n",
+		".SH ENVIRONMENT\n.TP\n\\fBIOTHUB_CONNECTION_STRING\\fR\nsend\\-c2d: the connection string of a policy with service connect\n",
+		"\\fBIOTHUB_DEVICE_ID\\fR\n",
+		".SH FILES\n.TP\n\\fB.env\\fR\n",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in:\n%s", want, page)
+		}
+	}
+	if strings.Contains(page, "IOTHUB_DEVICE_CONNECTION_STRING") {
+		t.Error("the variable of a device")
 	}
 }
 

@@ -1,15 +1,18 @@
 package dial
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"time"
 )
 
-// Listener is what listens at an address.
+// Listener is what listens at an address. The zero value means nobody, or just what
+// should be there.
 type Listener struct {
 	Accepts  bool   // connections
 	Protocol string // "HTTP" or "TLS"; empty: it says nothing to either
@@ -18,9 +21,11 @@ type Listener struct {
 // questionTimeout is how long a server has for each question.
 const questionTimeout = 500 * time.Millisecond
 
-// Identify asks what listens at the address of the route, where no hub answers. It
-// makes connections of its own, and tells nothing about us. It asks nothing where
-// Open or a proxy leads to the hub.
+// Identify asks what listens at the address of the route, where no hub answers in
+// time. It makes connections of its own, and tells nothing about us. The first
+// question is what a hub would answer: a slow one is a hub all the same, whatever
+// else it speaks at that address. Nothing is asked where Open or a proxy leads to the
+// hub.
 func (r Route) Identify(ctx context.Context) (l Listener) {
 	if r.Open != nil || r.Proxy != nil {
 		return l
@@ -32,37 +37,86 @@ func (r Route) Identify(ctx context.Context) (l Listener) {
 	if r.Protocol != AMQPWS && r.plain() {
 		questions = append(questions, askTLS)
 	}
-	for _, ask := range questions {
+	if expected := r.expected(); expected != nil {
+		questions = append([]func(context.Context, net.Conn) string{expected}, questions...)
+	}
+	for _, question := range questions {
 		ctx, cancel := context.WithTimeout(ctx, questionTimeout)
 		defer cancel()
 		stream, err := (&net.Dialer{}).DialContext(ctx, "tcp", r.Address())
 		if err != nil {
 			return l
 		}
-		l = Listener{true, ask(ctx, stream)}
+		l = Listener{true, question(ctx, stream)}
 		_ = stream.Close() // nothing more is wanted from it
-		if l.Protocol != "" {
-			break
+		switch l.Protocol {
+		case "":
+		case asExpected:
+			return Listener{}
+		default:
+			return l
 		}
 	}
 	return l
 }
 
+// asExpected stands for the protocol of the route.
+const asExpected = "as expected"
+
+// expected returns the question that a hub answers, nil if there is none.
+func (r Route) expected() func(context.Context, net.Conn) string {
+	switch {
+	case !r.plain():
+		return func(ctx context.Context, stream net.Conn) string {
+			if askTLS(ctx, stream) == "" {
+				return ""
+			}
+			return asExpected
+		}
+	case r.Protocol != AMQPWS:
+		return askAMQP
+	}
+	return nil
+}
+
 func sayNothing(context.Context, net.Conn) string { return "" }
 
-// askHTTP returns "HTTP" if the server answers to a request of that protocol.
+// errorCodeHeader is in every refusal by a hub's REST API. Source: the Node SDK.
+const errorCodeHeader = "iothub-errorcode"
+
+// askHTTP returns "HTTP" if the server answers to a request of that protocol. A local
+// hub does so as well, in a way of its own: it is as expected, and only slow.
 func askHTTP(ctx context.Context, stream net.Conn) string {
 	stop := context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Now()) })
 	defer stop()
-	const question, answer = "GET / HTTP/1.0\r\n\r\n", "HTTP/"
-	if _, err := io.WriteString(stream, question); err != nil {
+	if _, err := io.WriteString(stream, "GET /devices/none?api-version=2021-04-12 HTTP/1.0\r\n\r\n"); err != nil {
 		return ""
 	}
-	start := make([]byte, len(answer))
-	if _, err := io.ReadFull(stream, start); err != nil || string(start) != answer {
+	const maxHeader = 16 << 10
+	response, err := http.ReadResponse(bufio.NewReader(io.LimitReader(stream, maxHeader)), nil)
+	if err != nil {
 		return ""
+	}
+	_ = response.Body.Close() // nothing in it is of use
+	if response.Header.Get(errorCodeHeader) != "" {
+		return asExpected
 	}
 	return "HTTP"
+}
+
+// askAMQP finds out whether the server answers to the protocol header (AMQP 1.0 part 2
+// §2.2).
+func askAMQP(ctx context.Context, stream net.Conn) string {
+	stop := context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Now()) })
+	defer stop()
+	if _, err := io.WriteString(stream, "AMQP\x00\x01\x00\x00"); err != nil {
+		return ""
+	}
+	start := make([]byte, len("AMQP"))
+	if _, err := io.ReadFull(stream, start); err != nil || string(start) != "AMQP" {
+		return ""
+	}
+	return asExpected
 }
 
 // askTLS returns "TLS" if the server begins a handshake, however that ends.

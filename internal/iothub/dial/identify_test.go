@@ -38,6 +38,32 @@ func silentServer(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// echoServer says what it hears, as an AMQP server does with the first eight bytes.
+func echoServer(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(c, c)
+			_ = c.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		l.Close()
+		<-done
+	})
+	return l.Addr().String()
+}
+
 func TestIdentify(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(http.NotFoundHandler())
@@ -47,6 +73,11 @@ func TestIdentify(t *testing.T) {
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	silent := silentServer(t)
+	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("iothub-errorcode", "IotHubUnauthorizedAccess")
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(hub.Close)
 	for _, test := range []struct {
 		name     string
 		address  string
@@ -57,6 +88,9 @@ func TestIdentify(t *testing.T) {
 		{"HTTP", web.Listener.Addr().String(), false, AMQP, Listener{true, "HTTP"}},
 		{"HTTP where TLS is expected", web.Listener.Addr().String(), true, AMQP, Listener{true, "HTTP"}},
 		{"HTTP where it is expected", web.Listener.Addr().String(), false, AMQPWS, Listener{true, ""}},
+		{"TLS where it is expected", secure.Listener.Addr().String(), true, AMQP, Listener{}},
+		{"AMQP where it is expected", echoServer(t), false, AMQP, Listener{}},
+		{"a hub that is slow but for HTTP", hub.Listener.Addr().String(), false, AMQP, Listener{}},
 		{"silence", silent, false, AMQP, Listener{true, ""}},
 		{"silence over WebSocket", silent, false, AMQPWS, Listener{true, ""}},
 		{"nobody", "127.0.0.1:1", false, AMQP, Listener{}},

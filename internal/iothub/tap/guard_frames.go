@@ -53,6 +53,14 @@ func usual(frame []byte) bool {
 	return fields.size > 0 && len(rest) == 0
 }
 
+// isSASL reports whether a frame is one of SASL's. They have no values that go-amqp
+// does not take or refuse, and that is all.
+func isSASL(frame []byte) bool {
+	const saslFrame, mechanisms, outcome = 1, 0x40, 0x44
+	code := performativeOf(frame)
+	return frame[4] == 2 && frame[5] == saslFrame && code >= mechanisms && code <= outcome
+}
+
 // emptyState returns the size of the delivery state that b begins with, 0 if it is
 // none, or has fields.
 func emptyState(b []byte) int {

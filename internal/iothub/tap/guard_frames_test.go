@@ -292,6 +292,37 @@ func TestHeaderInBetween(t *testing.T) {
 	}
 }
 
+// TestSASL wants the frames of SASL to be passed on between their own header and
+// AMQP's, and not elsewhere, and no others between the two.
+func TestSASL(t *testing.T) {
+	t.Parallel()
+	sasl, err := amqpwire.AppendFrame(nil, amqpwire.Frame{SASL: true, Body: &amqpwire.SASLMechanisms{Mechanisms: []amqpwire.Symbol{"PLAIN"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disguised := frameOf(t, 0, &amqpwire.Open{ContainerID: "c", Properties: amqpwire.Map{{Key: amqpwire.List{}, Value: "v"}}})
+	disguised[5] = 1
+	open := frameOf(t, 0, &amqpwire.Open{ContainerID: "c"})
+	first, second := amqpwire.HeaderSASL[:], amqpwire.HeaderAMQP[:]
+	for _, tt := range []struct {
+		name string
+		in   [][]byte
+		ok   bool
+	}{
+		{"SASL, and then AMQP", [][]byte{first, sasl, sasl, second, open}, true},
+		{"nothing but AMQP", [][]byte{second, open}, true},
+		{"SASL after AMQP", [][]byte{second, sasl}, false},
+		{"a third header", [][]byte{first, second, second}, false},
+		{"another frame called SASL", [][]byte{first, disguised}, false},
+	} {
+		in := slices.Concat(tt.in...)
+		got, err := io.ReadAll(New(&fakeConn{Reader: bytes.NewReader(in)}, nil))
+		if (err == nil) != tt.ok || tt.ok && !bytes.Equal(got, in) {
+			t.Errorf("%s: read %x, %v of %x", tt.name, got, err, in)
+		}
+	}
+}
+
 // TestLargestFrame wants frames up to the size that we announce to be taken.
 func TestLargestFrame(t *testing.T) {
 	t.Parallel()

@@ -31,6 +31,7 @@ type Tap struct {
 	in        *bufio.Reader
 	patience  time.Duration // how long go-amqp waits for more; 0: for ever
 	started   bool          // the hub has sent its protocol header
+	sasl      bool          // it was that of SASL, and AMQP's is still to come
 	remaining int           // bytes of the current frame still to be passed on
 	whole     []byte        // what is left of the frames that stand in place of the hub's
 	err       error         // for the next Read, after the frames before it
@@ -112,13 +113,8 @@ func (t *Tap) next() error {
 	if err != nil {
 		return err
 	}
-	if !t.started {
-		if !isHeader(start) || start[5] != 1 {
-			return &notAMQPError{string(start)}
-		}
-		t.started = true
-		t.remaining = len(start)
-		return nil
+	if !t.started || t.sasl && isHeader(start) {
+		return t.header(start)
 	}
 	size := int(binary.BigEndian.Uint32(start))
 	switch {
@@ -135,9 +131,25 @@ func (t *Tap) next() error {
 	return t.pass(frame)
 }
 
+// header passes a protocol header on: AMQP's, or SASL's and then AMQP's (part 5
+// §5.3.2).
+func (t *Tap) header(b []byte) error {
+	const protocol, major, sasl = 4, 5, 3
+	if !isHeader(b) || b[major] != 1 {
+		return &notAMQPError{string(b)}
+	}
+	t.started, t.sasl = true, b[protocol] == sasl
+	t.remaining = len(b)
+	return nil
+}
+
 // pass passes a frame on, which is at the front of what there is to read, or what
 // go-amqp gets in its place.
 func (t *Tap) pass(frame []byte) error {
+	if t.sasl && isSASL(frame) {
+		t.remaining = len(frame)
+		return nil
+	}
 	instead, err := t.guard.pass(frame)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
@@ -14,15 +15,16 @@ import (
 // has encoded, for its receiver. Encoded anew they could be many times as long,
 // since AMQP has more than one form for a value.
 type kept struct {
-	annotations []byte // the section, without stamps; empty: there is none
-	rest        []byte // properties to footer
+	annotations []byte        // the section, without stamps; empty: there is none
+	rest        []byte        // properties to footer
+	lost        *atomic.Int32 // receivers in a row that were lost with the message in hand
 }
 
 // keep takes the stamps off a message's annotations. The header and the delivery
 // annotations are about the link that it came on, and go no further.
 func (in *incoming) keep() (*kept, error) {
 	annotations := slices.DeleteFunc(slices.Clone(in.Annotations), isStamp)
-	k := &kept{rest: in.rest}
+	k := &kept{rest: in.rest, lost: new(atomic.Int32)}
 	if len(annotations) == 0 {
 		return k, nil
 	}
@@ -38,7 +40,7 @@ func keptOf(m *broker.Message) (*kept, error) {
 		return k, nil
 	}
 	rest, err := wireMessage(m).Append(nil)
-	return &kept{rest: rest}, err
+	return &kept{rest: rest, lost: new(atomic.Int32)}, err
 }
 
 // stamped returns the encoded message with the annotations of a delivery.

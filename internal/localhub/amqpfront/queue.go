@@ -20,6 +20,7 @@ const (
 type LockSource interface {
 	amqpserver.Source
 	MaxMessageSize() int
+	Lost(why error)
 	// ShortenLock lets the lock of a delivery end after d.
 	ShortenLock(tag []byte, d time.Duration)
 }
@@ -41,6 +42,7 @@ type queueSource struct {
 	link   *amqpserver.Link
 	stamps func(broker.Delivery) amqpwire.Map // for the receiver to see
 	cancel func()                             // ends the subscription
+	hand   inHand
 }
 
 func newQueueSource(l *amqpserver.Link, q queue, stamps func(broker.Delivery) amqpwire.Map) queueSource {
@@ -56,8 +58,13 @@ func (s *queueSource) Next() (amqpserver.Outgoing, bool) {
 		if !ok {
 			return amqpserver.Outgoing{}, false
 		}
-		payload, err := s.encode(d)
+		k, err := keptOf(d.Message)
+		var payload []byte
 		if err == nil {
+			payload, err = s.encode(k, d)
+		}
+		if err == nil {
+			s.hand.add(d, k)
 			return amqpserver.Outgoing{Tag: d.Token[:], Payload: payload}, true
 		}
 		s.link.Conn().Log().Warn("message rejected, since it cannot be delivered", "id", broker.Brief(d.Message.ID), "sequence", d.Sequence, "reason", err.Error())
@@ -65,11 +72,7 @@ func (s *queueSource) Next() (amqpserver.Outgoing, bool) {
 	}
 }
 
-func (s *queueSource) encode(d broker.Delivery) ([]byte, error) {
-	k, err := keptOf(d.Message)
-	if err != nil {
-		return nil, err
-	}
+func (s *queueSource) encode(k *kept, d broker.Delivery) ([]byte, error) {
 	b, err := k.stamped(s.stamps(d))
 	if len(b) > maxMessage {
 		err = fmt.Errorf("it has %d bytes, the limit is %d", len(b), maxMessage)
@@ -86,8 +89,9 @@ func (s *queueSource) Empty() bool { return s.queue.Empty() }
 // Settle carries out an outcome. The answer is the result of that: accepted also
 // for an abandon or a reject that was carried out.
 func (s *queueSource) Settle(tag []byte, outcome amqpwire.DeliveryState, _ bool) amqpwire.DeliveryState {
+	s.hand.settled(broker.LockToken(tag))
 	if err := s.queue.Settle(broker.LockToken(tag), settlementOf(outcome)); err != nil {
-		s.link.Conn().Log().Info("settlement refused", "link", s.link.Name(), "reason", err.Error())
+		s.link.Conn().Log().Info("settlement refused", "link", broker.Brief(s.link.Name()), "reason", err.Error())
 		return &amqpwire.Rejected{Error: worded(broker.AsRefusal(err))}
 	}
 	return &amqpwire.Accepted{}
@@ -121,6 +125,11 @@ func (s *queueSource) Release(tags [][]byte) {
 		tokens[i] = broker.LockToken(tag)
 	}
 	s.queue.Release(tokens)
+}
+
+// Lost tells the log which messages the receiver had when it was lost.
+func (s *queueSource) Lost(why error) {
+	s.hand.end(s.link.Conn().Log().With("link", broker.Brief(s.link.Address())), why)
 }
 
 // ShortenLock lets the lock of a delivery end after d.

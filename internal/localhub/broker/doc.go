@@ -4,5 +4,6 @@
 //
 // It owns every queue and its clock, knows no network and no protocol, and
 // imports the standard library only. Doors (AMQP, MQTT, HTTP) bring messages and
-// fetch them; a [Journal] keeps the queues over a restart.
+// fetch them, and tell who is there as a device; the registry tells which devices
+// and modules exist; a [Journal] keeps all of this over a restart.
 package broker

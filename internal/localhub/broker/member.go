@@ -170,14 +170,29 @@ func (b *Broker) publish(m *Mailbox) {
 	}
 }
 
-// claim takes up the kept messages of modules that are not registered, whose device
-// is.
+// claim takes up what is kept of modules that are not registered, whose device is:
+// it ends with the device.
 func (b *Broker) claim() {
-	for _, path := range slices.Sorted(maps.Keys(b.kept.Queues)) {
+	for _, path := range b.unclaimed() {
 		if id := parsePath(path); id.Module != "" && b.devices[id.Device] != nil {
 			b.publish(b.newMailbox(id))
 		}
 	}
+}
+
+// unclaimed returns the paths of which something is kept that nobody has taken up.
+func (b *Broker) unclaimed() []string {
+	paths := make(map[string]bool)
+	for path := range b.kept.Queues {
+		paths[path] = true
+	}
+	for path := range b.kept.Generations {
+		paths[path] = true
+	}
+	for path := range b.kept.Sessions {
+		paths[path] = true
+	}
+	return slices.Sorted(maps.Keys(paths))
 }
 
 // WarnOfStrays tells the log of messages that are kept for devices which are not

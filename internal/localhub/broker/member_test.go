@@ -196,6 +196,43 @@ func TestStraysAreClaimed(t *testing.T) {
 	})
 }
 
+// TestNothingIsLeftOfModules deletes a device after a restart, of whose module only
+// the session or the generation was kept: the next one has neither.
+func TestNothingIsLeftOfModules(t *testing.T) {
+	m := newMemory()
+	inHub(t, Options{Journal: m}, func(t *testing.T, h hub) {
+		session, empty := ID{"dev1", "session"}, ID{"dev1", "empty"}
+		if err := h.box(session).KeepSession([]byte("old")); err != nil {
+			t.Fatal(err)
+		}
+		_ = h.box(empty).Put(named("m"))
+		_, _ = h.box(empty).Purge()
+		delete(m.last, empty.Path())
+		generation := h.box(empty).generation
+		h.Close()
+		time.Sleep(time.Second)
+		next := start(t, Options{Journal: m})
+		defer next.Close()
+		if err := next.Unregister(ID{Device: "dev1"}); err != nil {
+			t.Fatal(err)
+		}
+		kept, _ := m.Load()
+		delete(kept.Queues, FeedbackQueue)
+		if len(kept.Sessions)+len(kept.Generations)+len(kept.Queues) > 0 {
+			t.Errorf("the journal still has %+v", kept)
+		}
+		if err := next.Register(PutIdentity{ID: ID{Device: "dev1"}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := next.box(session).Session(); got != nil {
+			t.Errorf("the session %q is that of an earlier module", got)
+		}
+		if next.box(empty).generation == generation {
+			t.Error("the generation is that of an earlier module")
+		}
+	})
+}
+
 // TestModuleWithoutDevice leaves out what a journal should not hold.
 func TestModuleWithoutDevice(t *testing.T) {
 	m := newMemory()

@@ -21,6 +21,7 @@ type memory struct {
 	records     map[string]Record
 	generations map[string]string
 	identities  map[string][]byte
+	sessions    map[string][]byte
 	commits     int
 	tried       []time.Time         // commits that failed
 	fail        func([]Change) bool // nil: never
@@ -33,6 +34,7 @@ func newMemory() *memory {
 		records:     make(map[string]Record),
 		generations: make(map[string]string),
 		identities:  make(map[string][]byte),
+		sessions:    make(map[string][]byte),
 	}
 }
 
@@ -67,11 +69,16 @@ func (m *memory) apply(c Change) {
 		delete(m.records, c.Key)
 	case PutGeneration:
 		m.generations[c.Path] = c.Generation
+	case PutSession:
+		m.sessions[c.Path] = c.Session
+	case RemoveSession:
+		delete(m.sessions, c.Path)
 	case PutIdentity:
 		m.identities[c.ID.Path()] = c.Document
 	case RemoveIdentity:
 		path := c.ID.Path()
 		delete(m.identities, path)
+		delete(m.sessions, path)
 		delete(m.generations, path)
 		delete(m.last, path)
 	}
@@ -82,6 +89,7 @@ func (m *memory) Load() (*State, error) {
 	defer m.mu.Unlock()
 	state := &State{
 		Queues: make(map[string]QueueState), Generations: maps.Clone(m.generations), Identities: maps.Clone(m.identities),
+		Sessions: maps.Clone(m.sessions),
 	}
 	for name, last := range m.last {
 		byNumber := func(a, b Entry) int { return cmp.Compare(a.Sequence, b.Sequence) }

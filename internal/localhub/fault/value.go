@@ -2,7 +2,6 @@ package fault
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,36 +17,6 @@ const (
 	noAnswer = "none"
 	noReason = "none"
 )
-
-// values checks the value that a fault takes; nil for one that takes none.
-var values = map[Name]func(string) error{
-	Drop:                nil,
-	Close:               isReason,
-	BlackHole:           nil,
-	EndSession:          isCondition,
-	Detach:              isCondition,
-	RefuseAuth:          isAuthStatus,
-	RefuseAttach:        isCondition,
-	RefuseSend:          isCondition,
-	WithholdCredit:      nil,
-	WithholdDisposition: nil,
-	LoseDisposition:     nil,
-	ExpireLocks:         isDuration,
-}
-
-// check returns what is wrong with the fault's name or value.
-func (f Fault) check() error {
-	isValue, ok := values[f.Name]
-	switch {
-	case !ok:
-		return errors.New("there is no such fault")
-	case f.Value != "" && isValue == nil:
-		return errors.New("it takes no value")
-	case f.Value != "":
-		return isValue(f.Value)
-	}
-	return nil
-}
 
 // shortConditions are the words for common conditions.
 var shortConditions = map[string]amqpwire.Symbol{

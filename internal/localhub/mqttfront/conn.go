@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"iothub-c2d/internal/mqttwire"
@@ -29,6 +30,7 @@ type conn struct {
 
 	in      chan received
 	out     chan []byte   // encoded packets
+	deaf    atomic.Bool   // the client takes nothing more
 	broken  chan struct{} // closed when the connection is to end
 	failure error         // why; set before broken is closed
 	fail    sync.Once
@@ -159,21 +161,37 @@ func (c *conn) send(p mqttwire.Packet) error {
 const coalesce = 32 << 10
 
 // write is the writer's goroutine: it sends what the owner queues, many packets
-// at once if they are there. It ends when the owner closes out, or when a write
-// fails.
+// at once if they are there, until the owner closes out. When a write fails, what
+// the client has said before it hung up still counts: the reader comes to the end
+// by itself, or not in time.
 func (c *conn) write() {
 	for b := range c.out {
 		b = c.gather(b)
-		err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if err == nil {
-			_, err = c.net.Write(b)
-		}
+		err := c.flush(b)
+		c.account.give(len(b))
 		if err != nil {
-			c.giveUp(err)
+			c.deaf.Store(true)
+			c.discard(err)
 			return
 		}
+	}
+}
+
+// discard throws away what the owner queues, and ends the connection soon.
+func (c *conn) discard(err error) {
+	end := time.AfterFunc(goodbye, func() { c.giveUp(err) })
+	defer end.Stop()
+	for b := range c.out {
 		c.account.give(len(b))
 	}
+}
+
+func (c *conn) flush(b []byte) error {
+	if err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	_, err := c.net.Write(b)
+	return err
 }
 
 // gather returns b and what else is queued already.

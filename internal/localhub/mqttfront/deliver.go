@@ -20,7 +20,7 @@ func (c *client) pump() error {
 	tokens := c.session.tokens()
 	lost := c.mailbox.Lost(tokens)
 	room := maxInFlight - len(tokens) + len(lost)
-	for ; room > 0; room-- {
+	for ; room > 0 && !c.conn.deaf.Load(); room-- {
 		d, ok := c.mailbox.Take()
 		if !ok {
 			break

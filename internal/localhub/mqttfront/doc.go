@@ -8,10 +8,11 @@
 // goes up. No desired property ever changes, and no method is called: the topics
 // of both may be subscribed to, and bring nothing.
 //
-// It owns the sessions ([Front]) and the connections. A connection has three
-// goroutines: one reads, one writes, and its owner does all the rest. A session
-// goes from the owner of one connection to that of the next. Queues are the
-// broker's, and so is the rule that one receiver displaces another.
+// It owns the connections and what is in the sessions. A connection has three
+// goroutines: one reads, one writes, and its owner does all the rest. A session is
+// kept with its device's mailbox, and goes from the owner of one connection to that
+// of the next. Queues are the broker's, and so is the rule that one receiver
+// displaces another.
 //
 // It may import mqttwire, access, broker, and sas for the encoding of properties.
 package mqttfront

@@ -177,8 +177,8 @@ func TestSlowReader(t *testing.T) {
 			w.put(dev1, &broker.Message{To: "t", Body: []byte(strings.Repeat("x", 60_000))})
 		}
 		w.served.Wait()
-		if got := time.Since(start); got != writeTimeout {
-			t.Errorf("let go of after %v, want %v", got, writeTimeout)
+		if got := time.Since(start); got != writeTimeout+goodbye {
+			t.Errorf("let go of after %v, want %v", got, writeTimeout+goodbye)
 		}
 		w.wantEnded("timeout")
 	})

@@ -19,6 +19,7 @@ func (r *Registry) Create(want Identity) (Identity, *broker.Refusal) {
 		return Identity{}, refused
 	}
 	i := want
+	i.Disabled = want.Disabled && want.ID.Module == "" // a module has no status
 	i.Authentication = complete(want.Authentication, Authentication{})
 	i.StatusUpdated = time.Time{}
 	i.Revision = r.nextRevision()
@@ -67,6 +68,7 @@ func (r *Registry) Update(want Identity, etag string) (Identity, *broker.Refusal
 		return Identity{}, refused
 	}
 	i := want
+	i.Disabled = want.Disabled && want.ID.Module == ""
 	i.Generation = old.Generation
 	i.Authentication = complete(want.Authentication, old.Authentication)
 	i.StatusUpdated, i.Revision = old.StatusUpdated, old.Revision

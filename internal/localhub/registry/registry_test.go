@@ -311,7 +311,8 @@ func TestBearer(t *testing.T) {
 	t.Parallel()
 	w := start(t, nil, Device{ID: "dev"}, Device{ID: "off"})
 	w.create(Identity{ID: module("dev", "mod")})
-	w.create(Identity{ID: module("off", "mod")})
+	w.create(Identity{ID: module("off", "mod"), Disabled: true}) // it has no status of its own
+	w.update(Identity{ID: module("dev", "mod"), Disabled: true}, AnyETag)
 	w.update(Identity{ID: device("off"), Disabled: true}, AnyETag)
 	for _, test := range []struct {
 		id      broker.ID
@@ -331,6 +332,9 @@ func TestBearer(t *testing.T) {
 			t.Errorf("%s: %s speaks for it, %v, want %s", test.id, i.ID, ok, test.bearer)
 		}
 		wantRefusal(t, test.id.String(), w.Refuse(test.id), test.refused)
+	}
+	if total, disabled := w.Count(); total != 2 || disabled != 1 {
+		t.Errorf("%d devices, %d disabled, want 2 and 1", total, disabled)
 	}
 }
 

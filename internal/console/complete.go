@@ -1,0 +1,61 @@
+package console
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// MostCompletions is how many values a shell is offered at most.
+const MostCompletions = 200
+
+// completionTimeout is how long the tab key may take.
+const completionTimeout = time.Second
+
+// Complete makes shells complete the values of a flag of cmd by f.
+func Complete(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, f) // the flag exists, and has no other
+}
+
+// DeviceCompletion completes ids of devices, which list returns. Where it fails
+// there are none: the tab key tells no errors.
+func DeviceCompletion(list func(context.Context) ([]string, error)) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, text string) (ids []string, d cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
+		defer cancel()
+		all, _ := list(ctx)
+		for _, id := range all {
+			if strings.HasPrefix(id, text) {
+				ids = append(ids, id)
+			}
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// completeValues makes shells complete what the flags of cmd and of the commands
+// below it take: words, files or directories. They complete nothing for others, and
+// nothing for arguments.
+func completeValues(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		choices, ok := f.Value.(interface{ Choices() []string })
+		switch value, _ := pflag.UnquoteUsage(f); {
+		case ok:
+			Complete(cmd, f.Name, cobra.FixedCompletions(choices.Choices(), cobra.ShellCompDirectiveNoFileComp))
+		case value == "DIR":
+			_ = cmd.MarkFlagDirname(f.Name) // it exists
+		case value == "FILE", value == "PATH", value == "":
+		default:
+			Complete(cmd, f.Name, cobra.NoFileCompletions)
+		}
+	})
+	if cmd.ValidArgsFunction == nil {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	for _, below := range cmd.Commands() {
+		completeValues(below)
+	}
+}
