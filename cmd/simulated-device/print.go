@@ -121,11 +121,19 @@ func (p *printer) decided(n int, d *iothub.Delivery, o outcome) error {
 	case p.template != nil:
 		return p.templated(newEvent(n, d, o, p.at))
 	case p.console.Output == console.OutputJSON:
-		return p.console.PrintJSON(newEvent(n, d, o, p.at))
+		return p.printEvent(newEvent(n, d, o, p.at))
 	case p.console.Verbose:
 		return p.console.PrintText(p.console.OutLine().Add("    Settlement: ").Outcome(moods[o], "%s", o))
 	}
 	return nil
+}
+
+func (p *printer) printEvent(e event) error {
+	line, err := e.line()
+	if err != nil {
+		return err
+	}
+	return p.console.Print(line)
 }
 
 // templated prints a message by --format.

@@ -87,8 +87,8 @@ func Span(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// AppendJSONText appends a text as [JSON] returns it.
-func AppendJSONText(b []byte, text string) []byte {
+// appendJSONText appends a text as [JSON] returns it.
+func appendJSONText(b []byte, text string) []byte {
 	if !plain(text) || strings.ContainsAny(text, `"\\`) {
 		quoted, _ := JSON(text) // a text cannot fail
 		return append(b, quoted...)
