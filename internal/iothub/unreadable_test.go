@@ -78,13 +78,13 @@ func oddMessages(t testing.TB) map[string][]byte {
 // TestNoMessageStopsADevice sends a device a message that nobody can read, between
 // two others. It is told why, and whatever can be told; it rejects the message, and
 // the connection is as good as before.
+//
+// It runs alone: its messages are large, and another test measures memory.
 func TestNoMessageStopsADevice(t *testing.T) {
-	t.Parallel()
 	good := encodeMessage(t, &amqpwire.Message{Properties: &amqpwire.Properties{MessageID: "good"}, Data: [][]byte{[]byte("body")}})
 	for name, odd := range oddMessages(t) {
 		for _, frame := range []int{60_000, 500} {
 			t.Run(name, func(t *testing.T) {
-				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					hub := &fakeHub{t: t}
 					hub.payloads(frame, good, odd, good)

@@ -42,7 +42,12 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		"hang up":   func(_ *world, c *rawclient.Client) { c.HangUp() },
 		"midway":    func(_ *world, c *rawclient.Client) { c.Write([]byte("\x30\x80\x80\x08\x00\x01t")); c.HangUp() },
 		"malformed": func(_ *world, c *rawclient.Client) { c.Write([]byte("\x82\x03\x00\x00\x00")); c.WantEnd() },
-		"displaced": func(w *world, c *rawclient.Client) { w.bye(w.device(true)); c.WantEnd() },
+		"displaced": func(w *world, c *rawclient.Client) {
+			next := w.device(true)
+			c.WantEnd()
+			synctest.Wait()
+			w.bye(next)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			const all = 10 << 20
