@@ -84,6 +84,16 @@ func (b *bench) hub(p part) *benchHub {
 	}}
 }
 
+// emptied returns f, before which the queue of the first device is emptied.
+func (h *benchHub) emptied(b *bench, f func() result) func() result {
+	return func() result {
+		if _, err := iothub.Purge(b.t.Context(), defaults.ServiceString(h.Address), defaults.DeviceID, nil); err != nil {
+			b.t.Fatal(err)
+		}
+		return f()
+	}
+}
+
 // play has a part played, and measures it.
 func (b *bench) play(p part, hub *benchHub, tls bool) result {
 	b.t.Helper()

@@ -45,19 +45,18 @@ func (b *bench) measureSending(tls bool) {
 	defer hub.stop()
 	for _, m := range []struct{ inFlight, messages int }{{1, 6000}, {16, 30_000}, {64, 40_000}} {
 		n := b.some(m.messages)
+		ours := hub.emptied(b, func() result {
+			return b.tool(hub, tls, "send-c2d", "-q", "--no-wait", "--ack", "none",
+				"--in-flight", strconv.Itoa(m.inFlight), "--count", strconv.Itoa(n), text)
+		})
 		bare := part{Role: "send", Messages: n, InFlight: m.inFlight}
-		b.compare(rates(n), []string{fmt.Sprintf("send, %d in flight, %s", m.inFlight, transport(tls))},
-			func() result {
-				return b.tool(hub, tls, "send-c2d", "-q", "--no-wait", "--ack", "none",
-					"--in-flight", strconv.Itoa(m.inFlight), "--count", strconv.Itoa(n), text)
-			},
-			func() result { return b.play(bare, hub, tls) })
+		tapped := bare
+		tapped.Tap = true
+		what := fmt.Sprintf("send, %d in flight, %s", m.inFlight, transport(tls))
+		play := func(p part) func() result { return hub.emptied(b, func() result { return b.play(p, hub, tls) }) }
+		b.compare(rates(n), []string{what}, ours, play(bare))
 		if m.inFlight == 64 {
-			tapped := bare
-			tapped.Tap = true
-			b.compare(rates(n), []string{"send, 64 in flight, " + transport(tls) + ", go-amqp on the tap"},
-				func() result { return b.play(tapped, hub, tls) },
-				func() result { return b.play(bare, hub, tls) })
+			b.compare(rates(n), []string{what + ", go-amqp on the tap"}, play(tapped), play(bare))
 		}
 	}
 }
