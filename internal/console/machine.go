@@ -1,9 +1,21 @@
 package console
 
 import (
+	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
+
+// UseOneProcessor makes the program do with one, unless GOMAXPROCS says otherwise. In
+// a client every message goes through a chain of goroutines, each of which waits for
+// the one before. If there are idle processors, each step wakes one of them, and that
+// takes longer than the step.
+func UseOneProcessor() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1)
+	}
+}
 
 // reserve is a part of the heap that nobody uses. It is never touched, so the machine
 // gives no memory for it.
