@@ -150,12 +150,12 @@ func newUUID() string {
 	_, _ = rand.Read(u[:]) // documented never to fail
 	u[6] = u[6]&0x0f | 0x40
 	u[8] = u[8]&0x3f | 0x80
+	var digits [2 * len(u)]byte
+	hex.Encode(digits[:], u[:])
 	text := make([]byte, 0, 36)
-	for i, b := range u {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			text = append(text, '-')
-		}
-		text = hex.AppendEncode(text, []byte{b})
+	for _, group := range [][]byte{digits[:8], digits[8:12], digits[12:16], digits[16:20]} {
+		text = append(append(text, group...), '-')
 	}
+	text = append(text, digits[20:]...)
 	return string(text)
 }
