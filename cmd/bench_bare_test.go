@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"strconv"
@@ -18,7 +17,6 @@ import (
 
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/iothub/tap"
-	"iothub-c2d/internal/localhub"
 	"iothub-c2d/internal/localhub/defaults"
 	"iothub-c2d/internal/sas"
 )
@@ -43,8 +41,6 @@ func playPart() (code int, played bool) {
 
 func (p part) play(ctx context.Context) error {
 	switch {
-	case p.Role == "hub":
-		return p.serve()
 	case p.Role == "fill":
 		return p.fill(ctx)
 	case p.Role == "send":
@@ -57,39 +53,6 @@ func (p part) play(ctx context.Context) error {
 		return p.bareRoundTrips(ctx)
 	}
 	return fmt.Errorf("there is no role %q", p.Role)
-}
-
-// serve is a hub, until standard input is closed.
-func (p part) serve() error {
-	options := &localhub.Options{Gateway: localhub.GatewayV1, MaxQueue: p.MaxQueue}
-	for n := range p.Devices {
-		options.Devices = append(options.Devices, localhub.Device{ID: deviceName(n), Key: defaults.Key()})
-	}
-	hub, err := localhub.New(options)
-	if err != nil {
-		return err
-	}
-	defer hub.Close()
-	if err := os.WriteFile(p.CA, hub.CACertificate(), 0o600); err != nil {
-		return err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	go hub.Serve(l)
-	fmt.Println(l.Addr())
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
-}
-
-// deviceName returns the id of one of a hub's devices. The first is the one that the
-// tools know.
-func deviceName(n int) string {
-	if n == 0 {
-		return defaults.DeviceID
-	}
-	return "device-" + strconv.Itoa(n)
 }
 
 // fill sends messages to the devices in turns.

@@ -3,11 +3,11 @@ package cmd_test
 import (
 	"bufio"
 	"encoding/json"
-	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,11 +21,10 @@ import (
 // part is what a process of this test's own does: the test's binary plays it. Which
 // one it is, it finds in the environment.
 type part struct {
-	Role     string // hub, fill, or what is done with go-amqp alone
+	Role     string // fill, or what is done with go-amqp alone
 	Address  string // of the hub
 	CA       string // file; empty: no TLS
-	Devices  int    // of the hub, or to send to
-	MaxQueue int
+	Devices  int    // to send to
 	Messages int
 	InFlight int
 	Tap      bool // not go-amqp alone
@@ -50,38 +49,43 @@ func (p part) command(t *testing.T) *exec.Cmd {
 
 // benchHub is a hub in a process of its own.
 type benchHub struct {
-	part
-	stop func()
+	Address string
+	CA      string // file
+	stop    func()
 }
 
-// hub starts a hub. It is of the older generation, which go-amqp can send to.
-func (b *bench) hub(p part) *benchHub {
+// hub starts a hub with so many devices and so much room for the messages of each.
+// It is of the older generation, which go-amqp can send to.
+func (b *bench) hub(devices, queue int) *benchHub {
 	b.t.Helper()
-	p.Role, p.CA = "hub", filepath.Join(b.t.TempDir(), "ca.pem")
-	if p.MaxQueue == 0 {
-		p.MaxQueue = endless
+	h := &benchHub{CA: filepath.Join(b.t.TempDir(), "ca.pem")}
+	args := []string{"hub", "--listen", "127.0.0.1:0", "--gateway", "v1", "--ca-out", h.CA, "--max-queue", strconv.Itoa(queue)}
+	for n := range devices {
+		args = append(args, "--device", deviceName(n))
 	}
-	cmd := p.command(b.t)
-	life, err := cmd.StdinPipe() // it ends when this is closed
-	if err != nil {
-		b.t.Fatal(err)
+	hub := b.run(exec.CommandContext(b.t.Context(), filepath.Join(binaries, "simulated-device"), args...))
+	h.stop = hub.stop
+	_, h.Address, _ = strings.Cut(strings.TrimSuffix(hub.await(b.t, "is ready at "), "."), "is ready at ")
+	return h
+}
+
+// deviceName returns the id of one of a hub's devices. The first is the one that the
+// tools know.
+func deviceName(n int) string {
+	if n == 0 {
+		return defaults.DeviceID
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		b.t.Fatal(err)
+	return "device-" + strconv.Itoa(n)
+}
+
+// emptied returns f, before which the queue of the first device is emptied.
+func (h *benchHub) emptied(b *bench, f func() result) func() result {
+	return func() result {
+		if _, err := iothub.Purge(b.t.Context(), defaults.ServiceString(h.Address), defaults.DeviceID, nil); err != nil {
+			b.t.Fatal(err)
+		}
+		return f()
 	}
-	if err := cmd.Start(); err != nil {
-		b.t.Fatal(err)
-	}
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		b.t.Fatal("the hub does not start: ", err)
-	}
-	p.Address = strings.TrimSpace(address)
-	return &benchHub{p, func() {
-		life.Close()
-		_ = cmd.Wait() // a process that ended badly has said so
-	}}
 }
 
 // play has a part played, and measures it.
@@ -124,7 +128,7 @@ func (b *bench) toolCommand(hub *benchHub, tls bool, tool string, args ...string
 		args = append([]string{"--ca-file", hub.CA}, args...)
 	}
 	cmd := exec.CommandContext(b.t.Context(), filepath.Join(binaries, tool), args...)
-	cmd.Env, cmd.Stderr = hub.settings(tls), os.Stderr
+	cmd.Env = hub.settings(tls)
 	return cmd
 }
 
@@ -132,6 +136,7 @@ func (b *bench) toolCommand(hub *benchHub, tls bool, tool string, args ...string
 func (b *bench) tool(hub *benchHub, tls bool, tool string, args ...string) result {
 	b.t.Helper()
 	cmd := b.toolCommand(hub, tls, tool, args...)
+	cmd.Stderr = os.Stderr
 	began := time.Now()
 	if err := cmd.Run(); err != nil {
 		b.t.Fatalf("%s: %v", tool, err)
@@ -142,13 +147,11 @@ func (b *bench) tool(hub *benchHub, tls bool, tool string, args ...string) resul
 // running is a tool that runs beside what is measured.
 type running struct {
 	cmd    *exec.Cmd
-	stderr io.Reader
+	stderr *bufio.Scanner
 }
 
-func (b *bench) start(hub *benchHub, tls bool, tool string, args ...string) *running {
+func (b *bench) run(cmd *exec.Cmd) *running {
 	b.t.Helper()
-	cmd := b.toolCommand(hub, tls, tool, args...)
-	cmd.Stderr = nil
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		b.t.Fatal(err)
@@ -156,19 +159,20 @@ func (b *bench) start(hub *benchHub, tls bool, tool string, args ...string) *run
 	if err := cmd.Start(); err != nil {
 		b.t.Fatal(err)
 	}
-	return &running{cmd, stderr}
+	return &running{cmd, bufio.NewScanner(stderr)}
 }
 
-// await waits until the tool has said something on standard error.
-func (r *running) await(t *testing.T, text string) {
+// await waits until the tool has said something on standard error, and returns the
+// line.
+func (r *running) await(t *testing.T, text string) string {
 	t.Helper()
-	lines := bufio.NewScanner(r.stderr)
-	for lines.Scan() {
-		if strings.Contains(lines.Text(), text) {
-			return
+	for r.stderr.Scan() {
+		if strings.Contains(r.stderr.Text(), text) {
+			return r.stderr.Text()
 		}
 	}
 	t.Fatalf("it never said %q", text)
+	return ""
 }
 
 func (r *running) stop() {

@@ -41,23 +41,22 @@ func TestBench(t *testing.T) {
 var text = strings.Repeat("0123456789abcdef", 16)
 
 func (b *bench) measureSending(tls bool) {
-	hub := b.hub(part{Devices: 1})
+	hub := b.hub(1, endless)
 	defer hub.stop()
 	for _, m := range []struct{ inFlight, messages int }{{1, 6000}, {16, 30_000}, {64, 40_000}} {
 		n := b.some(m.messages)
+		ours := hub.emptied(b, func() result {
+			return b.tool(hub, tls, "send-c2d", "-q", "--no-wait", "--ack", "none",
+				"--in-flight", strconv.Itoa(m.inFlight), "--count", strconv.Itoa(n), text)
+		})
 		bare := part{Role: "send", Messages: n, InFlight: m.inFlight}
-		b.compare(rates(n), []string{fmt.Sprintf("send, %d in flight, %s", m.inFlight, transport(tls))},
-			func() result {
-				return b.tool(hub, tls, "send-c2d", "-q", "--no-wait", "--ack", "none",
-					"--in-flight", strconv.Itoa(m.inFlight), "--count", strconv.Itoa(n), text)
-			},
-			func() result { return b.play(bare, hub, tls) })
+		tapped := bare
+		tapped.Tap = true
+		what := fmt.Sprintf("send, %d in flight, %s", m.inFlight, transport(tls))
+		play := func(p part) func() result { return hub.emptied(b, func() result { return b.play(p, hub, tls) }) }
+		b.compare(rates(n), []string{what}, ours, play(bare))
 		if m.inFlight == 64 {
-			tapped := bare
-			tapped.Tap = true
-			b.compare(rates(n), []string{"send, 64 in flight, " + transport(tls) + ", go-amqp on the tap"},
-				func() result { return b.play(tapped, hub, tls) },
-				func() result { return b.play(bare, hub, tls) })
+			b.compare(rates(n), []string{what + ", go-amqp on the tap"}, play(tapped), play(bare))
 		}
 	}
 }
@@ -65,7 +64,7 @@ func (b *bench) measureSending(tls bool) {
 // measureReceiving compares programs of which one waits until the hub confirms each
 // settlement, and go-amqp alone for nothing.
 func (b *bench) measureReceiving(tls bool) {
-	hub := b.hub(part{Devices: 1})
+	hub := b.hub(1, endless)
 	defer hub.stop()
 	n := b.some(20_000)
 	filled := func(receive func() result) func() result {
@@ -84,7 +83,7 @@ func (b *bench) measureReceiving(tls bool) {
 // measureRoundTrip measures the time from sending a message to its feedback, with
 // one message after the other.
 func (b *bench) measureRoundTrip(tls bool) {
-	hub := b.hub(part{Devices: 1})
+	hub := b.hub(1, endless)
 	defer hub.stop()
 	n := b.some(2000)
 	var what []string
@@ -100,13 +99,13 @@ func (b *bench) measureRoundTrip(tls bool) {
 func (b *bench) measureFeedback(tls bool) {
 	n := b.some(5000)
 	for _, queue := range []int{50, endless} {
-		hub := b.hub(part{Devices: 1, MaxQueue: queue})
+		hub := b.hub(1, queue)
 		what := "send, and wait for feedback, " + transport(tls)
 		if queue == 50 {
 			what += ", a queue of 50"
 		}
 		b.compare(rates(n), []string{what}, func() result {
-			device := b.start(hub, tls, "simulated-device")
+			device := b.run(b.toolCommand(hub, tls, "simulated-device"))
 			defer device.stop()
 			device.await(b.t, "Waiting for messages")
 			return b.tool(hub, tls, "send-c2d", "-q", "--in-flight", "64", "--retry-queue-full", "1m", "--count", strconv.Itoa(n), text)
@@ -119,7 +118,7 @@ func (b *bench) measureFeedback(tls bool) {
 func (b *bench) measureDevices() {
 	n := b.some(40_000)
 	for _, devices := range []int{1, 100, 10_000} {
-		hub := b.hub(part{Devices: devices})
+		hub := b.hub(devices, endless)
 		b.compare(rates(n), []string{fmt.Sprintf("send, 64 in flight, no TLS, to %d devices", devices)},
 			func() result {
 				return b.play(part{Role: "fill", Messages: n, InFlight: 64, Devices: devices}, hub, false)
@@ -130,7 +129,7 @@ func (b *bench) measureDevices() {
 
 // measureStart measures short runs, from their start to their end.
 func (b *bench) measureStart() {
-	hub := b.hub(part{Devices: 1})
+	hub := b.hub(1, endless)
 	defer hub.stop()
 	b.compare(milliseconds, []string{"a run of send-c2d --no-wait"},
 		func() result { return b.tool(hub, false, "send-c2d", "-q", "--no-wait", text) },

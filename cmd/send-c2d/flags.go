@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -39,8 +40,7 @@ func (f *sendFlags) add(c *console.Console, cmd *cobra.Command) {
 	f.feedbackTimeout = console.Duration(defaultFeedbackTimeout)
 	flags.Var(&f.feedbackTimeout, "feedback-timeout", "wait this long for the last feedback, then exit with code 124 (0: for ever)")
 	flags.Var(&f.retryQueueFull, "retry-queue-full", "wait up to this long for room in a full queue")
-	f.inFlight = 1
-	flags.Var(&f.inFlight, "in-flight", "`N` messages may await the hub's answer at once; above 1 their order may change")
+	flags.Var(&f.inFlight, "in-flight", "`N` messages may await the hub's answer at once; above 1 their order may change (default 1, or 16 to send one message to each of several devices)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the messages, send nothing")
 	console.Group(flags, "Sending")
 	f.hub.Add(c, cmd, defaults.Address, console.EnvService, console.EnvServiceAlt)
@@ -90,7 +90,7 @@ func (f *sendFlags) plan(ctx context.Context, c *console.Console) (*plan, error)
 	m.noteProperties(c)
 	return &plan{
 		target: t, messages: messages,
-		pace:     pace{time.Duration(f.interval), time.Duration(f.retryQueueFull), int(f.inFlight)},
+		pace:     pace{time.Duration(f.interval), time.Duration(f.retryQueueFull), cmp.Or(int(f.inFlight), messages.inFlight())},
 		feedback: !f.noWait && (m.ack != iothub.AckNone || m.jsonLines && !m.given("ack")),
 		wait:     feedbackWait{time.Duration(f.feedbackTimeout), m.ack},
 	}, nil

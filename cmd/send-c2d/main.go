@@ -64,6 +64,7 @@ func run(ctx context.Context, c *console.Console, f *sendFlags) error {
 	if f.dryRun {
 		return newReport(c).dryRun(ctx, plan.messages)
 	}
+	console.UseOneProcessor()
 	options, err := plan.target.options(c)
 	if err != nil {
 		return err

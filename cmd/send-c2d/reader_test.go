@@ -74,7 +74,7 @@ func TestHubWithOneFeedbackLink(t *testing.T) {
 		h := newFakeHub(t)
 		h.oneAtATime, h.oneLink = true, true
 		h.addForeign(1)
-		time.AfterFunc(10*time.Second, func() { h.dropOldest(1) })
+		time.AfterFunc(11*time.Second, func() { h.dropOldest(1) })
 		r := &tool{dial: h.dial}
 		code := r.run(t.Context(), "-d", "d", "--message-id", "mine", "hello")
 		r.wantCode(t, code, 0)

@@ -96,8 +96,14 @@ func (t *targets) has(name string) bool {
 	return t.names[name]
 }
 
-// all reports whether all of the names, of which there is at least one, are in t.
-func (t *targets) all(names []string) bool {
-	missing := func(name string) bool { return !t.has(name) }
-	return len(names) > 0 && !slices.ContainsFunc(names, missing)
+// all reports whether t has all of the names that a function returns, of which
+// there is at least one. It does not ask for them while t is empty.
+func (t *targets) all(of func() []string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.names) == 0 {
+		return false
+	}
+	names := of()
+	return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return !t.names[name] })
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -47,8 +48,11 @@ func (r *report) sent(m sentEvent) error {
 	if r.total++; r.total == 1 {
 		r.began = time.Now()
 	}
-	m.SentAt = console.Timestamp(time.Now())
-	return r.show(m, "Sent %s to %s (%d bytes)", m.MessageID, m.target(), m.Size)
+	if r.console.Output == console.OutputJSON {
+		m.SentAt = console.Timestamp(time.Now())
+		return r.keep(r.console.Print(m.line()))
+	}
+	return r.keep(r.console.PrintText(r.console.OutLine().Text("Sent ", m.MessageID, " to ", m.target(), " (", strconv.Itoa(m.Size), " bytes)")))
 }
 
 // refused shows that the hub has refused a message.
@@ -176,9 +180,13 @@ func (r *report) feedback(f iothub.Feedback, latency time.Duration) error {
 	defer r.mu.Unlock()
 	r.statuses[f.Status]++
 	r.latencies = append(r.latencies, latency)
-	event := newFeedbackEvent(f)
-	event.LatencyMS = new(milliseconds(latency))
-	return r.showLine(event, r.console.OutLine().Outcome(mood(f.Status), "%s", statusText(f)).Add(": %s after %s", f.MessageID, console.Span(latency)))
+	if r.console.Output == console.OutputJSON {
+		event := newFeedbackEvent(f)
+		event.LatencyMS = new(milliseconds(latency))
+		return r.keep(r.console.Print(event.line()))
+	}
+	line := r.console.OutLine().Outcome(mood(f.Status), "%s", statusText(f))
+	return r.keep(r.console.PrintText(line.Text(": ", f.MessageID, " after ", console.Span(latency))))
 }
 
 // mood returns what a status means to the user.

@@ -28,12 +28,13 @@ func (d *delivery) persist(ctx context.Context) error {
 		patience = 0
 	}
 	deadline := time.Now().Add(patience)
-	const firstWait, longestWait = 100 * time.Millisecond, 2 * time.Second
-	for wait := firstWait; ; wait = min(2*wait, longestWait) {
+	wait := time.Duration(0) // before the next attempt
+	for {
+		began := time.Now()
 		err := s.service.Send(ctx, d.out.device, &d.out.message)
 		left := time.Until(deadline)
 		switch {
-		case err == nil && wait == firstWait:
+		case err == nil && wait == 0:
 			s.full.remove(target)
 			return nil
 		case !errors.Is(err, iothub.ErrQueueFull), isDoubtful(err):
@@ -46,8 +47,20 @@ func (d *delivery) persist(ctx context.Context) error {
 		if s.full.add(target) {
 			s.report.console.Note("The queue of %s is full: waiting up to %s for room.", target, patience)
 		}
+		wait = nextWait(wait, time.Since(began))
 		_ = console.Pause(ctx, min(wait, left)) // the next Send notices the end of ctx
 	}
+}
+
+// nextWait returns how long to wait for room in a queue, after a wait that was of no
+// use, if it is not 0. The first is as long as the hub took to say that there is none:
+// a device that is as near takes messages as fast.
+func nextWait(last, answer time.Duration) time.Duration {
+	const shortest, longest = 2 * time.Millisecond, 2 * time.Second
+	if last == 0 {
+		last = answer / 2
+	}
+	return min(max(2*last, shortest), longest)
 }
 
 // waiting says what the delivery waits for.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"iothub-c2d/internal/console"
@@ -37,9 +36,16 @@ var errNothingLeft = errors.New("no message can be sent any more")
 // sendAll sends until there are no more messages, or none can be sent any more. It
 // calls stop with the error of a message that ends the others as well.
 func (s *sender) sendAll(ctx context.Context, stop func(error)) error {
-	var inFlight sync.WaitGroup
-	err := s.startAll(ctx, &inFlight, stop)
-	inFlight.Wait()
+	inFlight := iothub.NewPipeline(s.pace.inFlight, func(out outgoing) {
+		if s.over(ctx) {
+			return // since the message was made
+		}
+		if err := s.send(ctx, out); err != nil {
+			stop(err)
+		}
+	})
+	err := s.startAll(ctx, inFlight)
+	inFlight.Close()
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx) // what the hub says is more important than a mistake in a later line
@@ -50,8 +56,7 @@ func (s *sender) sendAll(ctx context.Context, stop func(error)) error {
 }
 
 // startAll starts to send each message in its turn.
-func (s *sender) startAll(ctx context.Context, inFlight *sync.WaitGroup, stop func(error)) error {
-	slots := make(chan struct{}, s.pace.inFlight)
+func (s *sender) startAll(ctx context.Context, inFlight *iothub.Pipeline[outgoing]) error {
 	first := true
 	for out, err := range s.messages.all() {
 		if err != nil {
@@ -61,25 +66,18 @@ func (s *sender) startAll(ctx context.Context, inFlight *sync.WaitGroup, stop fu
 			_ = console.Pause(ctx, s.pace.interval) // the end of ctx is noticed below
 		}
 		first = false
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil || s.nothingLeft() {
+		if s.over(ctx) || inFlight.Put(ctx, out) != nil {
 			return nil // sendAll returns the cause, if there is one
 		}
-		inFlight.Go(func() {
-			defer func() { <-slots }()
-			if err := s.send(ctx, out); err != nil {
-				stop(err)
-			}
-		})
 	}
 	return nil
 }
 
+// over reports whether nothing more is to be sent.
+func (s *sender) over(ctx context.Context) bool { return ctx.Err() != nil || s.nothingLeft() }
+
 // nothingLeft reports whether the hub knows none of the devices.
-func (s *sender) nothingLeft() bool { return s.missing.all(s.messages.targets()) }
+func (s *sender) nothingLeft() bool { return s.missing.all(s.messages.targets) }
 
 // errMissing is the error of a message that is not sent: the hub has said of an
 // earlier one that it knows no such device.

@@ -109,6 +109,16 @@ func (s *source) targets() []string {
 // will tell.
 func (s *source) planned() int { return s.input.planned * len(s.devices) }
 
+// inFlight returns how many messages may be under way at once if nothing else is
+// said: several only if no device gets more than one, and so none out of order.
+func (s *source) inFlight() int {
+	const several = 16
+	if s.input.planned == 1 && len(s.devices) > 1 {
+		return several
+	}
+	return 1
+}
+
 // allBodies is the limit of a source that goes on to the end of its input.
 const allBodies = -1
 

@@ -229,3 +229,24 @@ func TestTTLCountsFromEachMessage(t *testing.T) {
 		}
 	}
 }
+
+// TestInFlight wants several messages under way by default only if none of them has
+// another before it.
+func TestInFlight(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		planned int // for each device; 0: it is not known
+		devices []string
+		want    int
+	}{
+		{1, []string{"one"}, 1},
+		{1, []string{"one", "two"}, 16},
+		{2, []string{"one", "two"}, 1},
+		{0, []string{"one", "two"}, 1},
+	} {
+		s := source{devices: tt.devices, input: input{planned: tt.planned}}
+		if got := s.inFlight(); got != tt.want {
+			t.Errorf("%d messages for each of %v: %d in flight, want %d", tt.planned, tt.devices, got, tt.want)
+		}
+	}
+}

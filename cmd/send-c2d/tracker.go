@@ -25,7 +25,7 @@ type tracker struct {
 	answered  map[key]bool       // a message that was sent twice may be answered twice
 	known     map[record]bool    // whether a record is ours: a batch may come again
 	surveying bool               // nothing is sent yet: all records are about older messages
-	changed   chan struct{}      // closed and replaced when pending changes
+	changed   chan struct{}      // closed when pending changes; nil: nobody waits for that
 	failure   error
 }
 
@@ -65,7 +65,6 @@ func newTracker(report *report) *tracker {
 		pending:  make(map[key][]*awaited),
 		answered: make(map[key]bool),
 		known:    make(map[record]bool),
-		changed:  make(chan struct{}),
 	}
 }
 
@@ -173,8 +172,10 @@ func (t *tracker) remove(a *awaited) {
 
 // wake lets those look who wait for a change. Called with mu held.
 func (t *tracker) wake() {
-	close(t.changed)
-	t.changed = make(chan struct{})
+	if t.changed != nil {
+		close(t.changed)
+		t.changed = nil
+	}
 }
 
 // unanswered returns how many messages the hub has accepted, and given no feedback
@@ -203,7 +204,11 @@ func (t *tracker) needed(ctx context.Context) error {
 func (t *tracker) until(ctx context.Context, condition func() bool) error {
 	for {
 		t.mu.Lock()
-		met, changed := condition(), t.changed
+		met := condition()
+		if t.changed == nil {
+			t.changed = make(chan struct{})
+		}
+		changed := t.changed
 		t.mu.Unlock()
 		switch {
 		case met:

@@ -30,6 +30,38 @@ func newEvent(n int, d *iothub.Delivery, o outcome, at time.Time) event {
 	}
 }
 
+// line returns the event as a line of JSON.
+func (e *event) line() (string, error) {
+	if e.Unreadable != "" || e.BodyType != "" || len(e.JSONPropertyTypes) > 0 {
+		text, err := console.JSON(e) // few have types to tell
+		return text + "\n", err
+	}
+	var o console.Object
+	o.Text("event", e.Event)
+	o.Integer("n", int64(e.N))
+	o.Text("deviceId", e.DeviceID)
+	o.TextIfAny("moduleId", e.ModuleID)
+	o.Text("messageId", e.MessageID)
+	o.TextIfAny("messageIdType", string(e.MessageIDType))
+	o.Text("correlationId", e.CorrelationID)
+	o.TextIfAny("correlationIdType", string(e.CorrelationIDType))
+	o.Text("userId", e.UserID)
+	o.TextIfAny("userIdType", string(e.UserIDType))
+	o.Text("contentType", e.ContentType)
+	o.Text("contentEncoding", e.ContentEncoding)
+	o.Text("payload", e.Payload)
+	o.Text("payloadEncoding", e.PayloadEncoding)
+	o.Texts("properties", e.JSONProperties)
+	o.Integer("deliveryCount", int64(e.DeliveryCount))
+	o.Integer("sequenceNumber", int64(e.SequenceNumber))
+	o.Text("enqueuedTimeUtc", e.EnqueuedTimeUTC)
+	o.Text("expiryTimeUtc", e.ExpiryTimeUTC)
+	o.Text("ack", string(e.Ack))
+	o.Text("settlement", string(e.Settlement))
+	o.Text("receivedAt", e.ReceivedAt)
+	return o.Line(), nil
+}
+
 // lockLostEvent says that the message of an earlier line will come again.
 type lockLostEvent struct {
 	Event     string `json:"event"`

@@ -61,6 +61,9 @@ func run(ctx context.Context, c *console.Console, f *deviceFlags) error {
 		return err
 	}
 	defer hub.stop(ctx)
+	if hub == nil {
+		console.UseOneProcessor()
+	}
 	device, err := f.connect(ctx, c, settings, cs, r)
 	if err != nil {
 		return console.Cause(ctx, err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"text/template"
 	"time"
@@ -26,9 +27,11 @@ type printer struct {
 	shown  atomic.Int64 // total, for the goroutine that shows the progress
 	began  atomic.Int64 // when the first came, in ns since 1970, for the same
 	at     time.Time    // when the last message came
+	bodies int          // files in dump
+
+	mu     sync.Mutex // settlements end at any time
 	counts map[outcome]int
 	lost   int // locks
-	bodies int // files in dump
 }
 
 // newPrinter returns the printer that the flags describe.
@@ -62,9 +65,9 @@ func parseFormat(text string) (*template.Template, error) {
 	return t, nil
 }
 
-// received shows a message that has just come.
-func (p *printer) received(d *iothub.Delivery) error {
-	n := p.total
+// received shows a message that has just come, and returns its number.
+func (p *printer) received(d *iothub.Delivery) (n int, err error) {
+	n = p.total
 	p.total++
 	p.at = time.Now()
 	if n == 0 {
@@ -73,13 +76,13 @@ func (p *printer) received(d *iothub.Delivery) error {
 	p.shown.Store(int64(p.total))
 	if p.dump != "" {
 		if err := p.save(d.Body); err != nil {
-			return fmt.Errorf("--dump: %w", err)
+			return n, fmt.Errorf("--dump: %w", err)
 		}
 	}
 	if p.structured() {
-		return nil // it is shown with its outcome: see decided
+		return n, nil // it is shown with its outcome: see decided
 	}
-	return p.console.Print(p.text(n, d))
+	return n, p.console.Print(p.text(n, d))
 }
 
 // structured reports whether the output is for programs: JSON, or a template.
@@ -112,53 +115,74 @@ func (p *printer) save(body []byte) error {
 	}
 }
 
-// decided shows what the device will do with the message.
-func (p *printer) decided(d *iothub.Delivery, o outcome) error {
-	switch e := newEvent(p.total-1, d, o, p.at); {
+// decided shows what the device will do with message n.
+func (p *printer) decided(n int, d *iothub.Delivery, o outcome) error {
+	switch {
 	case p.template != nil:
-		if p.console.OnTerminal() {
-			e.MessageFields = e.Printable()
-		}
-		var b strings.Builder // a message is printed wholly or not at all
-		if err := p.template.Execute(&b, e); err != nil {
-			return fmt.Errorf("--format: %w", err)
-		}
-		return p.console.Print(b.String())
+		return p.templated(newEvent(n, d, o, p.at))
 	case p.console.Output == console.OutputJSON:
-		return p.console.PrintJSON(e)
+		return p.printEvent(newEvent(n, d, o, p.at))
 	case p.console.Verbose:
 		return p.console.PrintText(p.console.OutLine().Add("    Settlement: ").Outcome(moods[o], "%s", o))
 	}
 	return nil
 }
 
-func (p *printer) settled(o outcome) { p.counts[o]++ }
+func (p *printer) printEvent(e event) error {
+	line, err := e.line()
+	if err != nil {
+		return err
+	}
+	return p.console.Print(line)
+}
+
+// templated prints a message by --format.
+func (p *printer) templated(e event) error {
+	if p.console.OnTerminal() {
+		e.MessageFields = e.Printable()
+	}
+	var b strings.Builder // a message is printed wholly or not at all
+	if err := p.template.Execute(&b, e); err != nil {
+		return fmt.Errorf("--format: %w", err)
+	}
+	return p.console.Print(b.String())
+}
+
+func (p *printer) settled(o outcome) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.counts[o]++
+}
 
 // finished returns how many messages have been settled, or left unsettled as the
 // flags say.
 func (p *printer) finished() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, count := range p.counts {
 		n += count
 	}
 	return n
 }
 
-// lockLost shows that a settlement came too late.
-func (p *printer) lockLost(d *iothub.Delivery) error {
+// lockLost shows that the settlement of message n came too late.
+func (p *printer) lockLost(n int, d *iothub.Delivery) error {
 	p.console.Say("message %s: its lock was lost before it was settled; the hub delivers it again", d.ID)
-	return p.comesAgain(d)
+	return p.comesAgain(n, d)
 }
 
 // notSettled shows that the hub has refused a settlement: the lock runs out.
-func (p *printer) notSettled(d *iothub.Delivery, err error) error {
+func (p *printer) notSettled(n int, d *iothub.Delivery, err error) error {
 	p.console.Say("message %s: %v; it is delivered again when its lock has run out", d.ID, err)
-	return p.comesAgain(d)
+	return p.comesAgain(n, d)
 }
 
-func (p *printer) comesAgain(d *iothub.Delivery) error {
+func (p *printer) comesAgain(n int, d *iothub.Delivery) error {
+	p.mu.Lock()
 	p.lost++
+	p.mu.Unlock()
 	if p.console.Output != console.OutputJSON || p.template != nil {
 		return nil
 	}
-	return p.console.PrintJSON(lockLostEvent{"lockLost", p.total - 1, d.DeviceID, d.ID})
+	return p.console.PrintJSON(lockLostEvent{"lockLost", n, d.DeviceID, d.ID})
 }

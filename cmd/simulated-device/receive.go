@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"iothub-c2d/internal/console"
@@ -22,10 +22,18 @@ type receiver struct {
 // and again to close the connection.
 const closeTimeout = time.Second
 
-// receive handles one message after the other. It returns nil when there have
-// been enough.
+// receive handles messages until there have been enough. Then it returns nil.
 func (r *receiver) receive(ctx context.Context, device *iothub.Device) error {
-	for r.count == 0 || r.print.finished() < r.count {
+	running, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	settle := newSettlements(ctx, r.print, end)
+	err := r.handleAll(running, device, settle)
+	return cmp.Or(settle.close(), err)
+}
+
+// handleAll handles one message after the other.
+func (r *receiver) handleAll(ctx context.Context, device *iothub.Device, settle *settlements) error {
+	for !settle.enough(r.count) {
 		d, err := r.next(ctx, device)
 		if errors.Is(err, errIdle) {
 			return nil
@@ -33,7 +41,7 @@ func (r *receiver) receive(ctx context.Context, device *iothub.Device) error {
 		if err != nil {
 			return err
 		}
-		if err := r.handle(ctx, d); err != nil {
+		if err := r.handle(ctx, d, settle); err != nil {
 			return err
 		}
 	}
@@ -51,9 +59,10 @@ func (r *receiver) next(ctx context.Context, device *iothub.Device) (*iothub.Del
 	return d, err
 }
 
-// handle prints one message, decides its outcome and settles it.
-func (r *receiver) handle(ctx context.Context, d *iothub.Delivery) error {
-	if err := r.print.received(d); err != nil {
+// handle prints one message, decides its outcome and has it settled.
+func (r *receiver) handle(ctx context.Context, d *iothub.Delivery, settle *settlements) error {
+	n, err := r.print.received(d)
+	if err != nil {
 		return err
 	}
 	outcome, err := r.settle.decide(ctx, d)
@@ -65,20 +74,8 @@ func (r *receiver) handle(ctx context.Context, d *iothub.Delivery) error {
 			return err
 		}
 	}
-	if err := r.print.decided(d, outcome); err != nil {
+	if err := r.print.decided(n, d, outcome); err != nil {
 		return err
 	}
-	// What has been printed is settled, even if the run ends meanwhile.
-	ctx, cancel := console.WithGrace(ctx, closeTimeout)
-	defer cancel()
-	switch err := outcome.apply(ctx, d); {
-	case errors.Is(err, iothub.ErrLockLost):
-		return r.print.lockLost(d)
-	case errors.Is(err, iothub.ErrNotSettled):
-		return r.print.notSettled(d, err)
-	case err != nil:
-		return fmt.Errorf("message %q: %w", d.ID, err)
-	}
-	r.print.settled(outcome)
-	return nil
+	return settle.put(settlement{n, d, outcome}) // what has been printed, even if the run ends meanwhile
 }

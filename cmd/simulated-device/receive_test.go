@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net"
 	"sync"
@@ -66,7 +67,8 @@ func TestHubThatDoesNotAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &receiver{settle: &settler{otherwise: complete}, print: printer}
-		if err := r.handle(t.Context(), d); err != nil || r.print.lost != 1 {
+		settle := newSettlements(t.Context(), printer, func(error) {})
+		if err := cmp.Or(r.handle(t.Context(), d, settle), settle.close()); err != nil || r.print.lost != 1 {
 			t.Errorf("error = %v with %d locks lost, want none with 1", err, r.print.lost)
 		}
 	})

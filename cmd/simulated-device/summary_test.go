@@ -28,7 +28,7 @@ func TestProgress(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		for range 11 {
-			if err := p.received(new(iothub.Delivery)); err != nil {
+			if _, err := p.received(new(iothub.Delivery)); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(100 * time.Millisecond)
@@ -47,7 +47,7 @@ func TestSummaryInColour(t *testing.T) {
 		var errs bytes.Buffer
 		p := newTestPrinter(t, &console.Console{Out: new(bytes.Buffer), Err: &errs, Color: console.ColorAlways})
 		for range 5 {
-			if err := p.received(new(iothub.Delivery)); err != nil {
+			if _, err := p.received(new(iothub.Delivery)); err != nil {
 				t.Fatal(err)
 			}
 		}

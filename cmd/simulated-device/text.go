@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"iothub-c2d/internal/console"
@@ -12,22 +13,38 @@ import (
 // text returns the message in the form of the tutorial.
 func (p *printer) text(n int, d *iothub.Delivery) string {
 	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, "    "+format+"\n", args...) }
+	b.Grow(len(d.Body) + usualText)
+	line := func(texts ...string) {
+		for _, t := range texts {
+			b.WriteString(t)
+		}
+		b.WriteByte('\n')
+	}
 	f := console.NewMessageFields(d.DeviceID, &d.Message)
-	fmt.Fprintf(&b, "Received Message [%d]:\n", n)
-	line("Data%s: <<<%s>>> & Size=%d", bodyNote(d, f.PayloadEncoding), console.Printable(f.Payload), len(d.Body))
-	line("Properties: %s", jsonText(f.JSONProperties))
+	line("Received Message [", strconv.Itoa(n), "]:")
+	line("    Data", bodyNote(d, f.PayloadEncoding), ": <<<", console.Printable(f.Payload), ">>> & Size=", strconv.Itoa(len(d.Body)))
+	line("    Properties: ", propertiesText(f))
 	if d.Unreadable != "" {
-		line("Unreadable: %s", console.Printable(d.Unreadable))
+		line("    Unreadable: ", console.Printable(d.Unreadable))
 	}
 	if p.console.Verbose {
 		b.WriteString(details(d))
 		if len(f.JSONPropertyTypes) > 0 {
-			line("Property types: %s", jsonText(f.JSONPropertyTypes))
+			line("    Property types: ", jsonText(f.JSONPropertyTypes))
 		}
 	}
-	line("Total calls received: %d", n+1)
+	line("    Total calls received: ", strconv.Itoa(n+1))
 	return b.String()
+}
+
+// usualText is how many bytes the text of most messages has, besides the body.
+const usualText = 128
+
+func propertiesText(f console.MessageFields) string {
+	if len(f.JSONProperties) == 0 {
+		return "{}"
+	}
+	return jsonText(f.JSONProperties)
 }
 
 // bodyNote says how a body is shown that is not as most are: a text.

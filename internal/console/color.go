@@ -77,6 +77,19 @@ func (l *Line) Add(format string, args ...any) *Line {
 	return l
 }
 
+// usualLine is how many bytes most lines have.
+const usualLine = 128
+
+// Text appends texts, made safe for a terminal. It is [Line.Add] for what is printed
+// for every message.
+func (l *Line) Text(texts ...string) *Line {
+	l.text.Grow(usualLine)
+	for _, t := range texts {
+		l.text.WriteString(Printable(t))
+	}
+	return l
+}
+
 // Outcome appends text in the colour of the mood.
 func (l *Line) Outcome(m Mood, format string, args ...any) *Line {
 	if !l.colored {
@@ -89,7 +102,10 @@ func (l *Line) Outcome(m Mood, format string, args ...any) *Line {
 }
 
 // PrintText writes a line to the output.
-func (c *Console) PrintText(l *Line) error { return c.Print(l.text.String() + "\n") }
+func (c *Console) PrintText(l *Line) error {
+	l.text.WriteByte('\n')
+	return c.Print(l.text.String())
+}
 
 // NoteText prints a line about the run on standard error, unless --quiet is given.
 func (c *Console) NoteText(l *Line) {

@@ -76,8 +76,11 @@ func (f *MessageFields) setBody(m *iothub.Message) {
 }
 
 func (f *MessageFields) setProperties(m *iothub.Message) {
-	f.Properties, f.PropertyTypes = make(map[string]string), make(map[string]string)
-	f.JSONProperties, f.JSONPropertyTypes = make(map[string]*string), make(map[string]any)
+	f.Properties, f.JSONProperties = make(map[string]string), make(map[string]*string) // {} rather than null
+	if len(m.Properties) == 0 {
+		return // as of most messages
+	}
+	f.PropertyTypes, f.JSONPropertyTypes = make(map[string]string), make(map[string]any)
 	for name, v := range m.Properties {
 		text, typ := value.Text(v), value.NameOf(v)
 		f.Properties[name], f.PropertyTypes[name] = text, string(typ)

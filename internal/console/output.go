@@ -78,6 +78,16 @@ type boundedWriter struct {
 	failed bool // a write gave up, and may still go on
 }
 
+// bounded returns a writer to a stream of the process. A file takes all that is
+// written, so it is written to as it is.
+func bounded(stream *os.File, ended <-chan struct{}) io.Writer {
+	info, err := stream.Stat()
+	if err == nil && (info.Mode().IsRegular() || isNull(info)) {
+		return stream
+	}
+	return &boundedWriter{w: stream, ended: ended}
+}
+
 // writeTimeout is how long a write may take after the end of the run.
 const writeTimeout = 500 * time.Millisecond
 
@@ -140,8 +150,13 @@ func isTerminal(stream any) bool {
 	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return false
 	}
+	return !isNull(info)
+}
+
+// isNull reports whether a file is the one that forgets all.
+func isNull(file os.FileInfo) bool {
 	null, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, null)
+	return err == nil && os.SameFile(file, null)
 }
 
 // progress is a line on the terminal that says how far a run has got. Other

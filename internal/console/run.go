@@ -70,6 +70,7 @@ const exitTimeout = 5 * time.Second
 // error of writing like any other, and not the end of the process, for the same
 // reason.
 func Run(name string, build func(*Console) *cobra.Command) int {
+	reserveHeap()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
@@ -83,8 +84,8 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	ended := make(chan struct{})
 	c := &Console{
 		Name: name, CommandLine: os.Args[1:], In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
-		out:      &boundedWriter{w: os.Stdout, ended: ended},
-		progress: &progress{w: &boundedWriter{w: os.Stderr, ended: ended}},
+		out:      bounded(os.Stdout, ended),
+		progress: &progress{w: bounded(os.Stderr, ended)},
 	}
 	cmd := build(c)
 	cmd.SetArgs(c.CommandLine)

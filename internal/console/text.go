@@ -17,7 +17,7 @@ import (
 // that nothing in it moves the cursor or colours a terminal. Text from the network
 // goes through it.
 func Printable(s string) string {
-	if utf8.ValidString(s) && strings.IndexFunc(s, unsafeRune) < 0 {
+	if plain(s) || utf8.ValidString(s) && strings.IndexFunc(s, unsafeRune) < 0 {
 		return s
 	}
 	var b strings.Builder
@@ -34,6 +34,17 @@ func Printable(s string) string {
 	return b.String()
 }
 
+// plain reports whether s is nothing but the printable characters of ASCII, as most
+// text is.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // JSON returns v in one line. Like [Printable] it escapes control characters, but
 // leaves <, > and & as they are.
 func JSON(v any) (string, error) {
@@ -44,7 +55,7 @@ func JSON(v any) (string, error) {
 		return "", fmt.Errorf("encode output: %w", err)
 	}
 	text := strings.TrimSuffix(b.String(), "\n")
-	if strings.IndexFunc(text, unsafeRune) < 0 {
+	if plain(text) || strings.IndexFunc(text, unsafeRune) < 0 {
 		return text, nil
 	}
 	var escaped strings.Builder
@@ -74,6 +85,17 @@ func Span(d time.Duration) string {
 		}
 	}
 	return d.Round(time.Second).String()
+}
+
+// appendJSONText appends a text as [JSON] returns it.
+func appendJSONText(b []byte, text string) []byte {
+	if !plain(text) || strings.ContainsAny(text, `"\\`) {
+		quoted, _ := JSON(text) // a text cannot fail
+		return append(b, quoted...)
+	}
+	b = append(b, '"')
+	b = append(b, text...)
+	return append(b, '"')
 }
 
 // secrets are the parts of connection strings and tokens that must not be shown,

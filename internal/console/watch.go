@@ -3,7 +3,6 @@ package console
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -79,11 +78,12 @@ func (p *Phase) Progress() {
 // End ends the phase: nothing is waited for any more.
 func (p *Phase) End() { p.watch.remove(p) }
 
-// watch tells what a run waits for. Its zero value has nothing to tell.
+// watch tells what a run waits for. Its zero value has nothing to tell. Phases come
+// and go with every message, so neither looks at the others, or at the timer.
 type watch struct {
 	mu     sync.Mutex
-	phases []*Phase
-	timer  *time.Timer // of the next look; nil while there is no phase
+	phases map[*Phase]bool
+	timer  *time.Timer // of the next look; nil if it has found no phase
 
 	// Of the notes so far.
 	told   int
@@ -103,21 +103,19 @@ func (w *watch) add(p *Phase, note func(format string, args ...any)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p.since = time.Now()
-	w.phases = append(w.phases, p)
-	if w.timer != nil {
-		return
+	if w.phases == nil {
+		w.phases = make(map[*Phase]bool)
 	}
-	w.timer = time.AfterFunc(lookInterval, func() { w.look(note) })
+	w.phases[p] = true
+	if w.timer == nil {
+		w.timer = time.AfterFunc(lookInterval, func() { w.look(note) })
+	}
 }
 
 func (w *watch) remove(p *Phase) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.phases = slices.DeleteFunc(w.phases, func(q *Phase) bool { return q == p })
-	if len(w.phases) == 0 && w.timer != nil {
-		w.timer.Stop()
-		w.timer = nil
-	}
+	delete(w.phases, p)
 }
 
 // look tells what is waited for longest, if it is time to.
@@ -129,7 +127,9 @@ func (w *watch) look(note func(format string, args ...any)) {
 		w.told++
 		w.last, w.reason = time.Now(), waiting.Last
 	}
-	if w.timer != nil {
+	if len(w.phases) == 0 {
+		w.timer = nil
+	} else {
 		w.timer.Reset(lookInterval)
 	}
 	w.mu.Unlock()
@@ -157,14 +157,19 @@ func (w *watch) due(reason string) bool {
 // without mu, since the answer may have to wait for other locks.
 func (w *watch) longest() (waiting Waiting, silence time.Duration) {
 	w.mu.Lock()
-	if len(w.phases) == 0 {
+	var oldest *Phase
+	for p := range w.phases {
+		if oldest == nil || p.since.Before(oldest.since) {
+			oldest = p
+		}
+	}
+	if oldest == nil {
 		w.mu.Unlock()
 		return Waiting{}, 0
 	}
-	p := slices.MinFunc(w.phases, func(a, b *Phase) int { return a.since.Compare(b.since) })
-	silence = time.Since(p.since)
+	silence = time.Since(oldest.since)
 	w.mu.Unlock()
-	return p.waiting(), silence
+	return oldest.waiting(), silence
 }
 
 // timeUp returns the error of a run that --timeout ends.

@@ -153,12 +153,12 @@ func (b *FeedbackBatch) Complete(ctx context.Context) error {
 // decodeFeedback reads the body of a feedback message: a JSON array of records.
 func decodeFeedback(body []byte) ([]Feedback, error) {
 	var records []struct {
-		OriginalMessageID  string          `json:"originalMessageId"`
-		Description        string          `json:"description"`
-		DeviceGenerationID string          `json:"deviceGenerationId"`
-		DeviceID           string          `json:"deviceId"`
-		EnqueuedTimeUTC    string          `json:"enqueuedTimeUtc"`
-		StatusCode         json.RawMessage `json:"statusCode"`
+		OriginalMessageID  string `json:"originalMessageId"`
+		Description        string `json:"description"`
+		DeviceGenerationID string `json:"deviceGenerationId"`
+		DeviceID           string `json:"deviceId"`
+		EnqueuedTimeUTC    string `json:"enqueuedTimeUtc"`
+		StatusCode         any    `json:"statusCode"`
 	}
 	if err := json.Unmarshal(body, &records); err != nil {
 		return nil, fmt.Errorf("feedback message: %w", err)
@@ -184,14 +184,14 @@ func decodeFeedback(body []byte) ([]Feedback, error) {
 
 // statusText returns the text of a status, which is a string or a number; empty
 // for anything else.
-func statusText(code json.RawMessage) string {
-	var value any // nil if there is none
-	_ = json.Unmarshal(code, &value)
-	if number, ok := value.(float64); ok {
-		return strconv.FormatFloat(number, 'f', -1, 64)
+func statusText(code any) string {
+	switch code := code.(type) {
+	case float64:
+		return strconv.FormatFloat(code, 'f', -1, 64)
+	case string:
+		return code
 	}
-	text, _ := value.(string)
-	return text
+	return ""
 }
 
 // feedbackStatus understands all the forms in which hubs have sent a status: a

@@ -28,9 +28,12 @@ type ConnectionString struct {
 // Hub has stopped allowing it (azure-iot-sdk-csharp pull request 1700), and with
 // it "DeviceId=a;x509=true" would mean two things.
 var (
-	idSyntax     = regexp.MustCompile(`^[A-Za-z0-9\-:.+%_#*?!(),=@$']{1,128}$`)
+	idSyntax     = regexp.MustCompile(`^[A-Za-z0-9\-:.+%_#*?!(),=@$']+$`) // maxID is slow to compile
 	policySyntax = regexp.MustCompile(`^[A-Za-z0-9_\-@.]+$`)
 )
+
+// maxID is how many characters an id has at most. They are ASCII.
+const maxID = 128
 
 // Host returns HostName without its port, and without brackets if it is an IPv6
 // address.
@@ -126,7 +129,7 @@ func (c ConnectionString) checkNames() error {
 }
 
 // ValidDeviceID reports whether a device, or a module, can have the id.
-func ValidDeviceID(id string) bool { return idSyntax.MatchString(id) }
+func ValidDeviceID(id string) bool { return len(id) <= maxID && idSyntax.MatchString(id) }
 
 const badID = "is not 1 to 128 letters, digits and -:.+%_#*?!(),=@$'"
 
