@@ -1,9 +1,11 @@
 # The commands of this project; CI runs the same ones.
 LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
+DEMOS := all offline reject expiry redelivery lock queue-full reconnect feedback python
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+	@for demo in $(DEMOS); do printf '  make demo-%s\t%s\n' $$demo "$$(sed -n '2s/^# //p' .demo/$$demo)"; done | expand -t 24
 
 build: ## build bin/simulated-device and bin/send-c2d
 	go build -trimpath -o bin/ ./cmd/...
@@ -11,8 +13,11 @@ build: ## build bin/simulated-device and bin/send-c2d
 test: ## run all tests, under the race detector
 	go test -race -shuffle=on ./...
 
-demo: build ## see a message go round: device, sender, feedback
-	.ci/demo bin
+demo: build ## see a message go round: device, sender, feedback (DEMO_ENV=.env: on your hub)
+	.demo/roundtrip
+
+$(addprefix demo-,$(DEMOS)): demo-%: build
+	.demo/$*
 
 interop: build ## try Microsoft's SDKs against the local hub (needs Node 20 with npm, Python 3 with venv)
 	.ci/interop bin
@@ -38,4 +43,4 @@ man: ## write the man pages to bin/man
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help build test demo interop lint fuzz soak bench man clean
+.PHONY: help build test demo $(addprefix demo-,$(DEMOS)) interop lint fuzz soak bench man clean
