@@ -10,8 +10,12 @@ help: ## show this list
 build: ## build bin/simulated-device and bin/send-c2d
 	go build -trimpath -o bin/ ./cmd/...
 
+# The race detector needs a C compiler.
+RACE = $(shell test "$$(go env CGO_ENABLED)" = 1 && command -v "$$(go env CC)" >/dev/null && echo -race)
+
 test: ## run all tests, under the race detector
-	go test -race -shuffle=on ./...
+	@test -n "$(RACE)" || echo "There is no C compiler: the tests run without the race detector."
+	go test $(RACE) -shuffle=on ./...
 
 demo: build ## see a message go round: device, sender, feedback (DEMO_ENV=.env: on your hub)
 	.demo/roundtrip
@@ -40,7 +44,16 @@ bench: ## measure against go-amqp alone on the same hub (minutes)
 man: ## write the man pages to bin/man
 	go test -run '^TestManPages$$' ./cmd/simulated-device ./cmd/send-c2d -args -man $(CURDIR)/bin/man
 
+dist: ## build the archives of a release into bin/dist (minutes, the first time)
+	go run github.com/goreleaser/goreleaser/v2@GOREL release --snapshot --clean
+
+licences: ## list the licences of what is linked in, and copy them to bin/licences
+	@.release/licences bin/licences
+
+vulnerabilities: ## look for known ones in what is used (needs vuln.go.dev)
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help build test demo $(addprefix demo-,$(DEMOS)) interop lint fuzz soak bench man clean
+.PHONY: help build test demo $(addprefix demo-,$(DEMOS)) interop lint fuzz soak bench man dist licences vulnerabilities clean
