@@ -45,7 +45,7 @@ man: ## write the man pages to bin/man
 	go test -run '^TestManPages$$' ./cmd/simulated-device ./cmd/send-c2d -args -man $(CURDIR)/bin/man
 
 dist: ## build the archives of a release into bin/dist (minutes, the first time)
-	go run github.com/goreleaser/goreleaser/v2@GOREL release --snapshot --clean
+	go run github.com/goreleaser/goreleaser/v2@v2.14.3 release --snapshot --clean
 
 licences: ## list the licences of what is linked in, and copy them to bin/licences
 	@.release/licences bin/licences
