@@ -17,7 +17,7 @@ import (
 
 // TestRecipes types what README tells to type, and wants what README shows: each
 // section with such blocks in a directory of its own, whose .env names a hub of its
-// own. It needs what the recipes need, such as jq.
+// own. It needs Linux as the scripts do, and what the recipes need, such as jq.
 func TestRecipes(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../README.md")
