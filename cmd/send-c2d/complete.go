@@ -12,7 +12,7 @@ import (
 // completeDevices makes shells complete the devices of a local hub. Nobody expects
 // the tab key to ask one in Azure.
 func completeDevices(cmd *cobra.Command, flags *console.HubFlags) {
-	console.Complete(cmd, "device-id", console.DeviceCompletion(func(ctx context.Context) ([]string, error) {
+	console.Complete(cmd, "device-id", console.DeviceCompletion(func(ctx context.Context) ([]iothub.DeviceState, error) {
 		t, err := newTarget(flags)
 		if err != nil || !t.hub.UseDevelopmentEmulator {
 			return nil, err
