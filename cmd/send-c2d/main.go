@@ -62,7 +62,7 @@ func run(ctx context.Context, c *console.Console, f *sendFlags) error {
 		return newReport(c).dryRun(ctx, plan.messages)
 	}
 	console.UseOneProcessor()
-	options, err := plan.target.options(c)
+	options, err := plan.target.options(ctx, c)
 	if err != nil {
 		return err
 	}

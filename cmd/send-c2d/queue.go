@@ -29,6 +29,7 @@ unsettled, whether the device is enabled, and whether it is connected.
 
 This is in the registry of the hub. A policy that may read it has the permission
 registry read, as registryRead and iothubowner have; service connect is not enough.
+With Microsoft Entra ID it takes a role such as IoT Hub Data Reader.
 
 AMQP has no such operation: this is one HTTPS request for each device to port 443
 of the hub, whatever --protocol says, and --trace does not show it.`,
@@ -61,7 +62,7 @@ func showQueues(ctx context.Context, c *console.Console, f *queueFlags) error {
 			return err
 		}
 	}
-	options, err := target.options(c)
+	options, err := target.options(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -122,7 +123,7 @@ func (t target) showAll(ctx context.Context, c *console.Console, options *iothub
 	return nil
 }
 
-const hintRegistry = "check that the key belongs to this hub, and that its policy has registry read, as registryRead and iothubowner have"
+const hintRegistry = "check that the key belongs to this hub, and that its policy has registry read, as registryRead and iothubowner have; with Microsoft Entra ID, that the owner of the token has a role such as IoT Hub Data Reader"
 
 // explainRegistry adds to a refusal what it takes to read the registry.
 func explainRegistry(err error) error {
