@@ -14,7 +14,7 @@ import (
 // The environment variables of a back end that logs in with Microsoft Entra ID.
 const (
 	EnvHost         = "IOTHUB_HOST"
-	EnvTokenCommand = "IOTHUB_TOKEN_COMMAND"
+	EnvTokenCommand = "IOTHUB_TOKEN_COMMAND" //nolint:gosec // the name of a variable
 )
 
 // entraFlags are the flags of such a back end.
