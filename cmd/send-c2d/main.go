@@ -23,15 +23,15 @@ func newCommand(c *console.Console) *cobra.Command {
 		Use:     "send-c2d [MESSAGE]",
 		Version: console.Version(),
 		Short:   "Send cloud-to-device messages through Azure IoT Hub",
-		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback
-that tells what became of each. The hub is that of IOTHUB_CONNECTION_STRING, in the
-environment or .env, else a local one at ` + defaults.Address + `. Messages that it refuses do
-not stop others, unless it does not know the device. The worst is the exit code.
+		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback that
+tells what became of each. The hub is that of IOTHUB_CONNECTION_STRING or IOTHUB_HOST,
+in the environment or .env, else a local one at ` + defaults.Address + `. What it refuses stops
+no others, but an unknown device is tried only once. The exit code is that of the worst.
 
 In MESSAGE, ids and values of properties {{.N}} is the number of the message, from 0,
 {{.Device}} the device, {{.Now}} the time, {{.UUID}} a new UUID. A MESSAGE that looks
-like a command, a key or the like is sent only after --; - means standard input. From
-az come --props 'K=V;K=V', --data, --data-file-path, --login, --mid, --cid, --uid, --ct, --ce.`,
+like a command, a key or so is sent only after --; - means standard input. Flags of az
+are taken, too: --props 'K=V;K=V' --data --data-file-path --login --mid --cid --uid --ct --ce.`,
 		Example: `  send-c2d "hello"                              # wait until the device has it
   send-c2d                                      # the tutorial's message
   send-c2d -p color=red --ttl 10m "hello"       # a property, and ten minutes to live

@@ -38,7 +38,7 @@ type login struct {
 	command  string // that prints a token of Entra ID; empty: a key or the like is used
 }
 
-// exclude are the flags of which no two go together.
+// exclude returns an error if two flags are given that do not go together.
 func (h *HubFlags) exclude() error {
 	for _, pair := range [][2]string{
 		{"local", "connection-string"}, {"host", "connection-string"}, {"host", "local"}, {"token-command", "connection-string"},
@@ -79,7 +79,8 @@ func (s *Settings) findLogin() (login, error) {
 	return login{}, nil
 }
 
-// entraLogin returns the login with Entra ID to which the source has the first part.
+// entraLogin returns a login with Entra ID. The source has the name of the hub or the
+// command; the other may come from a weaker one.
 func (s *Settings) entraLogin(source string) (login, error) {
 	e := &s.flags.entra
 	l := login{
