@@ -37,17 +37,24 @@ func (b *tailBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// secretRun matches what may be a token, or a part of one: tools break long lines.
+// secretRun matches what may be a secret, in what a command says.
 var secretRun = regexp.MustCompile(`[A-Za-z0-9_.~+=-]{32,}`)
 
+// tokenStart begins every JSON Web Token: it is {" in base64.
+const tokenStart = "eyJ"
+
 // lastWords returns the last line that a command has said on standard error, without
-// secrets, as the end of a message. It may have repeated there what it has printed.
+// secrets, as the end of a message. It may have repeated there what it has printed. If
+// there may be a token, in one line or in many, nothing is safe to show.
 func lastWords(said *tailBuffer, printed *boundedBuffer) string {
-	text := string(said.text)
+	text := strings.TrimSpace(string(said.text))
+	if strings.Contains(strings.Join(strings.Fields(text), ""), tokenStart) {
+		return ": what it says may hold a token, and is not shown"
+	}
 	if secret := strings.TrimSpace(printed.text.String()); secret != "" {
 		text = strings.ReplaceAll(text, secret, "REDACTED")
 	}
-	lines := strings.Split(strings.TrimSpace(secretRun.ReplaceAllString(text, "REDACTED")), "\n")
+	lines := strings.Split(secretRun.ReplaceAllString(text, "REDACTED"), "\n")
 	last := strings.TrimSpace(lines[len(lines)-1])
 	const most = 300 // bytes
 	if len(last) > most {

@@ -26,7 +26,7 @@ type entraFlags struct {
 func (e *entraFlags) add(f *pflag.FlagSet) {
 	e.variables = []string{EnvHost, EnvTokenCommand}
 	f.StringVar(&e.host, "host", "", "`NAME` of a hub to use with Microsoft Entra ID, in place of a connection string (or "+EnvHost+")")
-	f.StringVar(&e.tokenCommand, "token-command", "", "run `CMD` in the shell, again for each new token; it prints one of Entra ID (or "+EnvTokenCommand+")")
+	f.StringVar(&e.tokenCommand, "token-command", "", "run `CMD` in the shell, again for each new token; it prints one of Entra ID, within 30s (or "+EnvTokenCommand+")")
 }
 
 // login says which hub a run uses, and how it logs in.
