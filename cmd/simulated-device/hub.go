@@ -147,19 +147,39 @@ func noteLost(c *console.Console, hub *localhub.Hub) {
 type readyEvent struct {
 	Event     string   `json:"event"`
 	Addresses []string `json:"addresses"`
+	Page      string   `json:"page,omitempty"`
 }
 
 // sayReady says where the hub is.
 func sayReady(c *console.Console, listeners []net.Listener) error {
-	ready := readyEvent{Event: "ready"}
+	ready := readyEvent{Event: "ready", Page: pageURL(listeners...)}
 	for _, l := range listeners {
 		ready.Addresses = append(ready.Addresses, loopbackAddress(l.Addr()))
 	}
 	c.Note("The local hub is ready at %s.", strings.Join(ready.Addresses, " and "))
+	notePage(c, ready.Page)
 	if c.Output == console.OutputJSON {
 		return c.PrintJSON(ready)
 	}
 	return nil
+}
+
+// notePage says where to look into a hub, if there is a page.
+func notePage(c *console.Console, url string) {
+	if url != "" {
+		c.Note("Look into the local hub at %s with a browser.", url)
+	}
+}
+
+// pageURL returns where the page of a hub is, empty if no browser on this machine
+// reaches the hub over loopback: others get no page.
+func pageURL(listeners ...net.Listener) string {
+	for _, l := range listeners {
+		if a, ok := l.Addr().(*net.TCPAddr); ok && (a.IP.IsLoopback() || a.IP.IsUnspecified()) {
+			return "http://" + loopbackAddress(a) + "/"
+		}
+	}
+	return ""
 }
 
 // loopbackAddress returns the address of a listener for clients on this machine: a
