@@ -94,11 +94,18 @@ function about(e) {
     add('code', e.moduleId ? `${e.deviceId}/${e.moduleId}` : e.deviceId);
   }
   if (e.client) add('muted', `${e.transport.toUpperCase() === e.protocol ? e.protocol : `${e.protocol} over ${e.transport}`} from ${e.client}`);
-  if (e.detail && !told(e)) add('muted', e.event === 'feedbackTaken' ? `${e.detail} records` : e.event === 'token' ? `a token (${e.detail})` : e.detail);
+  const detail = detailOf(e);
+  if (detail) add('muted', detail);
   return nodes;
 }
 
-// told reports whether the name of an event says all of its detail.
-function told(e) {
-  return ['completed', 'rejected', 'expired', 'purged'].includes(e.event);
+// detailOf returns what the name of an event does not say.
+function detailOf(e) {
+  switch (e.event) {
+    case 'completed': case 'rejected': case 'expired': case 'purged': return '';
+    case 'token': return `a token (${e.detail})`;
+    case 'feedbackTaken': return e.detail === '1' ? '1 record' : `${e.detail} records`;
+    case 'attached': return `a back end at ${e.detail}`;
+    default: return e.detail || '';
+  }
 }

@@ -64,7 +64,7 @@ class QueueTable {
       unit.button.setAttribute('aria-expanded', 'false');
       return;
     }
-    const body = make('pre', {class: 'code command', tabindex: '0', 'aria-label': 'Body'}, '…');
+    const body = make('pre', {class: 'code', tabindex: '0', 'aria-label': 'Body'}, '…');
     const note = make('p', {class: 'below'});
     unit.detail = make('tr', {role: 'row', class: 'detail'}, make('td', {role: 'cell', colspan: '7'}, this.facts(m), body, note));
     unit.append(unit.detail);
