@@ -191,15 +191,17 @@ func (f *feedback) watched() bool                 { return f.broker.watched() }
 
 // happened tells of a feedback message. Of one that is new, its records are told.
 func (f *feedback) happened(kind EventKind, e *entry, detail string) {
-	names := map[EventKind]EventKind{
-		EventDelivered: EventFeedbackTaken, EventReturned: EventFeedbackReturned, EventFinished: EventFeedbackFinished,
+	switch kind {
+	case EventDelivered:
+		kind, detail = EventFeedbackTaken, strconv.Itoa(countRecords(e.Message))
+	case EventReturned:
+		kind = EventFeedbackReturned
+	case EventFinished:
+		kind = EventFeedbackFinished
+	default:
+		return
 	}
-	if kind == EventDelivered {
-		detail = strconv.Itoa(countRecords(e.Message))
-	}
-	if name := names[kind]; name != "" {
-		f.broker.Tell(Event{Kind: name, Sequence: e.Sequence, Detail: detail})
-	}
+	f.broker.Tell(Event{Kind: kind, Sequence: e.Sequence, Detail: detail})
 }
 
 // tell tells of the records that have been sent. The queue's lock is held.

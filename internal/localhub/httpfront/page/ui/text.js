@@ -1,12 +1,14 @@
 // Everything that came from the wire goes into the document as text. What cannot be
 // seen in a text, or changes how it looks, is shown as an escape.
-const unseen = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]/gu;
 
 const names = {'\n': '\\n', '\r': '\\r', '\t': '\\t'};
 
 function escaped(character) {
-  const code = character.charCodeAt(0);
-  return names[character] || (code < 256 ? '\\x' + code.toString(16).padStart(2, '0') : '\\u' + code.toString(16).padStart(4, '0'));
+  const code = character.codePointAt(0).toString(16);
+  if (names[character]) return names[character];
+  if (code.length > 4) return `\\u{${code}}`;
+  return code.length > 2 ? `\\u${code.padStart(4, '0')}` : `\\x${code.padStart(2, '0')}`;
 }
 
 // make returns an element. Of the attributes, those that are null are left out.
@@ -26,7 +28,7 @@ function shown(text, lines = false) {
   for (const match of text.matchAll(unseen)) {
     nodes.push(text.slice(end, match.index), make('span', {class: 'escape'}, escaped(match[0])));
     if (lines && match[0] === '\n') nodes.push('\n');
-    end = match.index + 1;
+    end = match.index + match[0].length;
   }
   nodes.push(text.slice(end));
   return nodes;

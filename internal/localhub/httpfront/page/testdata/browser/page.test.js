@@ -4,6 +4,7 @@ const assert = require('node:assert');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
+const axe = require('axe-core');
 const puppeteer = require('puppeteer-core');
 const { World } = require('./world');
 
@@ -85,11 +86,11 @@ tried('a body of script is a text', async (t) => {
 
 tried('what acts on a terminal is to be seen, and does nothing', async (t) => {
   const w = await World.open(t, browser);
-  await w.send('myFirstDevice', '\u001b[2J\u001b]0;title\u0007 bell\r\nnext\tline \u202Ereversed\u202C \u200Bnothing \u0085', '-p', 'escape=\u001b[31m\n');
+  await w.send('myFirstDevice', '\u001b[2J\u001b]0;title\u0007 bell\r\nnext\tline \u202Ereversed\u202C \u200Bnothing \u0085 \u{E0041}tag 👍', '-p', 'escape=\u001b[31m\n');
   await w.is(`${first} .properties`, 'escape=\\x1b[31m\\n');
   await w.page.click(`${first} button`);
   const text = await w.is(`${first} pre`, /next/);
-  assert.strictEqual(text, '\\x1b[2J\\x1b]0;title\\x07 bell\\r\\n\nnext\\tline \\u202ereversed\\u202c \\u200bnothing \\x85');
+  assert.strictEqual(text, '\\x1b[2J\\x1b]0;title\\x07 bell\\r\\n\nnext\\tline \\u202ereversed\\u202c \\u200bnothing \\x85 \\u{e0041}tag 👍');
   w.wantPeace();
 });
 
@@ -106,7 +107,7 @@ tried('bytes that are no text, and bodies that are gone', async (t) => {
 });
 
 tried('a filter and pages for ten thousand devices', async (t) => {
-  const w = await World.open(t, browser, Array.from({ length: 10_000 }, (_, i) => `device-${String(i).padStart(5, '0')}`));
+  const w = await World.open(t, browser, { devices: Array.from({ length: 10_000 }, (_, i) => `device-${String(i).padStart(5, '0')}`) });
   await w.is('#total', '10,000');
   await w.is('#devices-pager span', '1 – 50 of 10,000');
   assert.strictEqual(await w.page.$$eval('#devices tr', (list) => list.length), 50);
@@ -130,23 +131,49 @@ tried('a filter and pages for ten thousand devices', async (t) => {
 });
 
 tried('pages of a long queue, and of a device without messages', async (t) => {
-  const w = await World.open(t, browser, ['one', 'two'], '#one');
-  for (const part of ['a', 'b']) await w.send('one', 'hello', '--count', '25', '--message-id', `${part}{{.N}}`);
+  const w = await World.open(t, browser, { devices: ['one', 'two'], hash: '#one', args: ['--max-queue', '200'] });
+  await w.send('one', 'hello', '--count', '50', '--message-id', 'a{{.N}}');
   await w.is('#queue-count', '50');
   await w.gone('#messages-pager'); // all are on one page
+  await w.send('one', 'hello', '--count', '70', '--message-id', 'b{{.N}}');
+  await w.is('#messages-pager span', '50 of 120');
+  const shown = () => w.page.$$eval('#messages tbody', (list) => list.length);
+  const [back, on] = ['#messages-pager button:first-child', '#messages-pager button:last-child'];
+  await w.page.click(on);
+  await w.is(`${first} td`, '51');
+  await w.page.click(on);
+  await w.is(`${first} td`, '101');
+  assert.strictEqual(await shown(), 20);
+  await w.page.click(on); // it leads nowhere
+  await w.page.click(back);
+  await w.is(`${first} td`, '51');
+  assert.strictEqual(await shown(), 50);
   await w.page.click('#devices tr:nth-child(2) a');
   await w.is('#queue-title', 'Messages for two');
   await w.gone('#messages');
   await w.page.goBack();
   await w.is('#queue-title', 'Messages for one');
-  await w.is('#queue-count', '50');
+  await w.is('#queue-count', '120');
+  await w.is(`${first} td`, '1');
   await w.page.evaluate(() => { location.hash = '#gone'; });
   await w.is('#no-messages', 'There is no device gone on this hub.');
   w.wantPeace(/404/); // the answer of the hub, as the browser tells it
 });
 
+tried('thousands of events leave the page quick and small', async (t) => {
+  const w = await World.open(t, browser, { args: ['--max-queue', '2000'] });
+  w.device('myFirstDevice');
+  await w.is('#connected', '1');
+  await w.send('myFirstDevice', 'hello', '--count', '2000', '--message-id', 'm{{.N}}', '--in-flight', '50');
+  await w.is('#events', /m1999/);
+  await w.is('#waiting', '0');
+  await w.is('#state', 'Live');
+  assert.ok(await w.page.$$eval('#events li', (list) => list.length) <= 200);
+  w.wantPeace();
+});
+
 tried('the keyboard does all', async (t) => {
-  const w = await World.open(t, browser, ['one', 'two']);
+  const w = await World.open(t, browser, { devices: ['one', 'two'] });
   await w.send('two', 'hello', '--message-id', 'm2');
   await w.is('#waiting', '1');
   await w.press('Tab');
@@ -203,6 +230,24 @@ tried('the tree for screen readers names what there is', async (t) => {
   w.wantPeace();
 });
 
+tried('nobody is kept out, by the rules of WCAG that a program can check', async (t) => {
+  const w = await World.open(t, browser);
+  await w.send('myFirstDevice', 'hello', '--message-id', 'one', '-p', 'color=red', '--ack', 'full');
+  await w.send('myFirstDevice', 'late', '--ttl', '300ms', '--ack', 'full');
+  w.device('myFirstDevice', '--settle-delay', '1h');
+  await w.is(`${first} .chip`, /locked/);
+  await w.is('#feedback .records', /Expired/);
+  await w.page.click(`${first} button`);
+  await w.is(`${first} pre`, 'hello');
+  await w.page.evaluate(axe.source);
+  for (const [scheme, width] of [['light', 1280], ['dark', 1280], ['light', 390], ['dark', 390]]) {
+    await w.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }, { name: 'prefers-reduced-motion', value: 'reduce' }]);
+    await w.page.setViewport({ width, height: 900 });
+    const { violations } = await w.page.evaluate(() => globalThis.axe.run());
+    assert.deepStrictEqual(violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html).join(', ')}`), [], `${scheme} at ${width}`);
+  }
+});
+
 tried('nothing is wider than the screen, and nothing moves for those who want that', async (t) => {
   const w = await World.open(t, browser);
   const long = 'x'.repeat(120);
@@ -241,7 +286,7 @@ tried('a foreign page gets nothing', async (t) => {
 });
 
 tried('screenshots to look at', async (t) => {
-  const w = await World.open(t, browser, ['myFirstDevice', 'door-sensor', 'thermostat-42'], '#myFirstDevice');
+  const w = await World.open(t, browser, { devices: ['myFirstDevice', 'door-sensor', 'thermostat-42'], hash: '#myFirstDevice' });
   await w.send('myFirstDevice', '{"temperature": 21.5}', '--message-id', 'set-temperature', '-p', 'unit=°C', '-p', 'room=kitchen', '--ct', 'application/json');
   await w.send('myFirstDevice', '{"on": true}', '--message-id', 'switch-on', '--ack', 'full');
   await w.send('myFirstDevice', 'a bell \u0007 and \u001b[31mred\u001b[0m', '--message-id', 'not-so-plain');

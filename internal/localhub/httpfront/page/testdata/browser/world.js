@@ -10,9 +10,9 @@ const { promisify } = require('node:util');
 const bin = (name) => path.join(process.env.BIN, name);
 
 class World {
-  // open starts a hub with the devices, and shows its page.
-  static async open(t, browser, devices = ['myFirstDevice'], hash = '') {
-    const world = Object.assign(new World(), { t, devices, said: [], asked: new Set() });
+  // open starts a hub with the devices and more arguments, and shows its page.
+  static async open(t, browser, { devices = ['myFirstDevice'], hash = '', args = [] } = {}) {
+    const world = Object.assign(new World(), { t, devices, args, said: [], asked: new Set() });
     await world.startHub('127.0.0.1:0');
     world.context = await browser.createBrowserContext();
     t.after(() => world.context.close());
@@ -27,7 +27,7 @@ class World {
   // startHub starts the hub; its address is known then.
   async startHub(listen) {
     const devices = this.devices.flatMap((d) => ['--device', d]);
-    this.hub = spawn(bin('simulated-device'), ['hub', '--timeout', '5m', '--listen', listen, ...devices], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.hub = spawn(bin('simulated-device'), ['hub', '--timeout', '5m', '--listen', listen, ...devices, ...this.args], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.t.after(() => this.stopHub());
     let text = '';
     for await (const chunk of this.hub.stderr) {
