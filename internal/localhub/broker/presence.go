@@ -37,9 +37,9 @@ type Connection struct {
 // What a client is permitted may change before it is noted here: whoever asks for
 // permission asks once more after Enter.
 func (m *Mailbox) Enter(over Connection, end func(*Refusal)) *Presence {
-	c := &Presence{m, over, time.Now(), end}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	c := &Presence{m, over, time.Now(), end}
 	p := &m.presences
 	if m.broker.watched() && !p.has(over) {
 		m.tellOf(EventConnected, over, "")
