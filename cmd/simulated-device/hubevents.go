@@ -65,13 +65,13 @@ func (e *hubEvents) show() error {
 		if !ok {
 			return nil
 		}
-		if err := e.showMissed(missed); err != nil {
-			return err
-		}
 		for _, n := range list {
 			if err := e.showOne(n); err != nil {
 				return err
 			}
+		}
+		if err := e.showMissed(missed); err != nil {
+			return err
 		}
 	}
 }

@@ -189,8 +189,8 @@
 //     reaches it can read as much over AMQP. It changes nothing, and is for browsers on
 //     the hub's own machine: other addresses than loopback get 403, even if the hub
 //     listens to them for the sake of devices. 16 pages may be open at once.
-//   - Events are told to subscribers as they happen, up to 1024 ahead of each; one that
-//     is slower misses the oldest. They hold no bodies and no properties; the page gets a
+//   - Events are told to subscribers as they happen. 1024 wait for each; one that is
+//     slower misses those that come meanwhile. They hold no bodies and no properties; the page gets a
 //     body for the number of its message.
 //   - AMQP over WebSocket may be offered as AMQPWSB10 or as amqp; the answer is
 //     spelled like the offer. It is preferred to MQTT.

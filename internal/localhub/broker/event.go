@@ -1,7 +1,5 @@
 package broker
 
-import "time"
-
 // EventKind is what happened.
 type EventKind string
 
@@ -77,9 +75,8 @@ func (b *Broker) Tell(e Event) {
 		b.options.Observer(e)
 	}
 	if all := b.subscribers.Load(); all != nil {
-		n := Notice{time.Now(), e}
 		for _, s := range *all {
-			s.put(n)
+			s.put(&e)
 		}
 	}
 }

@@ -20,18 +20,17 @@ type Notice struct {
 }
 
 // Subscription is a subscriber's view of the events: they wait for it in memory
-// that is bounded. A subscriber that is slow loses the oldest, is told how many,
-// and slows nobody.
+// that is bounded. A subscriber that is slow misses those that come while so many
+// wait, is told how many, and slows nobody.
 type Subscription struct {
 	broker *Broker
 	wake   chan struct{} // one place: there are events
 	closed chan struct{}
 	once   sync.Once
 
-	mu     sync.Mutex
-	ring   []Notice
-	oldest int // in a ring that is full
-	missed int
+	mu      sync.Mutex
+	waiting []Notice
+	missed  int // after those that wait
 }
 
 // Subscribe returns the events from now on. They cost time and memory until the
@@ -69,25 +68,23 @@ func (s *Subscription) Close() {
 	})
 }
 
-// put adds an event, in place of the oldest if there is no room.
-func (s *Subscription) put(n Notice) {
+// put adds an event, if there is room. If there is none, it costs next to nothing.
+func (s *Subscription) put(e *Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.ring) < maxNotices {
-		s.ring = append(s.ring, n)
-	} else {
-		s.ring[s.oldest] = n
-		s.oldest = (s.oldest + 1) % maxNotices
+	if len(s.waiting) == maxNotices {
 		s.missed++
+		return
 	}
+	s.waiting = append(s.waiting, Notice{time.Now(), *e})
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
-// Next returns the events since the last call, and how many are missing before the
-// first of them. It waits until there is one, and is not ok when ctx or the
+// Next returns the events since the last call, and how many are missing after the
+// last of them. It waits until there is one, and is not ok when ctx or the
 // subscription has ended.
 func (s *Subscription) Next(ctx context.Context) (list []Notice, missed int, ok bool) {
 	for {
@@ -108,12 +105,9 @@ func (s *Subscription) Next(ctx context.Context) (list []Notice, missed int, ok 
 // take takes what is there. Whoever tells of events waits as short as can be.
 func (s *Subscription) take() (list []Notice, missed int) {
 	s.mu.Lock()
-	list, oldest, missed := s.ring, s.oldest, s.missed
-	s.ring, s.oldest, s.missed = nil, 0, 0
-	s.mu.Unlock()
-	if oldest > 0 {
-		list = slices.Concat(list[oldest:], list[:oldest])
-	}
+	defer s.mu.Unlock()
+	list, missed = s.waiting, s.missed
+	s.waiting, s.missed = nil, 0
 	return list, missed
 }
 

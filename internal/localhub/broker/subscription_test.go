@@ -123,8 +123,9 @@ func TestConnectionsAreTold(t *testing.T) {
 	})
 }
 
-// TestSlowSubscriberMissesTheOldest checks that what waits is bounded, and counted.
-func TestSlowSubscriberMissesTheOldest(t *testing.T) {
+// TestSlowSubscriberMissesSome checks that what waits is bounded, and that what is
+// missed is counted.
+func TestSlowSubscriberMissesSome(t *testing.T) {
 	b, err := New(Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +135,7 @@ func TestSlowSubscriberMissesTheOldest(t *testing.T) {
 	for i := range 3*maxNotices + 7 {
 		b.Tell(Event{Sequence: uint64(i)})
 	}
-	if n := cap(s.ring); n > 2*maxNotices {
+	if n := cap(s.waiting); n > 2*maxNotices {
 		t.Errorf("there is room for %d events, want %d or so", n, maxNotices)
 	}
 	list, missed, ok := s.Next(t.Context())
@@ -142,8 +143,8 @@ func TestSlowSubscriberMissesTheOldest(t *testing.T) {
 		t.Fatalf("got %d events, %d missed, %v", len(list), missed, ok)
 	}
 	for i, n := range list {
-		if want := uint64(2*maxNotices + 7 + i); n.Sequence != want {
-			t.Fatalf("event %d is %d, want %d", i, n.Sequence, want)
+		if n.Sequence != uint64(i) {
+			t.Fatalf("event %d is %d", i, n.Sequence)
 		}
 	}
 	b.Tell(Event{Sequence: 1})
@@ -189,7 +190,7 @@ func TestEventsOfAMessageAreInOrder(t *testing.T) {
 	h := start(t, Options{MaxQueue: 1000, MaxDeliveryCount: 3})
 	defer h.Close()
 	s := h.Subscribe()
-	where := make(map[uint64]string)
+	where, gaps := make(map[uint64]string), false
 	allowed := map[string][]string{
 		"":          {"enqueued"},
 		"enqueued":  {"delivered", "purged"},
@@ -205,11 +206,12 @@ func TestEventsOfAMessageAreInOrder(t *testing.T) {
 				return
 			}
 			for _, n := range list {
-				if missed == 0 && !slices.Contains(allowed[where[n.Sequence]], n.Name()) {
+				if !gaps && !slices.Contains(allowed[where[n.Sequence]], n.Name()) {
 					t.Errorf("message %d is %s after it was %q", n.Sequence, n.Name(), where[n.Sequence])
 				}
 				where[n.Sequence] = n.Name()
 			}
+			gaps = gaps || missed > 0
 		}
 	})
 	for worker := range 4 {

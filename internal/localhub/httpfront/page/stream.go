@@ -67,12 +67,12 @@ func (s stream) follow(ctx context.Context, events *broker.Subscription) {
 // encode returns events as the stream has them: a comment if there is none.
 func encode(list []broker.Notice, missed int) []byte {
 	var b bytes.Buffer
-	if missed > 0 {
-		fmt.Fprintf(&b, "event: missed\ndata: %d\n\n", missed)
-	}
 	for _, n := range list {
 		data, _ := json.Marshal(n) // texts and numbers, in one line: cannot fail
 		fmt.Fprintf(&b, "data: %s\n\n", data)
+	}
+	if missed > 0 {
+		fmt.Fprintf(&b, "event: missed\ndata: %d\n\n", missed)
 	}
 	if b.Len() == 0 {
 		b.WriteString(":\n\n")

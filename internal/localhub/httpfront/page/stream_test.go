@@ -104,7 +104,7 @@ func TestSilentStreamBeats(t *testing.T) {
 	if got := string(encode(nil, 0)); got != ":\n\n" {
 		t.Errorf("nothing is %q", got)
 	}
-	if got, want := string(encode([]broker.Notice{{}}, 3)), "event: missed\ndata: 3\n\ndata: {"; !strings.HasPrefix(got, want) {
-		t.Errorf("got %q, want %q at first", got, want)
+	if got, want := string(encode([]broker.Notice{{}}, 3)), "}\n\nevent: missed\ndata: 3\n\n"; !strings.HasPrefix(got, "data: {") || !strings.HasSuffix(got, want) {
+		t.Errorf("got %q, want %q at the end", got, want)
 	}
 }
