@@ -26,6 +26,9 @@ $(addprefix demo-,$(DEMOS)): demo-%: build
 interop: build ## try Microsoft's SDKs against the local hub (needs Node 20 with npm, Python 3 with venv)
 	.ci/interop bin
 
+page-test: build ## try the page of the local hub in a real browser (needs Chromium, Node 20 with npm)
+	.ci/page bin
+
 lint: ## check the code's form
 	$(LINT) run
 
@@ -44,6 +47,10 @@ bench: ## measure against go-amqp alone on the same hub (minutes)
 man: ## write the man pages to bin/man
 	go test -run '^TestManPages$$' ./cmd/simulated-device ./cmd/send-c2d -args -man $(CURDIR)/bin/man
 
+pictures: page-test ## draw the pictures of README again (nothing else may have the port 5672)
+	.pictures/terminals
+	cp bin/page-light.png .pictures/page.png
+
 dist: ## build the archives of a release into bin/dist (minutes, the first time)
 	go run github.com/goreleaser/goreleaser/v2@v2.14.3 release --snapshot --clean
 
@@ -56,4 +63,4 @@ vulnerabilities: ## look for known ones in what is used (needs vuln.go.dev)
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help build test demo $(addprefix demo-,$(DEMOS)) interop lint fuzz soak bench man dist licences vulnerabilities clean
+.PHONY: help build test demo $(addprefix demo-,$(DEMOS)) interop page-test lint fuzz soak bench man dist licences vulnerabilities pictures clean
