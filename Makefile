@@ -1,7 +1,7 @@
 # The commands of this project; CI runs the same ones.
 LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
-DEMOS := all offline reject expiry redelivery lock queue-full reconnect feedback python
+DEMOS := all offline reject expiry redelivery lock queue-full reconnect feedback fleet python
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24

@@ -45,12 +45,13 @@ type recipe struct {
 // step is a command with its output. Without a command it is more output of the one
 // in the background.
 type step struct {
-	command    string
-	background bool // typed in another terminal
-	output     []string
+	command  string
+	terminal string // empty: the one that is looked at
+	output   []string
 }
 
-const otherTerminal = "   # terminal 1"
+// inTerminal is the end of a command that goes on in another terminal.
+const inTerminal = "   # terminal "
 
 // recipes returns the sections of a text with blocks of the kind console: a line with
 // $ is typed, lines with > go on with it, all others are output. The subsections of
@@ -82,8 +83,8 @@ func steps(text string) (all []step) {
 			more, goesOn := strings.CutPrefix(line, "> ")
 			switch last := len(all) - 1; {
 			case typed:
-				command, background := strings.CutSuffix(command, otherTerminal)
-				all = append(all, step{command: command, background: background})
+				command, terminal, _ := strings.Cut(command, inTerminal)
+				all = append(all, step{command: command, terminal: terminal})
 			case fresh:
 				all = append(all, step{output: []string{line}})
 			case goesOn:
@@ -103,20 +104,21 @@ func (r recipe) try(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.wants(b.begin("bin/simulated-device hub --listen 127.0.0.1:0 --env-out .env"), []string{"..."})
-	var other *process
+	terminals := make(map[string]*process)
+	var last *process
 	for _, s := range r.steps {
 		switch {
 		case s.command == "":
-			b.wants(other, s.output)
-		case s.background:
-			b.end(other)
-			other = b.begin(s.command)
-			b.wants(other, s.output)
+			b.wants(last, s.output)
+		case s.terminal != "":
+			b.end(terminals[s.terminal])
+			last = b.begin(s.command)
+			terminals[s.terminal] = last
+			b.wants(last, s.output)
 		default:
 			b.types(s.command, s.output)
 		}
 	}
-	b.end(other)
 }
 
 // trial is where one recipe is tried.
@@ -236,7 +238,7 @@ func alike(got, want []string) bool {
 func TestRecipesAreRead(t *testing.T) {
 	t.Parallel()
 	const readme = "# x\n## One\n### A\n```console\n$ a   # terminal 1\nhello\n$ b <<END\n> c\n> END\nd\n```\n```\nnot this\n```\n### B\n```console\nmore\n```\n"
-	want := "[{A [{a true [hello]} {b <<END\nc\nEND false [d]}]} {B [{ false [more]}]}]"
+	want := "[{A [{a 1 [hello]} {b <<END\nc\nEND  [d]}]} {B [{  [more]}]}]"
 	if got := fmt.Sprint(recipes(readme)); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
