@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 )
 
@@ -16,12 +17,12 @@ func TestSilentClientIsDropped(t *testing.T) {
 		c := w.opened()
 		for range 3 {
 			time.Sleep(240*time.Second - time.Nanosecond)
-			c.send(0, nil)
+			c.Send(0, nil)
 		}
 		start := time.Now()
 		body := want[*amqpwire.Close](c)
-		wantCondition(t, "close", body.Error, amqpserver.CondLimitExceeded)
-		c.wantEnd()
+		rawclient.WantCondition(t, "close", body.Error, amqpserver.CondLimitExceeded)
+		c.WantEnd()
 		if got := time.Since(start); got != 240*time.Second {
 			t.Errorf("dropped after %v, want 4m0s", got)
 		}
@@ -35,11 +36,11 @@ func TestHalfFrameIsNoSignOfLife(t *testing.T) {
 		c := w.opened()
 		start := time.Now()
 		for range 4 {
-			c.write([]byte{0})
+			c.Write([]byte{0})
 			time.Sleep(time.Minute)
 		}
 		want[*amqpwire.Close](c)
-		c.wantEnd()
+		c.WantEnd()
 		if got := time.Since(start); got != 240*time.Second {
 			t.Errorf("dropped after %v, want 4m0s", got)
 		}
@@ -64,17 +65,17 @@ func TestHeartbeats(t *testing.T) {
 		t.Run(fmt.Sprint(test.within), func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
 				c := w.connect()
-				c.open(&amqpwire.Open{ContainerID: "raw", IdleTimeOut: test.timeout})
+				c.Open(&amqpwire.Open{ContainerID: "raw", IdleTimeOut: test.timeout})
 				for range 4 {
 					start := time.Now()
-					r := <-c.in
-					if r.frame.Body != nil || r.header != (amqpwire.ProtocolHeader{}) {
-						t.Fatalf("the hub sent %s, want a heartbeat", show(r))
+					r := <-c.In
+					if r.Frame.Body != nil || r.Header != (amqpwire.ProtocolHeader{}) {
+						t.Fatalf("the hub sent %s, want a heartbeat", rawclient.Show(r))
 					}
 					if got := time.Since(start); got != test.within {
 						t.Errorf("a heartbeat after %v, want %v", got, test.within)
 					}
-					c.send(0, nil)
+					c.Send(0, nil)
 				}
 			})
 		})
