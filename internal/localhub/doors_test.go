@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -21,55 +18,24 @@ import (
 	"iothub-c2d/internal/sas"
 )
 
-// account is what becomes of the messages for dev1, who is reached over AMQP and
-// MQTT.
-type account struct {
-	mu       sync.Mutex
-	settled  map[string]int    // how often a device has been told that a message is complete, or could believe it
-	reported map[string]string // the statuses in the feedback, by message
-	seen     int               // messages that arrived, again or not
-}
-
-func (l *account) settle(id string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.settled[id]++
-}
-
-func (l *account) see() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.seen++
-}
-
-// read reads feedback until there is some on n messages.
-func (l *account) read(ctx context.Context, t *testing.T, feedback *iothub.FeedbackReceiver, n int) {
+// reported reads feedback until there is some on n messages, and returns the
+// statuses of each.
+func reported(ctx context.Context, t *testing.T, feedback *iothub.FeedbackReceiver, n int) map[string]string {
 	t.Helper()
-	for len(l.reported) < n {
+	statuses := make(map[string]string)
+	for len(statuses) < n {
 		batch, err := feedback.Receive(ctx)
 		check(t, err)
 		for _, r := range batch.Records {
-			l.reported[r.MessageID] += string(r.Status)
+			statuses[r.MessageID] += string(r.Status)
 		}
 		check(t, batch.Complete(ctx))
 	}
-}
-
-// check expects Success of every message, once, and a device that knows of it.
-func (l *account) check(t *testing.T, ids []string) {
-	t.Helper()
-	for _, id := range ids {
-		if l.reported[id] != string(iothub.Success) || l.settled[id] == 0 {
-			t.Errorf("%s: reported %q, settled %d times", id, l.reported[id], l.settled[id])
-		}
-	}
-	if len(l.reported) != len(ids) {
-		t.Errorf("feedback on %v, want %d messages", slices.Sorted(maps.Keys(l.reported)), len(ids))
-	}
+	return statuses
 }
 
 // deviceAMQP receives and completes until another receiver displaces it.
-func deviceAMQP(ctx context.Context, l line, book *account) error {
+func deviceAMQP(ctx context.Context, l line, book *ledger) error {
 	cs := sas.ConnectionString{HostName: "localhost", DeviceID: "dev1", Key: defaults.Key()}
 	device, err := iothub.DialDevice(ctx, cs, &iothub.Options{Dial: l.dialer(route{})})
 	if err != nil {
@@ -81,16 +47,15 @@ func deviceAMQP(ctx context.Context, l line, book *account) error {
 		if err != nil {
 			return err
 		}
-		book.see()
 		if err := d.Complete(ctx); err != nil {
 			return err
 		}
-		book.settle(d.ID)
+		book.complete(d.ID, "amqp")
 	}
 }
 
 // deviceMQTT receives and acknowledges until another receiver displaces it.
-func deviceMQTT(ctx context.Context, t *testing.T, l line, book *account) error {
+func deviceMQTT(ctx context.Context, t *testing.T, l line, book *ledger) error {
 	c, err := l.connect(ctx)
 	if err != nil {
 		return err
@@ -105,11 +70,8 @@ func deviceMQTT(ctx context.Context, t *testing.T, l line, book *account) error 
 		select {
 		case p := <-m.In:
 			if p, ok := p.(*mqttwire.Publish); ok {
-				book.see()
 				m.Acknowledge(p)
-				_, rest, _ := strings.Cut(p.Topic, "mid=")
-				id, _, _ := strings.Cut(rest, "&")
-				book.settle(id)
+				book.acknowledge(messageID(p))
 			}
 		case <-m.Over:
 			return iothub.ErrDisplaced
@@ -120,10 +82,6 @@ func deviceMQTT(ctx context.Context, t *testing.T, l line, book *account) error 
 	}
 }
 
-func newAccount() *account {
-	return &account{settled: make(map[string]int), reported: make(map[string]string)}
-}
-
 // TestDoorsInTurns has a device come over AMQP and over MQTT in turns, each time
 // with messages in the other's hands.
 func TestDoorsInTurns(t *testing.T) {
@@ -131,7 +89,7 @@ func TestDoorsInTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		l := overPipes(t, localhub.Options{})
-		service, book := dialService(ctx, t, l), newAccount()
+		service := dialService(ctx, t, l)
 		feedback, err := service.ReceiveFeedback(ctx)
 		check(t, err)
 		var ids []string
@@ -160,7 +118,6 @@ func TestDoorsInTurns(t *testing.T) {
 				d, err := device.Receive(ctx)
 				check(t, err)
 				check(t, d.Complete(ctx))
-				book.settle(d.ID)
 			}
 			send()
 			inHand, err := device.Receive(ctx)
@@ -172,28 +129,33 @@ func TestDoorsInTurns(t *testing.T) {
 				t.Errorf("the AMQP receiver ended with %v, want that it is displaced", err)
 			}
 			p := rawclient.Want[*mqttwire.Publish](m)
-			if !strings.Contains(p.Topic, "mid="+inHand.ID+"&") || p.Dup {
+			if messageID(p) != inHand.ID || p.Dup {
 				t.Errorf("got %+v, want %s, which is no duplicate over MQTT", p, inHand.ID)
 			}
 			m.Acknowledge(p)
-			book.settle(inHand.ID)
 			m.WantAlive()
 			_ = device.Close(ctx)
 		}
-		book.read(ctx, t, feedback, len(ids))
-		book.check(t, ids)
+		got := reported(ctx, t, feedback, len(ids))
+		for _, id := range ids {
+			if got[id] != string(iothub.Success) {
+				t.Errorf("feedback on %s is %q, want Success", id, got[id])
+			}
+		}
 	})
 }
 
-// TestDoorsAtOnce has two clients fight for one device, one over AMQP and one over
-// MQTT: every message is complete once, however often it arrives.
+// TestDoorsAtOnce has three clients take the messages of one device, one over AMQP
+// and one over MQTT, who fight for the place, and one over HTTP, which needs none:
+// every message is complete once, however often it arrives.
 func TestDoorsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const messages = 400
 		ctx, cancel := context.WithCancel(t.Context())
-		l := overPipes(t, localhub.Options{MaxQueue: messages})
-		service, book := dialService(ctx, t, l), newAccount()
+		book := newLedger()
+		l := overPipes(t, localhub.Options{MaxQueue: messages, MaxDeliveryCount: 1000, Observer: book.observe})
+		service := dialService(ctx, t, l)
 		feedback, err := service.ReceiveFeedback(ctx)
 		check(t, err)
 		var devices sync.WaitGroup
@@ -212,19 +174,23 @@ func TestDoorsAtOnce(t *testing.T) {
 				}
 			})
 		}
-		var ids []string
+		client := restOf(t, l, route{}).asDevice("dev1", defaults.Key())
+		pause := func() { time.Sleep(10 * time.Millisecond) }
+		devices.Go(func() { receiveByHTTP(ctx, t, client, "http", book, pause) })
 		for i := range messages {
-			ids = append(ids, fmt.Sprint("m", i))
-			check(t, service.Send(ctx, "dev1", &iothub.Message{ID: ids[i], Ack: iothub.AckFull}))
+			check(t, service.Send(ctx, "dev1", &iothub.Message{ID: fmt.Sprint("m", i), Body: fmt.Append(nil, "m", i), Ack: iothub.AckFull}))
 			time.Sleep(time.Duration(rand.IntN(10)) * time.Millisecond)
 		}
-		book.read(ctx, t, feedback, messages)
+		for id, statuses := range reported(ctx, t, feedback, messages) {
+			if statuses != string(iothub.Success) {
+				t.Errorf("feedback on %s is %s, want Success", id, statuses)
+			}
+		}
 		cancel()
 		devices.Wait()
-		book.check(t, ids)
+		book.check(t, messages)
 		if displaced[0] < 10 || displaced[1] < 10 || len(l.hub.Pending("dev1")) > 0 {
 			t.Errorf("displaced %d times over AMQP, %d times over MQTT; %v wait", displaced[0], displaced[1], l.hub.Pending("dev1"))
 		}
-		t.Logf("%d messages arrived %d times; displaced %v", messages, book.seen, displaced)
 	})
 }

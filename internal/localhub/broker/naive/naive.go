@@ -119,10 +119,18 @@ func (q *Queue) Put(name string, expires time.Time) bool {
 
 // First returns the message that must come next, nil if there is none.
 func (q *Queue) First() *Message {
-	for _, m := range q.Alive() {
-		if m.lockedUntil.IsZero() {
-			return m
-		}
+	return q.find(func(m *Message) bool { return m.lockedUntil.IsZero() })
+}
+
+// Ready returns the message of that name, nil if it is not ready.
+func (q *Queue) Ready(name string) *Message {
+	return q.find(func(m *Message) bool { return m.lockedUntil.IsZero() && m.Name == name })
+}
+
+// find returns the first message that suits, nil if none does.
+func (q *Queue) find(suits func(*Message) bool) *Message {
+	if list := q.Alive(); slices.ContainsFunc(list, suits) {
+		return list[slices.IndexFunc(list, suits)]
 	}
 	return nil
 }
@@ -137,12 +145,10 @@ func (q *Queue) Take(m *Message, lock time.Duration) Lock {
 // Settle settles the delivery that l names, and reports whether it could be.
 func (q *Queue) Settle(l Lock, s Settlement) bool {
 	now := time.Now()
-	i := slices.IndexFunc(q.Alive(), func(m *Message) bool { return !m.lockedUntil.IsZero() && m.lock == l })
-	if i < 0 {
-		return false
-	}
-	m := q.messages[i]
+	m := q.find(func(m *Message) bool { return !m.lockedUntil.IsZero() && m.lock == l })
 	switch {
+	case m == nil:
+		return false
 	case s == Reject:
 		q.end(m, "Rejected")
 	case s == Complete && m.expires.After(now):
