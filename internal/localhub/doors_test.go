@@ -61,9 +61,8 @@ func deviceMQTT(ctx context.Context, t *testing.T, l line, book *ledger) error {
 		return err
 	}
 	m := rawclient.New(t, c)
-	token := sas.NewToken(defaults.Key(), "localhost/devices/dev1", "", time.Now().Add(time.Hour))
 	m.Send(
-		&mqttwire.Connect{ClientID: "dev1", Username: new("localhost/dev1/"), Password: mqttwire.Password(token.Reveal())},
+		mqttHello(),
 		&mqttwire.Subscribe{ID: 1, Filters: []mqttwire.Filter{{Topic: mqttMessages, QoS: mqttwire.AtLeastOnce}}},
 	)
 	for {

@@ -1,0 +1,160 @@
+package localhub_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"iothub-c2d/internal/faultnet"
+	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/mqttfront/rawclient"
+	"iothub-c2d/internal/mqttwire"
+)
+
+// mqttCut is where the first connection of a device over MQTT breaks.
+type mqttCut struct {
+	direction faultnet.Direction
+	after     int64 // bytes; 0: nowhere
+	how       faultnet.Ending
+}
+
+// sdkDevice is a device over MQTT as SDKs are: it connects again when its connection
+// breaks, does not subscribe again if it has once, and acknowledges each message.
+type sdkDevice struct {
+	t          *testing.T
+	book       *ledger
+	known      bool // the hub has let it in once
+	subscribed bool
+	seen       map[string]*mqttwire.Publish
+	repeated   int // messages that came again
+}
+
+// serve is the life of one connection, until that ends.
+func (d *sdkDevice) serve(m *rawclient.Client) {
+	defer m.HangUp()
+	m.Send(mqttHello())
+	for {
+		var p mqttwire.Packet
+		select {
+		case p = <-m.In:
+		case <-m.Over:
+			return
+		}
+		switch p := p.(type) {
+		case *mqttwire.ConnAck:
+			if p.Code != mqttwire.Accepted || d.known && !p.SessionPresent {
+				d.t.Errorf("%+v, although it was let in before: %v", p, d.known)
+			}
+			d.known = true
+			if !d.subscribed {
+				m.Send(&mqttwire.Subscribe{ID: 1, Filters: []mqttwire.Filter{{Topic: mqttMessages, QoS: mqttwire.AtLeastOnce}}})
+			}
+		case *mqttwire.SubAck:
+			d.subscribed = true
+		case *mqttwire.Publish:
+			d.receive(p)
+			m.Acknowledge(p)
+		}
+	}
+}
+
+// receive notes a message. One that comes again must be marked, and have its old id.
+func (d *sdkDevice) receive(p *mqttwire.Publish) {
+	id := messageID(p)
+	first := d.seen[id]
+	if first != nil {
+		d.repeated++
+	}
+	if first != nil && (!p.Dup || p.ID != first.ID) {
+		d.t.Errorf("%s came as packet %d, and again as %d, duplicate: %v", id, first.ID, p.ID, p.Dup)
+	}
+	if string(p.Payload) != "body of "+id {
+		d.t.Errorf("%s has body %q", id, p.Payload)
+	}
+	d.seen[id] = p
+	d.book.acknowledge(id)
+}
+
+// run sends three messages to a device, the first before it comes. It returns how
+// many bytes have passed in the first connection, in each direction, and how often a
+// message came again.
+func (c mqttCut) run(t *testing.T) (passed [2]int64, repeated int) {
+	const messages = 3
+	ctx, cancel := context.WithCancel(t.Context())
+	book := newLedger()
+	l := overPipes(t, localhub.Options{Observer: book.observe})
+	service := dialService(ctx, t, l)
+	feedback, err := service.ReceiveFeedback(ctx)
+	check(t, err)
+	var first *faultnet.Conn
+	device := &sdkDevice{t: t, book: book, seen: make(map[string]*mqttwire.Publish)}
+	gone := make(chan struct{})
+	live := func() {
+		defer close(gone)
+		for ctx.Err() == nil {
+			conn, err := l.connect(ctx)
+			check(t, err)
+			if first == nil {
+				first = faultnet.NewConn(conn, 0)
+				if conn = first; c.after > 0 {
+					first.CutAfter(c.direction, c.after, c.how)
+				}
+			}
+			stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+			device.serve(rawclient.New(t, conn))
+			stop()
+		}
+	}
+	for n := range messages {
+		id := fmt.Sprint("m", n)
+		check(t, service.Send(ctx, "dev1", &iothub.Message{ID: id, Body: []byte("body of " + id), Ack: iothub.AckFull}))
+		if n == 0 {
+			go live()
+		}
+		synctest.Wait()
+	}
+	for id, statuses := range reported(ctx, t, feedback, messages) {
+		if statuses != string(iothub.Success) || device.seen[id] == nil {
+			t.Errorf("feedback on %s is %s; it arrived as %+v", id, statuses, device.seen[id])
+		}
+	}
+	synctest.Wait()
+	passed = [2]int64{first.Passed(faultnet.Reading), first.Passed(faultnet.Writing)}
+	cancel()
+	<-gone
+	book.check(t, messages)
+	return passed, device.repeated
+}
+
+// TestCutMQTTEverywhere breaks the connection of a device over MQTT after every byte,
+// in both directions. Its session survives: it has all messages, and the back end all
+// feedback, each time.
+func TestCutMQTTEverywhere(t *testing.T) {
+	t.Parallel()
+	var total [2]int64
+	synctest.Test(t, func(t *testing.T) { total, _ = mqttCut{}.run(t) })
+	for name, c := range map[string]mqttCut{
+		"reads, reset":  {faultnet.Reading, 1, faultnet.Reset},
+		"reads, end":    {faultnet.Reading, 1, faultnet.EOF},
+		"writes, reset": {faultnet.Writing, 1, faultnet.Reset},
+		"writes, end":   {faultnet.Writing, 1, faultnet.EOF},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			again := 0
+			for ; c.after <= total[c.direction] && !t.Failed(); c.after++ {
+				synctest.Test(t, func(t *testing.T) {
+					_, n := c.run(t)
+					again += n
+				})
+			}
+			if t.Failed() {
+				t.Logf("cut after byte %d of %d", c.after-1, total[c.direction])
+			} else if again == 0 {
+				t.Error("no message came again: nothing was tested")
+			}
+		})
+	}
+}
