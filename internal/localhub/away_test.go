@@ -11,6 +11,7 @@ import (
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
 	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/localhub/mqttfront/rawclient"
 	"iothub-c2d/internal/mqttwire"
 	"iothub-c2d/internal/sas"
 )
@@ -46,7 +47,7 @@ func visitMQTT(ctx context.Context, t *testing.T, l line, n int) (ids []string) 
 	for range n + 1 { // in a session, messages may come before the answer
 		if p, ok := m.Next().(*mqttwire.Publish); ok {
 			m.Acknowledge(p)
-			ids = append(ids, messageID(p))
+			ids = append(ids, rawclient.MessageID(p))
 		}
 	}
 	m.WantNothing()

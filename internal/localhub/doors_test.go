@@ -1,6 +1,7 @@
 package localhub_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,8 +35,8 @@ func reported(ctx context.Context, t *testing.T, feedback *iothub.FeedbackReceiv
 	return statuses
 }
 
-// deviceAMQP receives and completes until another receiver displaces it.
-func deviceAMQP(ctx context.Context, l line, book *ledger) error {
+// serveAMQP receives and completes until another receiver displaces it.
+func serveAMQP(ctx context.Context, l line, book *ledger) error {
 	cs := sas.ConnectionString{HostName: "localhost", DeviceID: "dev1", Key: defaults.Key()}
 	device, err := iothub.DialDevice(ctx, cs, &iothub.Options{Dial: l.dialer(route{})})
 	if err != nil {
@@ -54,31 +55,16 @@ func deviceAMQP(ctx context.Context, l line, book *ledger) error {
 	}
 }
 
-// deviceMQTT receives and acknowledges until another receiver displaces it.
-func deviceMQTT(ctx context.Context, t *testing.T, l line, book *ledger) error {
+// serveMQTT has a device receive and acknowledge until another receiver displaces it.
+func serveMQTT(ctx context.Context, l line, device *rawclient.Device) error {
 	c, err := l.connect(ctx)
 	if err != nil {
 		return err
 	}
-	m := rawclient.New(t, c)
-	m.Send(
-		mqttHello(),
-		&mqttwire.Subscribe{ID: 1, Filters: []mqttwire.Filter{{Topic: mqttMessages, QoS: mqttwire.AtLeastOnce}}},
-	)
-	for {
-		select {
-		case p := <-m.In:
-			if p, ok := p.(*mqttwire.Publish); ok {
-				m.Acknowledge(p)
-				book.acknowledge(messageID(p))
-			}
-		case <-m.Over:
-			return iothub.ErrDisplaced
-		case <-ctx.Done():
-			m.HangUp()
-			return ctx.Err()
-		}
-	}
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	defer stop()
+	device.Serve(rawclient.New(device.T, c))
+	return cmp.Or(ctx.Err(), error(iothub.ErrDisplaced))
 }
 
 // TestDoorsInTurns has a device come over AMQP and over MQTT in turns, each time
@@ -128,7 +114,7 @@ func TestDoorsInTurns(t *testing.T) {
 				t.Errorf("the AMQP receiver ended with %v, want that it is displaced", err)
 			}
 			p := rawclient.Want[*mqttwire.Publish](m)
-			if messageID(p) != inHand.ID || p.Dup {
+			if rawclient.MessageID(p) != inHand.ID || p.Dup {
 				t.Errorf("got %+v, want %s, which is no duplicate over MQTT", p, inHand.ID)
 			}
 			m.Acknowledge(p)
@@ -157,11 +143,14 @@ func TestDoorsAtOnce(t *testing.T) {
 		service := dialService(ctx, t, l)
 		feedback, err := service.ReceiveFeedback(ctx)
 		check(t, err)
+		overMQTT := &rawclient.Device{T: t, Hello: mqttHello, Filter: mqttMessages, Receive: func(p *mqttwire.Publish) {
+			book.acknowledge(rawclient.MessageID(p))
+		}}
 		var devices sync.WaitGroup
 		displaced := make([]int, 2)
 		for i, serve := range []func() error{
-			func() error { return deviceAMQP(ctx, l, book) },
-			func() error { return deviceMQTT(ctx, t, l, book) },
+			func() error { return serveAMQP(ctx, l, book) },
+			func() error { return serveMQTT(ctx, l, overMQTT) },
 		} {
 			devices.Go(func() {
 				for ctx.Err() == nil {

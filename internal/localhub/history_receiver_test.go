@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	amqpclient "iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
@@ -190,17 +189,10 @@ func (c *historyClient) receive() {
 		c.t.Fatal("over MQTT came nothing, want a message")
 	}
 	p := mqttclient.Want[*mqttwire.Publish](c.Client)
-	m := c.wantMessage("MQTT", messageID(p), "")
+	m := c.wantMessage("MQTT", mqttclient.MessageID(p), "")
 	if p.Dup && !c.seen[m.Name] {
 		c.t.Fatalf("%s is a duplicate and came never before", m.Name)
 	}
 	c.seen[m.Name] = true
 	c.sent[p.ID] = c.model.Take(m, c.model.Lock)
-}
-
-// messageID returns the id of a message over MQTT.
-func messageID(p *mqttwire.Publish) string {
-	_, rest, _ := strings.Cut(p.Topic, "mid=")
-	id, _, _ := strings.Cut(rest, "&")
-	return id
 }

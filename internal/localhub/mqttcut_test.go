@@ -3,6 +3,7 @@ package localhub_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"testing"
 	"testing/synctest"
 
@@ -20,61 +21,43 @@ type mqttCut struct {
 	how       faultnet.Ending
 }
 
-// sdkDevice is a device over MQTT as SDKs are: it connects again when its connection
-// breaks, does not subscribe again if it has once, and acknowledges each message.
-type sdkDevice struct {
-	t          *testing.T
-	book       *ledger
-	known      bool // the hub has let it in once
-	subscribed bool
-	seen       map[string]*mqttwire.Publish
-	repeated   int // messages that came again
-}
-
-// serve is the life of one connection, until that ends.
-func (d *sdkDevice) serve(m *rawclient.Client) {
-	defer m.HangUp()
-	m.Send(mqttHello())
-	for {
-		var p mqttwire.Packet
-		select {
-		case p = <-m.In:
-		case <-m.Over:
-			return
-		}
-		switch p := p.(type) {
-		case *mqttwire.ConnAck:
-			if p.Code != mqttwire.Accepted || d.known && !p.SessionPresent {
-				d.t.Errorf("%+v, although it was let in before: %v", p, d.known)
-			}
-			d.known = true
-			if !d.subscribed {
-				m.Send(&mqttwire.Subscribe{ID: 1, Filters: []mqttwire.Filter{{Topic: mqttMessages, QoS: mqttwire.AtLeastOnce}}})
-			}
-		case *mqttwire.SubAck:
-			d.subscribed = true
-		case *mqttwire.Publish:
-			d.receive(p)
-			m.Acknowledge(p)
-		}
-	}
+// audit is what a device has got, while its connections break.
+type audit struct {
+	t        *testing.T
+	book     *ledger
+	seen     map[string]*mqttwire.Publish
+	repeated int // messages that came again
 }
 
 // receive notes a message. One that comes again must be marked, and have its old id.
-func (d *sdkDevice) receive(p *mqttwire.Publish) {
-	id := messageID(p)
-	first := d.seen[id]
-	if first != nil {
-		d.repeated++
-	}
-	if first != nil && (!p.Dup || p.ID != first.ID) {
-		d.t.Errorf("%s came as packet %d, and again as %d, duplicate: %v", id, first.ID, p.ID, p.Dup)
+func (a *audit) receive(p *mqttwire.Publish) {
+	id := rawclient.MessageID(p)
+	if first := a.seen[id]; first != nil {
+		a.repeated++
+		if !p.Dup || p.ID != first.ID {
+			a.t.Errorf("%s came as packet %d, and again as %d, duplicate: %v", id, first.ID, p.ID, p.Dup)
+		}
 	}
 	if string(p.Payload) != "body of "+id {
-		d.t.Errorf("%s has body %q", id, p.Payload)
+		a.t.Errorf("%s has body %q", id, p.Payload)
 	}
-	d.seen[id] = p
-	d.book.acknowledge(id)
+	a.seen[id] = p
+	a.book.acknowledge(id)
+}
+
+// on returns the line with the first connection cut.
+func (c mqttCut) on(l line, first **faultnet.Conn) line {
+	return line{l.hub, func(ctx context.Context) (net.Conn, error) {
+		conn, err := l.connect(ctx)
+		if *first != nil || err != nil {
+			return conn, err
+		}
+		*first = faultnet.NewConn(conn, 0)
+		if c.after > 0 {
+			(*first).CutAfter(c.direction, c.after, c.how)
+		}
+		return *first, nil
+	}}
 }
 
 // run sends three messages to a device, the first before it comes. It returns how
@@ -89,22 +72,14 @@ func (c mqttCut) run(t *testing.T) (passed [2]int64, repeated int) {
 	feedback, err := service.ReceiveFeedback(ctx)
 	check(t, err)
 	var first *faultnet.Conn
-	device := &sdkDevice{t: t, book: book, seen: make(map[string]*mqttwire.Publish)}
+	cut := c.on(l, &first)
+	audit := &audit{t: t, book: book, seen: make(map[string]*mqttwire.Publish)}
+	device := &rawclient.Device{T: t, Hello: mqttHello, Filter: mqttMessages, Receive: audit.receive}
 	gone := make(chan struct{})
 	live := func() {
 		defer close(gone)
 		for ctx.Err() == nil {
-			conn, err := l.connect(ctx)
-			check(t, err)
-			if first == nil {
-				first = faultnet.NewConn(conn, 0)
-				if conn = first; c.after > 0 {
-					first.CutAfter(c.direction, c.after, c.how)
-				}
-			}
-			stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-			device.serve(rawclient.New(t, conn))
-			stop()
+			_ = serveMQTT(ctx, cut, device) // it ends with the connection
 		}
 	}
 	for n := range messages {
@@ -116,8 +91,8 @@ func (c mqttCut) run(t *testing.T) (passed [2]int64, repeated int) {
 		synctest.Wait()
 	}
 	for id, statuses := range reported(ctx, t, feedback, messages) {
-		if statuses != string(iothub.Success) || device.seen[id] == nil {
-			t.Errorf("feedback on %s is %s; it arrived as %+v", id, statuses, device.seen[id])
+		if statuses != string(iothub.Success) || audit.seen[id] == nil {
+			t.Errorf("feedback on %s is %s; it arrived as %+v", id, statuses, audit.seen[id])
 		}
 	}
 	synctest.Wait()
@@ -125,7 +100,7 @@ func (c mqttCut) run(t *testing.T) (passed [2]int64, repeated int) {
 	cancel()
 	<-gone
 	book.check(t, messages)
-	return passed, device.repeated
+	return passed, audit.repeated
 }
 
 // TestCutMQTTEverywhere breaks the connection of a device over MQTT after every byte,
