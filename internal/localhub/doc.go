@@ -190,7 +190,8 @@
 //     to open a connection, a minute to read what the hub writes.
 //   - The clients can make the hub hold [Options.Memory]: three quarters by messages
 //     in the queues of all devices, one by connections. A message too many is refused
-//     with amqp:resource-limit-exceeded and IoT Hub's number 403007.
+//     with amqp:resource-limit-exceeded and IoT Hub's number 403007, a request by HTTP
+//     with 503.
 //   - A client that has shown neither a good token nor a device's certificate can
 //     make the hub hold 32 KB, in sessions, links, unfinished requests and unread
 //     replies, and sends frames of 8 KB at most.
