@@ -5,7 +5,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"iter"
 	"maps"
 	"math/rand/v2"
 	"sync"
@@ -29,6 +28,7 @@ func TestHistories(t *testing.T) {
 	t.Parallel()
 	for _, limits := range []naive.Limits{
 		{Pending: 50, Lock: time.Minute, TTL: time.Hour, Deliveries: 10},
+		{Pending: 120, Lock: time.Minute, TTL: 4 * time.Hour, Deliveries: 10},
 		{Pending: 5, Lock: time.Minute, TTL: 3 * time.Minute, Deliveries: 3},
 		{Pending: 20, Lock: 5 * time.Minute, TTL: time.Minute, Deliveries: 2, CountLostLocks: true},
 	} {
@@ -136,16 +136,24 @@ func (h *history) step() {
 		h.attach()
 	case n < 390:
 		h.client.connect()
-	case n < 760 && h.link != nil:
-		h.link.act()
-	case n < 760 && h.client.there():
-		h.client.act()
+	case n < 760:
+		h.act()
 	case n < 761:
 		h.purge()
 	case n < 780:
 		h.countByREST()
 	default:
 		h.sleep()
+	}
+}
+
+// act has the device do something, if it is there.
+func (h *history) act() {
+	switch {
+	case h.link != nil:
+		h.link.act()
+	case h.client.there():
+		h.client.act()
 	}
 }
 
@@ -187,13 +195,6 @@ func (h *history) wantMessage(door, id, count string) *naive.Message {
 	return m
 }
 
-// release gives deliveries back that are not over.
-func (h *history) release(locks iter.Seq[naive.Lock]) {
-	for l := range locks {
-		h.model.Settle(l, naive.Release)
-	}
-}
-
 // pushed is who gets messages as soon as they are ready.
 type pushed interface {
 	room() bool
@@ -218,6 +219,9 @@ func (h *history) catchUp() {
 			receiver.receive()
 		}
 		receiver.wantNothing()
+		if h.client.there() && h.model.First() != nil {
+			h.counts["full flights over MQTT"]++
+		}
 	}
 	h.disorder = false
 	h.model.Alive()

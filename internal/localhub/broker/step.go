@@ -23,6 +23,7 @@ type step struct {
 	ended   []ending
 	back    []comeback
 	arrived bool // a message has become ready
+	freed   bool // one has ended in a receiver's hands, which have room for another
 }
 
 type comeback struct {
@@ -76,7 +77,7 @@ func (q *Queue) do(f func(*step)) {
 func (q *Queue) tell(s *step) {
 	q.schedule(s.now)
 	var wakes []*func()
-	if s.arrived {
+	if s.arrived || s.freed {
 		wakes = slices.Clone(q.wakes)
 	}
 	q.mu.Unlock()
@@ -89,7 +90,7 @@ func (q *Queue) tell(s *step) {
 		slices.SortFunc(s.ended, func(a, b ending) int { return bySequence(a.entry, b.entry) })
 		q.owner.finished(s.ended)
 	}
-	s.back, s.ended, s.arrived = nil, nil, false
+	s.back, s.ended, s.arrived, s.freed = nil, nil, false, false
 	for _, wake := range wakes {
 		(*wake)()
 	}

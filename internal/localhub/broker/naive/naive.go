@@ -142,10 +142,17 @@ func (q *Queue) Take(m *Message, lock time.Duration) Lock {
 	return m.lock
 }
 
+// Holds reports whether the delivery that l names is not over.
+func (q *Queue) Holds(l Lock) bool { return q.held(l) != nil }
+
+func (q *Queue) held(l Lock) *Message {
+	return q.find(func(m *Message) bool { return !m.lockedUntil.IsZero() && m.lock == l })
+}
+
 // Settle settles the delivery that l names, and reports whether it could be.
 func (q *Queue) Settle(l Lock, s Settlement) bool {
 	now := time.Now()
-	m := q.find(func(m *Message) bool { return !m.lockedUntil.IsZero() && m.lock == l })
+	m := q.held(l)
 	switch {
 	case m == nil:
 		return false
