@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 	"testing"
-	"testing/synctest"
 
 	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
@@ -77,19 +76,6 @@ func (c *raw) wantMessages(first uint32, ids ...string) {
 		}
 		first++
 	}
-}
-
-// TestCreditTakenBack checks that a smaller grant counts from now on.
-func TestCreditTakenBack(t *testing.T) {
-	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		c := w.listening(100)
-		c.Credit(0, 0, 1)
-		synctest.Wait()
-		w.enqueue("m1", "m2")
-		c.wantMessages(1, "m1")
-		c.Credit(0, 0, 1) // it crossed m1: used up already
-		c.WantNothing()
-	})
 }
 
 func TestDrain(t *testing.T) {

@@ -34,32 +34,6 @@ func TestPreSettled(t *testing.T) {
 	})
 }
 
-// TestSettleModesAreEchoed checks every combination on both kinds of link.
-func TestSettleModesAreEchoed(t *testing.T) {
-	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		c := w.begun()
-		for _, snd := range []*uint8{nil, new(uint8(0)), new(uint8(1)), new(uint8(2))} {
-			for _, rcv := range []*uint8{nil, new(uint8(0)), new(uint8(1))} {
-				for _, a := range []*amqpwire.Attach{rawclient.SenderAttach(5, "$cbs"), rawclient.ReceiverAttach(5, "$cbs")} {
-					a.SndSettleMode, a.RcvSettleMode = snd, rcv
-					c.Send(0, a)
-					reply := want[*amqpwire.Attach](c)
-					if !equal(reply.SndSettleMode, snd) || !equal(reply.RcvSettleMode, rcv) {
-						t.Errorf("attach %+v, want the modes of %+v", reply, a)
-					}
-					if a.Role == amqpwire.RoleSender {
-						want[*amqpwire.Flow](c)
-					}
-					c.Send(0, &amqpwire.Detach{Handle: 5, Closed: true})
-					if d := want[*amqpwire.Detach](c); d.Error != nil || !d.Closed || d.Handle != 5 {
-						t.Errorf("detach %+v", d)
-					}
-				}
-			}
-		}
-	})
-}
-
 func equal[T comparable](a, b *T) bool {
 	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }

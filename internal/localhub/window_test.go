@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 )
 
@@ -51,25 +50,6 @@ func TestClientWindow(t *testing.T) {
 		window(1000, 1)
 		w.enqueue("m15", "m16")
 		c.wantMessages(15, "m15")
-		c.WantNothing()
-	})
-}
-
-// TestWindowOfBegin checks the window of the begin alone, and flows of a
-// client that has seen no begin.
-func TestWindowOfBegin(t *testing.T) {
-	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		w.enqueue("m1", "m2", "m3")
-		c := w.device("dev1")
-		c.Send(5, &amqpwire.Begin{IncomingWindow: 1, OutgoingWindow: 1})
-		want[*amqpwire.Begin](c)
-		c.Send(5, rawclient.ReceiverAttach(0, deviceAddress))
-		want[*amqpwire.Attach](c)
-		c.Send(5, &amqpwire.Flow{IncomingWindow: 1, Handle: new(uint32), LinkCredit: new(uint32(9))})
-		c.wantMessages(0, "m1")
-		c.WantNothing()
-		c.Send(5, &amqpwire.Flow{IncomingWindow: 2, Handle: new(uint32), LinkCredit: new(uint32(9))})
-		c.wantMessages(1, "m2")
 		c.WantNothing()
 	})
 }
