@@ -34,10 +34,6 @@ func TestPreSettled(t *testing.T) {
 	})
 }
 
-func equal[T comparable](a, b *T) bool {
-	return a == nil && b == nil || a != nil && b != nil && *a == *b
-}
-
 // TestDeliveredMessage checks what the device gets: the message as it was sent,
 // with the hub's stamps and nobody else's.
 func TestDeliveredMessage(t *testing.T) {

@@ -64,7 +64,7 @@ func serveMQTT(ctx context.Context, l line, device *rawclient.Device) error {
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	defer stop()
 	device.Serve(rawclient.New(device.T, c))
-	return cmp.Or(ctx.Err(), error(iothub.ErrDisplaced))
+	return cmp.Or(ctx.Err(), iothub.ErrDisplaced)
 }
 
 // TestDoorsInTurns has a device come over AMQP and over MQTT in turns, each time
