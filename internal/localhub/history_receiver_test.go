@@ -36,7 +36,7 @@ func (h *history) attach() {
 	a.RcvSettleMode = new(amqpwire.ReceiverSecond)
 	l.Send(0, a)
 	amqpclient.Want[*amqpwire.Attach](l.Client)
-	h.displace()
+	h.expel("amqp:link:stolen")
 	h.link = l
 	h.counts["links"]++
 }
@@ -48,8 +48,8 @@ func (h *history) release(locks iter.Seq[naive.Lock]) {
 	}
 }
 
-// displace expects that whoever was there is sent away. What they hold is back.
-func (h *history) displace() {
+// expel expects that whoever is there is sent away, and why. What they hold is back.
+func (h *history) expel(why amqpwire.Symbol) {
 	if h.client.there() {
 		h.client.WantEnd()
 		h.client.Client = nil
@@ -57,7 +57,7 @@ func (h *history) displace() {
 	}
 	if h.link != nil {
 		d := amqpclient.Want[*amqpwire.Detach](h.link.Client)
-		amqpclient.WantCondition(h.t, "detach", d.Error, "amqp:link:stolen")
+		amqpclient.WantCondition(h.t, "detach", d.Error, why)
 		h.release(maps.Values(h.link.held))
 		h.link.leave()
 		h.disorder = true
@@ -158,7 +158,7 @@ func (c *historyClient) connect() {
 	if answer.Code != mqttwire.Accepted || answer.SessionPresent != c.known {
 		c.t.Fatalf("%+v, want a session: %v", answer, c.known)
 	}
-	c.displace()
+	c.expel("amqp:link:stolen")
 	c.release(maps.Values(c.sent))
 	c.Client = client
 	if !c.known {

@@ -102,3 +102,12 @@ func (h *history) countByREST() {
 		h.t.Fatalf("%v messages, want %d", got, want)
 	}
 }
+
+// disable disables the device for a moment, which sends it away.
+func (h *history) disable() {
+	h.owner.want(200, "PUT", "/devices/dev1", `{"status":"disabled"}`, "If-Match", "*")
+	h.expel("amqp:unauthorized-access")
+	h.disorder = false // nobody is there who could get anything
+	h.device.do("GET", inbox, "").wantRefused(h.t, "disabled", 401, "IotHubUnauthorizedAccess")
+	h.owner.want(200, "PUT", "/devices/dev1", `{"status":"enabled"}`, "If-Match", "*")
+}

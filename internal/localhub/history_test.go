@@ -140,6 +140,8 @@ func (h *history) step() {
 		h.act()
 	case n < 761:
 		h.purge()
+	case n < 765:
+		h.disable()
 	case n < 780:
 		h.countByREST()
 	default:
