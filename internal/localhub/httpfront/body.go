@@ -16,8 +16,8 @@ type Memory interface {
 	Give(n int)      // n bytes back
 }
 
-// maxBody is more than the body of any request may have, in bytes: the limit of a
-// bulk.
+// maxBody is how long the body of a request may be, in bytes, whatever it asks for: a
+// bulk is the longest.
 const maxBody = maxBulkBytes
 
 // bodyCost is what a byte of a body costs while the request is served: it is copied
