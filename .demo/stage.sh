@@ -82,7 +82,11 @@ expect() {
 }
 
 # said NAME TEXT: in how many lines the actor has said TEXT.
-said() { grep -cs -- "$2" "$1.log" || true; }
+said() {
+  local lines
+  lines=$(grep -cs -- "$2" "$1.log") || true
+  echo "${lines:-0}"
+}
 
 # ends NAME [CODE]: wait for the actor's end, with that exit code (0).
 ends() {
