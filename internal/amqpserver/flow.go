@@ -22,9 +22,19 @@ func (s *Session) flow(f *amqpwire.Flow) error {
 		s.send(s.newFlow())
 	}
 	if shut {
-		s.look() // the window is the session's, whichever link the flow is about
+		s.resume() // the window is the session's, whichever link the flow is about
 	}
 	return nil
+}
+
+// resume lets the links go on that found the window shut, if it is not any more.
+func (s *Session) resume() {
+	waiting := s.stalled
+	s.stalled = nil
+	for _, e := range waiting {
+		e.stalled = false
+		e.look() // it waits again if the others leave it no room
+	}
 }
 
 // left returns what is left of a grant that the client made when it had seen
