@@ -45,7 +45,7 @@ func attachSender(ctx context.Context, _ *connection, session *amqp.Session) (*a
 // link then, and would do so as well if it asked a hub of the other kind for
 // first. So the link is attached again with no mode asked for, which takes what
 // the hub answers.
-func receiverOf(address string, credit int) attach[*amqp.Receiver] {
+func receiverOf(address string, credit int) func(context.Context, *connection, *amqp.Session) (*amqp.Receiver, error) {
 	return func(ctx context.Context, conn *connection, session *amqp.Session) (*amqp.Receiver, error) {
 		options := &amqp.ReceiverOptions{
 			Name:           rand.Text(),
