@@ -28,6 +28,10 @@ type HubFlags struct {
 	EnvFile          string
 	Transport        TransportFlags
 
+	// Policy reports whether the connection string must be that of a policy, also
+	// where the command has variables for another; nil: it need not.
+	Policy func() bool
+
 	localAddress string                 // of the local hub where nothing else is given
 	variables    []string               // of the connection string
 	given        func(name string) bool // whether a flag is on the command line
@@ -71,7 +75,11 @@ func (h *HubFlags) Settings() (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Settings{flags: *h, env: env}, nil
+	s := &Settings{flags: *h, env: env}
+	if h.Policy != nil && h.Policy() {
+		s.flags.variables = []string{EnvService, EnvServiceAlt}
+	}
+	return s, nil
 }
 
 // Settings say which hub to use, and how to connect to it. Each comes from its
