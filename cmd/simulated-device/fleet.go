@@ -160,10 +160,11 @@ func (f *fleet) watch(ctx context.Context) (stop func()) {
 		defer phase.End()
 		select {
 		case <-f.Ready():
-			if s := f.status(); s.connected > 0 {
-				f.console.Note("Waiting for messages for %s, connected in %s; Ctrl-C stops.", s, console.Span(time.Since(f.began)))
-			}
+			took := time.Since(f.began)
 			debug.FreeOSMemory() // connecting leaves as much garbage as what stays
+			if s := f.status(); s.connected > 0 && ctx.Err() == nil {
+				f.console.Note("Waiting for messages for %s, connected in %s; Ctrl-C stops.", s, console.Span(took))
+			}
 		case <-ctx.Done():
 		}
 	})

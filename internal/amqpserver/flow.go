@@ -27,13 +27,14 @@ func (s *Session) flow(f *amqpwire.Flow) error {
 	return nil
 }
 
-// resume lets the links go on that found the window shut, if it is not any more.
+// resume lets the links go on that found the window shut, one after the other, until
+// it is shut again.
 func (s *Session) resume() {
-	waiting := s.stalled
-	s.stalled = nil
-	for _, e := range waiting {
+	for s.remoteWindow > 0 && len(s.stalled) > 0 {
+		e := s.stalled[0]
+		s.stalled = s.stalled[1:]
 		e.stalled = false
-		e.look() // it waits again if the others leave it no room
+		e.look()
 	}
 }
 
