@@ -131,20 +131,15 @@ func (b *bench) measureFeedback(tls bool) {
 // measureDevices measures what it costs a hub to send to many devices.
 func (b *bench) measureDevices() {
 	n := b.some(40_000)
-	hubs := make(map[int]*benchHub)
 	send := func(devices int) func() result {
-		if hubs[devices] == nil {
-			hubs[devices] = b.hub("--devices", strconv.Itoa(devices), "--max-queue", strconv.Itoa(endless))
-		}
 		return func() result {
-			return b.play(part{Role: "fill", Messages: n, InFlight: 64, Devices: devices}, hubs[devices], false)
+			hub := b.hub("--devices", strconv.Itoa(devices), "--max-queue", strconv.Itoa(endless))
+			defer hub.stop()
+			return b.play(part{Role: "fill", Messages: n, InFlight: 64, Devices: devices}, hub, false)
 		}
 	}
 	for _, devices := range []int{1, 100, 10_000} {
 		b.compareWith("10 devices", rates(n), []string{fmt.Sprintf("send, 64 in flight, no TLS, to %d devices", devices)}, send(devices), send(10))
-	}
-	for _, hub := range hubs {
-		hub.stop()
 	}
 }
 
