@@ -65,6 +65,9 @@ func localHub(ctx context.Context, c *console.Console, s *console.Settings, vari
 	if !asked {
 		c.Note("No %s is set: using the local hub at %s.", variable, address)
 	}
+	if hub != nil {
+		notePage(c, pageURL(hub.listener))
+	}
 	return address, hub, nil
 }
 

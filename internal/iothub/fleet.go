@@ -189,7 +189,7 @@ func (f *Fleet) Close(ctx context.Context) error {
 		closing.Go(func() { failures[i] = c.close(ctx) })
 	}
 	closing.Wait()
-	for range f.arrivals { //nolint:revive // until all devices have ended
+	for range f.arrivals { // until all devices have ended
 	}
 	return errors.Join(failures...)
 }
