@@ -56,20 +56,12 @@ func newCBS(ctx context.Context, conn *amqp.Conn, o Options) (*cbs, error) {
 // authenticate puts a token for what a connection string is for, and keeps it
 // renewed.
 func (c *cbs) authenticate(ctx context.Context, cs sas.ConnectionString) (expires time.Time, err error) {
-	// The name is the resource as it stands in a token, which is what the Node
-	// SDK sends.
-	name := sas.Escape(cs.Resource())
-	x := c.credential(name)
-	if x == nil {
-		x = &credential{name: name, tokens: tokenSource(cs, c.options)}
-	}
-	switch err = c.show(ctx, x); {
-	case err == nil:
-		c.keep(x)
-	case !errors.Is(err, errNoNewToken):
+	x := &credential{name: credentialName(cs), tokens: tokenSource(cs, c.options)}
+	if expires, err = c.show(ctx, x); err != nil {
 		return time.Time{}, err
 	}
-	return x.expires, nil
+	c.keep(x)
+	return expires, nil
 }
 
 // attach attaches the links. Called with asking held, or before anybody else can.
@@ -90,27 +82,27 @@ func (c *cbs) attach(ctx context.Context) (err error) {
 }
 
 // show shows the hub a new token for the credential, on new links if the old ones are
-// broken.
-func (c *cbs) show(ctx context.Context, x *credential) error {
+// broken, and returns when it expires.
+func (c *cbs) show(ctx context.Context, x *credential) (expires time.Time, err error) {
 	if err := c.asking.lock(ctx); err != nil {
-		return err
+		return time.Time{}, err
 	}
 	defer c.asking.unlock()
 	if ctx.Err() != nil {
-		return ctx.Err() // while it waited: that says nothing about the links
+		return time.Time{}, ctx.Err() // while it waited: that says nothing about the links
 	}
 	if c.broken {
 		if err := c.reattach(); err != nil {
-			return err
+			return time.Time{}, err
 		}
 	}
-	expires, err := c.put(ctx, x)
+	expires, err = c.put(ctx, x)
 	// A request without an answer says the same about the links as an error.
 	c.broken = linkLost(err) || ctx.Err() != nil
 	if err == nil {
 		x.expires = expires
 	}
-	return err
+	return expires, err
 }
 
 // reattach replaces the links by new ones, on a new session. They are for all who have

@@ -36,9 +36,9 @@ type arrival struct {
 	err      error
 }
 
-// MaxSharing is how many devices of a fleet share a connection. Source: the
+// maxSharing is how many devices of a fleet share a connection. Source: the
 // connection pool of the C# SDK, by Microsoft's iot-telemetry-simulator.
-const MaxSharing = 995
+const maxSharing = 995
 
 // attachesAtOnce is how many devices of a fleet show their tokens and attach their
 // links at once. A hub limits how many do so in a second; when it refuses one
@@ -55,7 +55,7 @@ func DialFleet(ctx context.Context, cs sas.ConnectionString, ids []string, optio
 	o := options.withDefaults()
 	o.fleet = true
 	f := &Fleet{arrivals: make(chan arrival), roster: newRoster(len(ids), o)}
-	for range (len(ids) + MaxSharing - 1) / MaxSharing {
+	for n := 0; n == 0 || n < len(ids); n += maxSharing {
 		f.clients = append(f.clients, newClient(cs, &o))
 	}
 	if _, err := f.clients[0].connection(ctx); err != nil {

@@ -17,30 +17,19 @@ import (
 func fleetLink(cs sas.ConnectionString, credit int) attach[*amqp.Receiver] {
 	open := receiverOf(receiveAddress(cs), credit)
 	return func(ctx context.Context, conn *connection) (*attached[*amqp.Receiver], error) {
-		forget := func() { conn.cbs.forget(sas.Escape(cs.Resource())) }
 		if _, err := conn.cbs.authenticate(ctx, cs); err != nil {
 			return nil, err
 		}
-		session, err := conn.shared.get(ctx, conn.amqp)
+		receiver, err := conn.shared.attach(ctx, conn, open)
 		if err != nil {
-			return nil, fmt.Errorf("begin session: %w", refine(err))
+			conn.cbs.forget(credentialName(cs))
+			return nil, err
 		}
-		receiver, err := open(ctx, conn, session)
-		if err == nil {
-			end := func(ctx context.Context) error {
-				forget()
-				return receiver.Close(ctx)
-			}
-			return &attached[*amqp.Receiver]{receiver, conn, end}, nil
+		end := func(ctx context.Context) error {
+			conn.cbs.forget(credentialName(cs))
+			return receiver.Close(ctx)
 		}
-		forget()
-		if agreementLost(err) {
-			conn.shared.drop(session)
-		}
-		if errors.Is(err, ErrUnauthorized) {
-			err = finalError{err} // it has seen a token that is as new as can be
-		}
-		return nil, err
+		return &attached[*amqp.Receiver]{receiver, conn, end}, nil
 	}
 }
 
@@ -52,6 +41,22 @@ type sharedSession struct {
 }
 
 func newSharedSession() sharedSession { return sharedSession{mu: newMutex()} }
+
+// attach attaches the link of a device that has just shown its token.
+func (s *sharedSession) attach(ctx context.Context, conn *connection, open openReceiver) (*amqp.Receiver, error) {
+	session, err := s.get(ctx, conn.amqp)
+	if err != nil {
+		return nil, fmt.Errorf("begin session: %w", refine(err))
+	}
+	receiver, err := open(ctx, conn, session)
+	switch {
+	case agreementLost(err):
+		s.drop(session)
+	case errors.Is(err, ErrUnauthorized):
+		err = finalError{err} // the hub has seen a token that is as new as can be
+	}
+	return receiver, err
+}
 
 // get returns the session, a new one if there is none.
 func (s *sharedSession) get(ctx context.Context, conn *amqp.Conn) (*amqp.Session, error) {

@@ -44,7 +44,7 @@ func (a *attachment[L]) again(ctx context.Context, failed *failure[L], op operat
 		}
 		w.failed(f.err)
 		failures = a.attempts.failures.Load() // to replace what is broken may take its time
-		r := a.remedyFor(f.err)
+		r := a.spare(remedyFor(f.err), f.err)
 		if r == stop || r != retry && a.client.options.NoReconnect {
 			a.replace(ctx, a.spare(damage(f.err), f.err), f) // for the next operation
 			return f.err
@@ -62,9 +62,6 @@ func (a *attachment[L]) again(ctx context.Context, failed *failure[L], op operat
 		}
 	}
 }
-
-// remedyFor returns what to do about err, as [remedyFor] does.
-func (a *attachment[L]) remedyFor(err error) remedy { return a.spare(remedyFor(err), err) }
 
 // spare spares the connection of a fleet, unless it is the connection that is broken:
 // what ails one device is no matter of the others.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"iothub-c2d/internal/sas"
 )
 
 // A token is renewed when this part of its life has passed. A renewal that
@@ -25,30 +27,28 @@ func renewAfter(expires, now time.Time) time.Duration {
 	return max(time.Duration(float64(expires.Sub(now))*renewalPart), renewalPause)
 }
 
-// credential is whom a connection speaks for, and the token that says so. The lock of
-// the links guards expires, the other one when it is renewed next.
+// credential is whom a connection speaks for, and the token that says so. It belongs to
+// whoever makes it until keep, and then to the goroutine of the renewal, but for due:
+// the lock of cbs guards that.
 type credential struct {
 	name    string // what the tokens are for
 	tokens  TokenSource
 	expires time.Time // of the token that the hub has
-
-	due    time.Time // when a new token is to be shown
-	logged string    // the last error, which is not worth repeating
+	due     time.Time // when a new one is to be shown
+	logged  string    // the last error, which is not worth repeating
 }
 
-// credential returns the credential of a name, nil if there is none.
-func (c *cbs) credential(name string) *credential {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.credentials[name]
-}
+// credentialName returns what a token is for as it stands in the token, which is what
+// the Node SDK sends.
+func credentialName(cs sas.ConnectionString) string { return sas.Escape(cs.Resource()) }
 
-// keep has a token renewed, from when the hub has taken it.
+// keep has the token of a credential renewed, which the hub has just taken, until
+// another takes its place, or forget.
 func (c *cbs) keep(x *credential) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x.due, x.logged = now.Add(renewAfter(x.expires, now)), ""
+	x.due = now.Add(renewAfter(x.expires, now)) // nobody else has it yet
 	c.credentials[x.name] = x
 	select {
 	case c.changed <- struct{}{}:
@@ -102,19 +102,21 @@ func (c *cbs) renew(ctx context.Context) {
 func (c *cbs) replace(ctx context.Context, x *credential) {
 	limited, cancel := context.WithTimeout(ctx, renewalTimeout)
 	defer cancel()
-	err := c.show(limited, x)
-	if err == nil {
-		c.options.Logger.Info("token renewed", "expires", x.expires.UTC().Format(time.RFC3339))
-		c.keep(x)
-		return
-	}
-	wait := renewalRetry
-	if errors.Is(err, errNoNewToken) { // which may take as long as this one lives
-		wait = max(renewAfter(x.expires, time.Now()), renewalRetry)
-	}
+	known := x.expires // only this goroutine changes it from now on
+	expires, err := c.show(limited, x)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	x.due = time.Now().Add(wait)
+	now := time.Now()
+	switch {
+	case err == nil:
+		c.options.Logger.Info("token renewed", "expires", expires.UTC().Format(time.RFC3339))
+		x.due, x.logged = now.Add(renewAfter(expires, now)), ""
+		return
+	case errors.Is(err, errNoNewToken): // which may take as long as this one lives
+		x.due = now.Add(max(renewAfter(known, now), renewalRetry))
+	default:
+		x.due = now.Add(renewalRetry)
+	}
 	if err.Error() != x.logged {
 		x.logged = err.Error()
 		c.options.Logger.Warn("token not renewed", "error", err)

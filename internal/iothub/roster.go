@@ -30,6 +30,9 @@ const (
 func newRoster(devices int, o Options) *roster {
 	r := &roster{ready: make(chan struct{}), outage: newOutage(o)}
 	r.counts[isNew].Store(int64(devices))
+	if devices == 0 {
+		close(r.ready)
+	}
 	return r
 }
 
