@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/localhub/defaults"
 )
 
@@ -24,7 +25,7 @@ func TestIdleDevicesCostBytes(t *testing.T) {
 		c := dialLoad(t, address, token("device", testHost, time.Hour))
 		for n, d := range devices[i*each : (i+1)*each] {
 			c.putToken(token("", testHost+"/devices/"+d.ID, time.Hour))
-			a := receiverAttach(uint32(n), "/devices/"+d.ID+"/messages/devicebound")
+			a := rawclient.ReceiverAttach(uint32(n), "/devices/"+d.ID+"/messages/devicebound")
 			a.Name = "c2d-" + d.ID
 			c.attach(a)
 			c.grantOn(uint32(n), 0, 10)
