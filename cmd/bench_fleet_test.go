@@ -20,7 +20,7 @@ func (b *bench) measureFleet() {
 	what[fleetRSS], what[hubRSS] = "memory of their process, MB", "memory of their hub, MB"
 	what[each] = "a message to each with feedback, ms"
 	what[fleetRSSAfter] = "memory of their process then, MB"
-	what[reconnect] = "connect all again after the hub was killed, the third time, ms"
+	what[reconnect] = "connect all again after the third restart of the hub, ms"
 	what[fleetRSSBack] = "memory of their process after that, MB"
 	b.measure(kind{"", "%.0f", false, func(r result) []float64 { return r.figures }}, what, func() result {
 		figures := make([]float64, len(what))

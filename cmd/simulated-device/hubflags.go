@@ -75,7 +75,7 @@ func (h *hubFlags) add(c *console.Console, cmd *cobra.Command) {
 
 func (d *deviceListFlags) add(f *pflag.FlagSet) {
 	f.StringArrayVar(&d.ids, "device", []string{defaults.DeviceID}, "register the device `ID[=KEY[,KEY]]` (repeat)")
-	f.Var(&d.fleet, "devices", "register `N` devices; their ids are those of `simulated-device --devices N`")
+	f.Var(&d.fleet, "devices", "register `N` devices in place of the usual one: those of `simulated-device --devices N`")
 	f.StringVar(&d.template, "device-id", defaultTemplate, "`TEMPLATE` of the ids of --devices; {{.N}} is the number of each, from 0")
 	d.given = f.Changed
 	f.StringArrayVar(&d.thumbprints, "thumbprint", nil, "let the device log in with the certificate that has this hash, `ID=SHA1|SHA256` (repeat)")
