@@ -54,7 +54,7 @@ const devices = {
 
   make(d) {
     const row = make('tr', {role: 'row'});
-    row.link = make('a', {href: '#' + encodeURIComponent(nameOf(d)), class: 'code'}, ...shown(nameOf(d)));
+    row.link = make('a', {href: '#' + encodeURIComponent(nameOf(d)), class: 'code'}, shown(nameOf(d)));
     row.over = make('ul', {class: 'over'});
     row.messages = cell('number', 'Messages');
     row.append(cell('', 'Device', row.link, row.over), row.messages);
