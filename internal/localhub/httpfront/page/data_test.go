@@ -54,6 +54,20 @@ func TestTenThousandDevices(t *testing.T) {
 	}
 }
 
+// TestManyConnections checks that a device with many of them is shown with a few.
+func TestManyConnections(t *testing.T) {
+	b := newBroker(t, broker.Options{})
+	box, _ := b.Mailbox(broker.ID{Device: "dev1"})
+	for i := range 1000 {
+		box.Enter(broker.Connection{Protocol: "AMQP", Transport: "amqps", Client: fmt.Sprint(i)}, func(*broker.Refusal) {})
+	}
+	var got devicesJSON
+	getJSON(t, serve(t, New(b, "myhub"))+"/page/devices", &got)
+	if d := got.Devices[0]; len(d.Connections) != maxOver || d.More != 1000-maxOver {
+		t.Errorf("%d connections and %d more, want %d of 1000", len(d.Connections), d.More, maxOver)
+	}
+}
+
 // TestBoundsOfRequests checks what the page does not do.
 func TestBoundsOfRequests(t *testing.T) {
 	b := newBroker(t, broker.Options{})
