@@ -168,7 +168,11 @@ func TestLongMessagesAreCut(t *testing.T) {
 	}
 	for _, m := range []broker.Message{
 		{ID: "plain", Properties: []broker.Property{{Name: "a", Value: strings.Repeat("v", 200)}}},
-		{CorrelationID: long}, {To: long}, {ContentType: long}, {ContentEncoding: long}, {UserID: []byte(long)},
+		{CorrelationID: long},
+		{To: long},
+		{ContentType: long},
+		{ContentEncoding: long},
+		{UserID: []byte(long)},
 		{UserID: []byte("\xff" + long)},
 		{Properties: []broker.Property{{Name: "a", Value: long}, {Name: long, Null: true}}},
 		{Properties: many},
