@@ -33,6 +33,7 @@ the form of a .env file, to the file of --env-out or else to standard output.
 	}
 	f.add(c, cmd)
 	console.Complete(cmd, "fault", completeFaults)
+	console.Complete(cmd, "throttle", cobra.FixedCompletions([]string{"S1", "S2", "S3"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

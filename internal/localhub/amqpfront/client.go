@@ -22,6 +22,7 @@ type Client struct {
 	faults     Faults                           // nil on a healthy hub
 
 	nextCheck time.Time // when a link may have lost its permission; zero: no check is planned
+	pace      pace
 }
 
 func (f *Front) newClient(conn *amqpserver.Conn, s Stream) *Client {
@@ -161,6 +162,7 @@ func (c *Client) enter(l *amqpserver.Link, ep endpoint) *broker.Refusal {
 	}
 	p := mailbox.Enter("AMQP", func(why *broker.Refusal) { l.Interrupt(worded(why)) })
 	l.OnEnd(p.Leave)
+	c.pace.connect(l, ep.target.Device)
 	if c.permitted(ep.need()).IsZero() { // the registry has changed meanwhile
 		p.Leave()
 		return c.unpermitted(l, ep)
@@ -180,7 +182,7 @@ func (c *Client) refuse(l *amqpserver.Link, a *amqpwire.Attach, ep endpoint) *br
 	case c.permitted(ep.need()).IsZero():
 		return c.unpermitted(l, ep)
 	}
-	return nil
+	return c.throttled(ep)
 }
 
 // unpermitted words why the connection is not permitted to have a link.
@@ -215,7 +217,25 @@ func (c *Client) checkAt(t time.Time) {
 		return
 	}
 	c.nextCheck = t
-	c.conn.At(t, c.check)
+	c.setAlarm()
+}
+
+// setAlarm has the connection's alarm go off when there is something to do.
+func (c *Client) setAlarm() {
+	at := c.nextCheck
+	if next := c.pace.next(); !next.IsZero() && (at.IsZero() || next.Before(at)) {
+		at = next
+	}
+	c.conn.At(at, c.onAlarm)
+}
+
+func (c *Client) onAlarm() {
+	now := time.Now()
+	c.pace.proceed(now)
+	if !c.nextCheck.IsZero() && !now.Before(c.nextCheck) {
+		c.check()
+	}
+	c.setAlarm()
 }
 
 // check detaches the links whose token has expired.

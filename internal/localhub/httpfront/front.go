@@ -12,6 +12,7 @@ import (
 	"iothub-c2d/internal/localhub/access"
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/registry"
+	"iothub-c2d/internal/localhub/throttle"
 )
 
 // Options are what a [Front] serves.
@@ -20,7 +21,8 @@ type Options struct {
 	Broker    *broker.Broker
 	Registry  *registry.Registry
 	Access    *access.Control
-	Logger    *slog.Logger // hears what is done to the hub; a client's own log, what is refused
+	Throttle  throttle.Limits // of receives, and of what is done with the registry
+	Logger    *slog.Logger    // hears what is done to the hub; a client's own log, what is refused
 }
 
 // Front serves the HTTP clients of a hub.
