@@ -22,6 +22,7 @@ type sendFlags struct {
 	interval, retryQueueFull, feedbackTimeout console.Duration
 
 	inFlight       console.Positive
+	rate           console.Rate
 	noWait, dryRun bool
 }
 
@@ -36,6 +37,7 @@ func (f *sendFlags) add(c *console.Console, cmd *cobra.Command) {
 	f.messages.add(flags)
 	console.Group(flags, "Message")
 	flags.Var(&f.interval, "interval", "wait this long before each further message")
+	flags.Var(&f.rate, "rate", "send `N` messages per second at most, such as 1.6: an S1 hub takes 100 per minute and unit")
 	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait for feedback, nor ask for it unless --ack, or a line of --jsonl, does")
 	f.feedbackTimeout = console.Duration(defaultFeedbackTimeout)
 	flags.Var(&f.feedbackTimeout, "feedback-timeout", "wait this long for the last feedback, then exit with code 124 (0: for ever)")
@@ -90,7 +92,10 @@ func (f *sendFlags) plan(ctx context.Context, c *console.Console) (*plan, error)
 	m.noteProperties(c)
 	return &plan{
 		target: t, messages: messages,
-		pace:     pace{time.Duration(f.interval), time.Duration(f.retryQueueFull), cmp.Or(int(f.inFlight), messages.inFlight())},
+		pace: pace{
+			time.Duration(f.interval), time.Duration(f.retryQueueFull), cmp.Or(int(f.inFlight), messages.inFlight()),
+			newRate(float64(f.rate)),
+		},
 		feedback: !f.noWait && (m.ack != iothub.AckNone || m.jsonLines && !m.given("ack")),
 		wait:     feedbackWait{time.Duration(f.feedbackTimeout), m.ack},
 	}, nil
@@ -103,6 +108,8 @@ func (f *sendFlags) check() error {
 	case waits && f.messages.ack == iothub.AckNone:
 		return console.Usage(errors.New("--ack none asks for no feedback, so there is nothing to wait for"),
 			"leave out --feedback-timeout, or use --ack full")
+	case f.rate > 0 && f.interval > 0:
+		return console.Usagef("--rate and --interval exclude each other")
 	case f.messages.given("ttl") && f.messages.ttl == 0:
 		return console.Usagef("--ttl 0 lets no message live")
 	}

@@ -23,19 +23,16 @@ func newCommand(c *console.Console) *cobra.Command {
 		Use:     "send-c2d [MESSAGE]",
 		Version: console.Version(),
 		Short:   "Send cloud-to-device messages through Azure IoT Hub",
-		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback
-that tells what became of each. The hub is that of the service connection string in
-IOTHUB_CONNECTION_STRING or in .env, else a local one at ` + defaults.Address + `.
-A message that the hub refuses does not stop the others, but a device that the hub
-does not know is tried once only. The exit code is that of the worst.
+		Long: `send-c2d sends cloud-to-device messages to devices and waits for the feedback that
+tells what became of each. The hub is that of the service connection string in
+IOTHUB_CONNECTION_STRING or in .env, else a local one at ` + defaults.Address + `. What one
+device cannot take does not stop the others. The exit code is that of the worst.
 
-In MESSAGE, ids and values of properties {{.N}} is the number of the message, from
-0, {{.Device}} the device, {{.Now}} the time and {{.UUID}} a new UUID. A MESSAGE that
-looks like something else, such as a command or a key, is sent only after --, and
-the MESSAGE - is standard input. Names of flags in az are taken as well: --props
-'K=V;K=V', --data, --data-file-path, --login, --mid, --cid, --uid, --ct, --ce.`,
+In MESSAGE, ids and values of properties {{.N}} is the number of the message, from 0,
+{{.Device}} the device, {{.Now}} the time and {{.UUID}} a new UUID. A MESSAGE that looks
+like a command or a key is sent only after --, and - is standard input. Names of flags in
+az are taken: --props 'K=V;K=V', --data, --data-file-path, --login, --mid, --cid, --uid, --ct, --ce.`,
 		Example: `  send-c2d "hello"                              # wait until the device has it
-  send-c2d                                      # the tutorial's message
   send-c2d -p color=red --ttl 10m "hello"       # a property, and ten minutes to live
   tail -n 3 /etc/hosts | send-c2d --lines       # a message for each line
   send-c2d --count 5 'number {{.N}}'            # several at once`,
@@ -76,18 +73,20 @@ func run(ctx context.Context, c *console.Console, f *sendFlags) error {
 // carryOut connects, asks for feedback, sends, waits for the feedback and reports.
 // It calls stop, which ends ctx, with an error that makes the rest of no use.
 func (p *plan) carryOut(ctx context.Context, c *console.Console, options *iothub.Options, stop func(error)) error {
+	report := newReport(c)
+	report.plan(p.messages.planned(), p.pace.rate)
+	options.Throttled = report.throttled
 	service, err := p.target.connect(ctx, c, options)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
-	report := newReport(c)
 	feedback, err := p.askForFeedback(ctx, service, options.Progress, report, stop)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer feedback.stop()
-	stopProgress := c.ShowProgress(func() string { return report.progress(p.messages.planned(), feedback.unanswered()) })
+	stopProgress := c.ShowProgress(func() string { return report.progress(feedback.unanswered()) })
 	s := &sender{
 		service: service, progress: options.Progress, messages: p.messages,
 		feedback: feedback, report: report, pace: p.pace,

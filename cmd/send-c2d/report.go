@@ -25,7 +25,8 @@ type report struct {
 	statuses  map[iothub.Status]int
 	latencies []time.Duration
 	began     time.Time // when the first was taken
-	broken    error     // the first error of writing output
+	estimate  estimate
+	broken    error // the first error of writing output
 }
 
 // complaint is what is wrong with messages for a target.
@@ -47,6 +48,9 @@ func (r *report) sent(m sentEvent) error {
 	defer r.mu.Unlock()
 	if r.total++; r.total == 1 {
 		r.began = time.Now()
+	}
+	if r.estimate.due(r.total) {
+		r.tellTime()
 	}
 	if r.console.Output == console.OutputJSON {
 		m.SentAt = console.Timestamp(time.Now())

@@ -76,7 +76,7 @@ func (d *delivery) waiting() console.Waiting {
 	case w.For == iothub.ForCredit:
 		what = fmt.Sprintf("credit to send message %d", d.out.n)
 	}
-	return console.Waiting{For: what, Last: console.Reason(w.Reason)}
+	return console.Waiting{For: what, Last: console.Reason(w.Reason), Expected: d.sender.report.isThrottled()}
 }
 
 // fullQueues are the devices and modules whose queues are full. A queue that takes

@@ -28,6 +28,7 @@ type pace struct {
 	interval       time.Duration // between messages
 	retryQueueFull time.Duration // how long to wait for room in a queue
 	inFlight       int           // messages that may wait for the hub's answer at once
+	rate           *rate         // nil: as fast as may be
 }
 
 // errNothingLeft ends the input when the hub knows none of the devices.
@@ -66,6 +67,7 @@ func (s *sender) startAll(ctx context.Context, inFlight *iothub.Pipeline[outgoin
 			_ = console.Pause(ctx, s.pace.interval) // the end of ctx is noticed below
 		}
 		first = false
+		s.pace.rate.wait(ctx)
 		if s.over(ctx) || inFlight.Put(ctx, out) != nil {
 			return nil // sendAll returns the cause, if there is one
 		}

@@ -12,17 +12,20 @@ import (
 	"iothub-c2d/internal/iothub"
 )
 
-// progress tells in a few words how far a run has got that has planned so many
-// messages, 0 if it does not know, and has no feedback yet on some.
-func (r *report) progress(planned, unanswered int) string {
+// progress tells in a few words how far a run has got that has no feedback yet on some
+// messages.
+func (r *report) progress(unanswered int) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text := fmt.Sprintf("%d sent", r.total)
-	if planned > 0 {
+	if planned := r.estimate.planned; planned > 0 {
 		text = fmt.Sprintf("%d of %d", r.total, planned)
 	}
 	if passed := time.Since(r.began); r.total > 1 && passed > 0 {
 		text += fmt.Sprintf(", %.0f/s", float64(r.total-1)/passed.Seconds())
+	}
+	if left, _, ok := r.timeLeft(); ok {
+		text += fmt.Sprintf(", about %s left", console.Span(left))
 	}
 	if unanswered > 0 {
 		text += fmt.Sprintf(", %d unanswered", unanswered)

@@ -36,6 +36,7 @@ var hints = []struct {
 		"check the device id (it is case-sensitive); `simulated-device hub --device ID` registers a device with a local hub",
 		"check the device id (it is case-sensitive), and that the device is registered with this hub",
 	},
+	{iothub.ErrThrottled, "the hub's tier limits how much it does in a minute: try again a little later, and send more slowly with --rate", ""},
 	{iothub.ErrTooLarge, HintTooLarge, ""},
 	{iothub.ErrDisplaced, "a hub keeps one receiver per device: stop the other, or use another device", ""},
 	{iothub.ErrProxy, "check the address, the user and the password in --proxy, and that the proxy may connect to the hub's port", ""},

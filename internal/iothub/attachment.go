@@ -23,6 +23,7 @@ type attach[L closer] func(ctx context.Context, conn *connection, session *amqp.
 type attachment[L closer] struct {
 	client *client
 	attach attach[L]
+	paced  bool // who uses it waits by itself when the hub throttles
 
 	attempts attempts // to attach the link; their lock is held to change current
 	current  atomic.Pointer[attached[L]]

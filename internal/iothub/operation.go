@@ -42,7 +42,7 @@ func (a *attachment[L]) do(ctx context.Context, op operation[L]) error {
 		if err := a.recover(ctx, r, f); err != nil {
 			return err
 		}
-		if f.attached && r == retry { // to attach a link, get waits by itself
+		if f.attached && r == retry && !(a.paced && errors.Is(f.err, ErrThrottled)) { // to attach a link, get waits by itself
 			refusals++
 			w.on(ForRetry)
 			a.client.backOff(ctx, f.err, refusals)
