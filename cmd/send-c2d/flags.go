@@ -41,7 +41,7 @@ func (f *sendFlags) add(c *console.Console, cmd *cobra.Command) {
 	flags.BoolVar(&f.noWait, "no-wait", false, "do not wait for feedback, nor ask for it unless --ack, or a line of --jsonl, does")
 	f.feedbackTimeout = console.Duration(defaultFeedbackTimeout)
 	flags.Var(&f.feedbackTimeout, "feedback-timeout", "wait this long for the last feedback, then exit with code 124 (0: for ever)")
-	flags.Var(&f.retryQueueFull, "retry-queue-full", "wait up to this long for room in a full queue")
+	flags.Var(&f.retryQueueFull, "retry-queue-full", "how long a device with a full queue may take no message (0: fail at once; default 10s, and 1m once it has taken one)")
 	flags.Var(&f.inFlight, "in-flight", "`N` messages may await the hub's answer at once; above 1 their order may change (default 1, or 16 to send one message to each of several devices)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the messages, send nothing")
 	console.Group(flags, "Sending")
@@ -93,12 +93,21 @@ func (f *sendFlags) plan(ctx context.Context, c *console.Console) (*plan, error)
 	return &plan{
 		target: t, messages: messages,
 		pace: pace{
-			time.Duration(f.interval), time.Duration(f.retryQueueFull), cmp.Or(int(f.inFlight), messages.inFlight()),
+			time.Duration(f.interval), f.patience(), cmp.Or(int(f.inFlight), messages.inFlight()),
 			newRate(float64(f.rate)),
 		},
 		feedback: !f.noWait && (m.ack != iothub.AckNone || m.jsonLines && !m.given("ack")),
 		wait:     feedbackWait{time.Duration(f.feedbackTimeout), m.ack},
 	}, nil
+}
+
+// patience returns how long to wait for room in a full queue.
+func (f *sendFlags) patience() patience {
+	if f.messages.given("retry-queue-full") {
+		limit := time.Duration(f.retryQueueFull)
+		return patience{limit, limit}
+	}
+	return defaultPatience
 }
 
 func (f *sendFlags) check() error {

@@ -81,7 +81,8 @@ func (p *plan) carryOut(ctx context.Context, c *console.Console, options *iothub
 		return console.Cause(ctx, err)
 	}
 	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
-	feedback, err := p.askForFeedback(ctx, service, options.Progress, report, stop)
+	rooms := newRooms(c, p.pace.patience)
+	feedback, err := p.askForFeedback(ctx, service, options.Progress, report, rooms.freed, stop)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
@@ -89,7 +90,7 @@ func (p *plan) carryOut(ctx context.Context, c *console.Console, options *iothub
 	stopProgress := c.ShowProgress(func() string { return report.progress(feedback.unanswered()) })
 	s := &sender{
 		service: service, progress: options.Progress, messages: p.messages,
-		feedback: feedback, report: report, pace: p.pace,
+		feedback: feedback, report: report, pace: p.pace, rooms: rooms,
 	}
 	err = s.sendAll(ctx, stop)
 	if err == nil {

@@ -42,7 +42,8 @@ func (a *attachment[L]) do(ctx context.Context, op operation[L]) error {
 		if err := a.recover(ctx, r, f); err != nil {
 			return err
 		}
-		if f.attached && r == retry && !(a.paced && errors.Is(f.err, ErrThrottled)) { // to attach a link, get waits by itself
+		waits := !f.attached || a.paced && errors.Is(f.err, ErrThrottled) // get by itself, or the user of a
+		if r == retry && !waits {
 			refusals++
 			w.on(ForRetry)
 			a.client.backOff(ctx, f.err, refusals)
