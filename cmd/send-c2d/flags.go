@@ -23,6 +23,7 @@ type sendFlags struct {
 
 	inFlight       console.Positive
 	rate           console.Rate
+	failedOut      string
 	noWait, dryRun bool
 }
 
@@ -43,6 +44,7 @@ func (f *sendFlags) add(c *console.Console, cmd *cobra.Command) {
 	flags.Var(&f.feedbackTimeout, "feedback-timeout", "wait this long for the last feedback, then exit with code 124 (0: for ever)")
 	flags.Var(&f.retryQueueFull, "retry-queue-full", "how long a device with a full queue may take no message (0: fail at once; default 10s, and 1m once it has taken one)")
 	flags.Var(&f.inFlight, "in-flight", "`N` messages may await the hub's answer at once; above 1 their order may change (default 1, or 16 to send one message to each of several devices)")
+	flags.StringVar(&f.failedOut, "failed-out", "", "at the end, write the devices that have not got all to `FILE`, for --devices-file (empty if there are none)")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the messages, send nothing")
 	console.Group(flags, "Sending")
 	f.hub.Add(c, cmd, defaults.Address, console.EnvService, console.EnvServiceAlt)
@@ -59,6 +61,7 @@ type plan struct {
 	pace     pace
 	feedback bool // it is waited for
 	wait     feedbackWait
+	ledger   *ledger
 }
 
 // plan returns what the flags ask for. It reads the settings and the body, if
@@ -78,6 +81,9 @@ func (f *sendFlags) plan(ctx context.Context, c *console.Console) (*plan, error)
 	if f.noWait && !f.messages.given("ack") {
 		m.ack = iothub.AckNone // nobody would read it
 	}
+	if m.devices, err = m.namedDevices(ctx, c); err != nil {
+		return nil, err
+	}
 	m.devices, err = t.devices(m.devices)
 	if errors.Is(err, errNoDevice) && m.jsonLines {
 		m.devices, err = []string{""}, nil // the lines may name their devices
@@ -90,8 +96,12 @@ func (f *sendFlags) plan(ctx context.Context, c *console.Console) (*plan, error)
 		return nil, err
 	}
 	m.noteProperties(c)
+	ledger, err := newLedger(f.failedOut, messages)
+	if err != nil {
+		return nil, err
+	}
 	return &plan{
-		target: t, messages: messages,
+		target: t, ledger: ledger, messages: messages,
 		pace: pace{
 			time.Duration(f.interval), f.patience(), cmp.Or(int(f.inFlight), messages.inFlight()),
 			newRate(float64(f.rate)),

@@ -67,13 +67,21 @@ func run(ctx context.Context, c *console.Console, f *sendFlags) error {
 		return err
 	}
 	stop := func(err error) { end(console.Cause(ctx, err)) } // the first failure ends all the rest
-	return plan.carryOut(ctx, c, options, stop)
+	err = plan.carryOut(ctx, c, options, stop)
+	if failure := plan.ledger.write(c); failure != nil {
+		if err == nil {
+			return failure
+		}
+		c.Report(failure)
+	}
+	return err
 }
 
 // carryOut connects, asks for feedback, sends, waits for the feedback and reports.
 // It calls stop, which ends ctx, with an error that makes the rest of no use.
 func (p *plan) carryOut(ctx context.Context, c *console.Console, options *iothub.Options, stop func(error)) error {
 	report := newReport(c)
+	report.ledger = p.ledger
 	report.plan(p.messages.planned(), p.pace.rate)
 	options.Throttled = report.throttled
 	service, err := p.target.connect(ctx, c, options)
@@ -91,6 +99,7 @@ func (p *plan) carryOut(ctx context.Context, c *console.Console, options *iothub
 	s := &sender{
 		service: service, progress: options.Progress, messages: p.messages,
 		feedback: feedback, report: report, pace: p.pace, rooms: rooms,
+		missing: newTargets(p.messages.targets()),
 	}
 	err = s.sendAll(ctx, stop)
 	if err == nil {

@@ -104,7 +104,7 @@ func keepPace(t *testing.T, condition amqpwire.Symbol) {
 		started := time.Now()
 		code := r.run(t.Context(), "-d", "d", "--no-wait", "--count", "300", "--in-flight", "16", "hello")
 		r.wantCode(t, code, 0)
-		r.wantLines(t, "300 sent.", "("+string(condition)+": The reason.): going on at its pace.")
+		r.wantLines(t, "300 sent", "("+string(condition)+": The reason.): going on at its pace.")
 		text := r.err.String()
 		if strings.Count(text, "going on at its pace") != 1 || strings.Count(text, "The hub takes about ") != 1 || strings.Contains(text, "Waiting for") {
 			t.Errorf("notes:\n%s", text)

@@ -16,17 +16,20 @@ import (
 // used by several goroutines.
 type report struct {
 	console *console.Console
+	ledger  *ledger
 
-	mu        sync.Mutex
-	total     int // messages that the hub accepted
-	refusals  map[reason]int
-	doubts    int // messages that the hub may have accepted
-	told      map[complaint]bool
-	statuses  map[iothub.Status]int
-	latencies []time.Duration
-	began     time.Time // when the first was taken
-	estimate  estimate
-	broken    error // the first error of writing output
+	mu          sync.Mutex
+	total       int // messages that the hub accepted
+	refusals    map[reason]int
+	doubts      int // messages that the hub may have accepted
+	told        map[complaint]bool
+	complaints  map[reason]int // how often it was told
+	statuses    map[iothub.Status]int
+	latencies   []time.Duration // of feedback
+	answers     []time.Duration // how long the hub took to take each message
+	began, last time.Time       // when the first message was taken, and the last
+	estimate    estimate
+	broken      error // the first error of writing output
 }
 
 // complaint is what is wrong with messages for a target.
@@ -38,7 +41,7 @@ type complaint struct {
 func newReport(c *console.Console) *report {
 	return &report{
 		console:  c,
-		refusals: make(map[reason]int), told: make(map[complaint]bool), statuses: make(map[iothub.Status]int),
+		refusals: make(map[reason]int), told: make(map[complaint]bool), complaints: make(map[reason]int), statuses: make(map[iothub.Status]int),
 	}
 }
 
@@ -46,14 +49,21 @@ func newReport(c *console.Console) *report {
 func (r *report) sent(m sentEvent) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.last = time.Now()
 	if r.total++; r.total == 1 {
-		r.began = time.Now()
+		r.began = r.last
+	}
+	if m.took > 0 {
+		r.answers = append(r.answers, m.took)
+	}
+	if !m.awaited {
+		r.ledger.good(m.DeviceID)
 	}
 	if r.estimate.due(r.total) {
 		r.tellTime()
 	}
 	if r.console.Output == console.OutputJSON {
-		m.SentAt = console.Timestamp(time.Now())
+		m.SentAt = console.Timestamp(r.last)
 		return r.keep(r.console.Print(m.line()))
 	}
 	return r.keep(r.console.PrintText(r.console.OutLine().Text("Sent ", m.MessageID, " to ", m.target(), " (", strconv.Itoa(m.Size), " bytes)")))
@@ -80,15 +90,21 @@ func (r *report) doubtful(m sentEvent, err error, ends bool) error {
 	return r.notSent(m.not("doubtful", "", err))
 }
 
+// mostComplaints is how many lines there are at most about each reason.
+const mostComplaints = 100
+
 // complain says what is wrong with the messages for a target: all about the first,
 // with a hint if it is the first of any target, and no more than its id about
 // others. Called with mu held.
 func (r *report) complain(target string, why reason, first bool, id string, err error) {
 	c := complaint{target, why}
-	switch {
+	r.complaints[why]++
+	switch n := r.complaints[why]; {
+	case n > mostComplaints+1:
+	case n > mostComplaints:
+		r.console.Note("There are more (%s): the summary counts them, and --failed-out lists the devices.", why.text())
 	case r.told[c]:
 		r.console.Note("Also for %s: %s (%s)", target, id, why.text())
-		return
 	case first:
 		r.console.Report(err)
 	default:
@@ -184,6 +200,9 @@ func (r *report) feedback(f iothub.Feedback, latency time.Duration) error {
 	defer r.mu.Unlock()
 	r.statuses[f.Status]++
 	r.latencies = append(r.latencies, latency)
+	if f.Status == iothub.Success {
+		r.ledger.good(f.DeviceID)
+	}
 	if r.console.Output == console.OutputJSON {
 		event := newFeedbackEvent(f)
 		event.LatencyMS = new(milliseconds(latency))

@@ -16,6 +16,7 @@ type errand struct {
 	tried   bool            // it has waited for room
 	probe   bool            // it is tried though nothing says that there is room
 	awaited *awaited        // nil: no feedback is waited for, or it has not been tried
+	took    time.Duration   // until the hub had answered
 	unknown context.Context // of awaited: it ends when feedback comes
 }
 

@@ -21,8 +21,8 @@ type sender struct {
 	feedback *tracker
 	report   *report
 	pace     pace
-	rooms    *rooms  // of full queues
-	missing  targets // that the hub does not know
+	rooms    *rooms   // of full queues
+	missing  *targets // that the hub does not know
 
 	undecided sync.WaitGroup // messages of which nobody knows what becomes of them
 }
@@ -85,6 +85,7 @@ func (s *sender) startAll(ctx context.Context, inFlight *iothub.Pipeline[errand]
 // start begins to send a message, or lets it wait behind others.
 func (s *sender) start(ctx context.Context, inFlight *iothub.Pipeline[errand], e errand) bool {
 	s.undecided.Add(1)
+	s.report.ledger.begin(e.device)
 	if s.rooms.park(ctx, e) {
 		return true
 	}
@@ -99,7 +100,7 @@ func (s *sender) start(ctx context.Context, inFlight *iothub.Pipeline[errand], e
 func (s *sender) over(ctx context.Context) bool { return ctx.Err() != nil || s.nothingLeft() }
 
 // nothingLeft reports whether the hub knows none of the devices.
-func (s *sender) nothingLeft() bool { return s.missing.all(s.messages.targets) }
+func (s *sender) nothingLeft() bool { return s.missing.none.Load() }
 
 // errMissing is the error of a message that is not sent: the hub has said of an
 // earlier one that it knows no such device.
@@ -119,6 +120,7 @@ func (s *sender) carry(ctx context.Context, e errand) error {
 	}
 	e = s.expect(ctx, e)
 	took, answer := s.deliver(cmp.Or(e.unknown, ctx), e)
+	e.took = took
 	if e.awaited != nil && s.feedback.isKnown(e.awaited) {
 		answer = nil // feedback is only on what the hub has
 	}
@@ -153,7 +155,9 @@ func (s *sender) expect(ctx context.Context, e errand) errand {
 // it. The error ends the run.
 func (s *sender) settle(ctx context.Context, e errand, answer error) error {
 	defer s.undecided.Done()
-	v, err := s.decide(ctx, newSentEvent(e.outgoing), answer)
+	m := newSentEvent(e.outgoing)
+	m.took, m.awaited = e.took, e.awaited != nil
+	v, err := s.decide(ctx, m, answer)
 	if e.awaited == nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 		return nil, err
 	}
 	s := &source{
-		devices: f.devices, explicit: f.given("device-id"), limit: f.limit(), ttl: time.Duration(f.ttl), ack: f.ack,
+		devices: f.devices, explicit: f.given("device-id") || f.devicesFile != "", limit: f.limit(), ttl: time.Duration(f.ttl), ack: f.ack,
 		flags:      iothub.Message{ModuleID: f.module, ContentType: f.contentType, ContentEncoding: f.contentEncoding},
 		repeatsIDs: f.repeatsIDs(), jsonLines: f.jsonLines,
 	}

@@ -56,9 +56,11 @@ func (r *report) summary(unanswered, resent int) {
 			line.Add(", ").Outcome(console.Fair, "%d %s", part.n, part.what)
 		}
 	}
+	if r.isLarge() {
+		line.Add("; %.0f per second, each taken after %s", r.perSecond(), newTimes(r.answers).text(true))
+	}
 	if len(r.latencies) > 1 {
-		line.Add("; feedback after %s (half), %s (95 %%), %s (all)",
-			console.Span(r.percentile(50)), console.Span(r.percentile(95)), console.Span(r.percentile(100)))
+		line.Add("; feedback after %s", newTimes(r.latencies).text(r.isLarge()))
 	}
 	r.console.NoteText(line.Add("."))
 }
@@ -89,10 +91,4 @@ func (r *report) refusalText() string {
 		return fmt.Sprintf("%d refused (%s)", sum, text)
 	}
 	return fmt.Sprintf("%d refused (%s)", sum, strings.Join(parts, ", "))
-}
-
-// percentile returns the latency that p per cent of the feedback did not exceed.
-func (r *report) percentile(p int) time.Duration {
-	sorted := slices.Sorted(slices.Values(r.latencies))
-	return sorted[max((len(sorted)*p+99)/100, 1)-1]
 }

@@ -127,7 +127,9 @@ func (t *tracker) stop() {
 // nothing more is to be sent.
 func (t *tracker) expect(ctx context.Context, out outgoing) (context.Context, *awaited) {
 	ctx, known := context.WithCancel(ctx)
-	a := &awaited{message: newSentEvent(out), key: key{out.device, out.message.ID}, since: time.Now(), known: known}
+	message := newSentEvent(out)
+	message.awaited = true
+	a := &awaited{message: message, key: key{out.device, out.message.ID}, since: time.Now(), known: known}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.pending[a.key] = append(t.pending[a.key], a)
