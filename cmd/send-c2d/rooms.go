@@ -27,8 +27,8 @@ type rooms struct {
 	over  bool             // nothing is kept any more
 }
 
-// maxBehind is how many messages may wait behind others for the same device. Then no
-// more are made, for no device.
+// maxBehind is how many messages may wait behind others, those of all devices together.
+// Then no more are made.
 const maxBehind = 1000
 
 func newRooms(c *console.Console, p patience) *rooms {
