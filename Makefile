@@ -17,6 +17,9 @@ demo: build ## see a message go round: device, sender, feedback
 interop: build ## try Microsoft's SDKs against the local hub (needs Node 20 with npm, Python 3 with venv)
 	.ci/interop bin
 
+page-test: build ## try the page of the local hub in a real browser (needs Chromium, Node 20 with npm)
+	.ci/page bin
+
 lint: ## check the code's form
 	$(LINT) run
 
@@ -38,4 +41,4 @@ man: ## write the man pages to bin/man
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help build test demo interop lint fuzz soak bench man clean
+.PHONY: help build test demo interop page-test lint fuzz soak bench man clean

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/defaults"
 	"iothub-c2d/internal/localhub/throttle"
@@ -22,7 +23,7 @@ func TestOneConnectionWithManyDevices(t *testing.T) {
 		c := w.begun()
 		c.putToken(token("device", testHost, time.Hour))
 		attach := func(handle uint32, device int) {
-			c.send(0, receiverAttach(handle, fmt.Sprintf("/devices/d%d/messages/devicebound", device)))
+			c.Send(0, rawclient.ReceiverAttach(handle, fmt.Sprintf("/devices/d%d/messages/devicebound", device)))
 			if got := want[*amqpwire.Attach](c); got.Handle != handle || got.Source == nil {
 				t.Fatalf("attach %+v, want handle %d", got, handle)
 			}
@@ -35,13 +36,13 @@ func TestOneConnectionWithManyDevices(t *testing.T) {
 			t.Errorf("150 devices took %s, want 500ms", took)
 		}
 		began = time.Now()
-		c.send(0, senderAttach(200, "/devices/d0/messages/events"))
+		c.Send(0, rawclient.SenderAttach(200, "/devices/d0/messages/events"))
 		want[*amqpwire.Attach](c)
 		if took := time.Since(began); took > 0 {
 			t.Errorf("another link of a device took %s", took)
 		}
-		c.send(0, &amqpwire.Detach{Handle: 7, Closed: true})
-		c.wantQuiet(func(received) {}) // whatever the hub says to that
+		c.Send(0, &amqpwire.Detach{Handle: 7, Closed: true})
+		c.WantQuiet(func(rawclient.Received) {}) // whatever the hub says to that
 		began = time.Now()
 		attach(7, 7)
 		if took := time.Since(began).Round(time.Millisecond); took != 10*time.Millisecond {

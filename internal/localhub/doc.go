@@ -10,7 +10,8 @@
 //   - Authentication: put-token on $cbs with the tokens of devices, modules and
 //     policies, SASL PLAIN, MQTT's user name and password, X.509 certificates.
 //     Permissions by policy and by scope; tokens end, and are renewed, over AMQP in
-//     place.
+//     place. For back ends tokens of Microsoft Entra ID as well, if
+//     [Options.BearerKey] says whose.
 //   - The registry, by REST: devices and modules are created, read, changed, listed
 //     and deleted, one by one with ETags or a hundred at a time; two keys, two
 //     thumbprints or a CA for each; devices are disabled, and whoever is connected as
@@ -31,6 +32,7 @@
 //   - The pace of a hub of some tier, if it is asked for: messages to devices, new
 //     connections of devices, receives over HTTP and operations of the registry are
 //     let through in a burst, then slowed down, then refused: see package throttle.
+//   - A page to look at: devices, queues, feedback and events. See package page.
 //   - Telemetry from devices is taken and counted, single or batched, and thrown
 //     away.
 //
@@ -42,10 +44,10 @@
 // REST, back ends cannot send: every request that is not named above is answered
 // with 404. Queries know SELECT, FROM and WHERE over devices and devices.modules
 // with comparisons, IN, AND, OR and NOT, and COUNT(); no other functions, no GROUP
-// BY, and no tags or properties, since there are none. MQTT 5 is not spoken; a token
-// of Microsoft Entra ID is not understood. There are no transactions, and no delivery
-// is resumed: what an attach says of unsettled ones is not looked at. Queues and the
-// registry end with the process, unless [Options.Data] keeps them; locks always do.
+// BY, and no tags or properties, since there are none. MQTT 5 is not spoken. There are
+// no transactions, and no delivery is resumed: what an attach says of unsettled ones is
+// not looked at. Queues and the registry end with the process, unless [Options.Data]
+// keeps them; locks always do.
 // For the sake of one SDK, links for twins and methods are attached, but every
 // request about a twin is refused and no method is ever called. Over MQTT, every
 // twin is answered to be empty, and stays so.
@@ -79,12 +81,14 @@
 //   - A second receiver for a device takes over; the first is detached with
 //     amqp:link:stolen. Readers of feedback compete instead, and share. Every
 //     connection over MQTT counts as a receiver, and is closed if another takes over,
-//     over AMQP or MQTT.
+//     over AMQP or MQTT. What a link held may reach a client of MQTT that takes over
+//     after younger messages.
 //   - Over MQTT, PUBACK completes a message; to abandon or reject one is not
 //     possible. Up to 50 are in flight. One that is not acknowledged comes again,
 //     marked DUP and with its old packet id, when its lock runs out or, uncounted, in
-//     the next connection. If the hub ends the connection, since another takes over
-//     or the token expires, it is ready at once.
+//     the next connection; from a hub that was restarted, it comes as a new one. If
+//     the hub ends the connection, since another takes over or the token expires, it
+//     is ready at once.
 //   - A message with more properties than fit into an MQTT topic, which has 65535
 //     bytes, is dead-lettered when it would have to be sent.
 //   - A subscription that IoT Hub does not know is refused, and the connection
@@ -98,8 +102,8 @@
 //     will do.
 //   - Feedback is sent at once unless [Options.FeedbackInterval] says otherwise.
 //     IoT Hub collects for 15 s, or 64 records. The 15 s run from the message
-//     before, or from the start. Feedback about a module carries the id of its
-//     device.
+//     before, or from the start. Of feedback that nobody reads, the oldest is dropped
+//     beyond 10000 messages. Feedback about a module carries the id of its device.
 //   - The 64 KB of a message are its body, the text of its system properties (the
 //     recipient's path too), and names and values of the others. Times, numbers
 //     and annotations are free. A body that is not made of data sections counts
@@ -153,6 +157,17 @@
 //   - By HTTP, a device competes with receivers over other protocols and displaces
 //     none. It may ask for a lock of 1 to 300 s. A text that holds anything but
 //     printable ASCII is percent-encoded in a header. Times are in ISO 8601.
+//   - A token of Microsoft Entra ID is taken from HTTP requests and put-token
+//     requests, behind the word Bearer; the type of the latter may be bearer, or that
+//     of a shared access signature, and its name does not matter. It has 7168 bytes
+//     at most. It must be for the audience https://iothubs.azure.net and be signed by
+//     RS256 or ES256, as the key of [Options.BearerKey] is of RSA or of the curve
+//     P-256; times are checked with the five minutes that all tokens have. Nobody
+//     asks who has issued it. Azure looks up the roles of its bearer; here the claim
+//     roles names them: IoT Hub Data Contributor permits what a policy can, except to
+//     be a device, IoT Hub Data Reader registry read, IoT Hub Registry Contributor
+//     registry read and write, IoT Hub Twin Contributor to read twins. One without
+//     any of these is refused.
 //   - A token that permits to read the registry also permits to query and to read
 //     twins, as does service connect.
 //   - A percent sign in an address begins an encoded character if it can, since
@@ -170,11 +185,18 @@
 //     the device that is no endpoint, such as /api-version=2016-11-14, is ignored.
 //   - Tokens may name the hub as [Options.HostName] or one of [Options.Aliases], as
 //     localhost or a name below it, or by a loopback address, with any port. The hub
-//     named in the user of SASL PLAIN, or of MQTT, is not looked at. A token has 4096
-//     bytes at most.
+//     named in the user of SASL PLAIN, or of MQTT, is not looked at. Such a token has
+//     4096 bytes at most.
 //   - HTTP requests must be sent to one of these names, or to an address, and must
 //     not come from the page of another host: else 403, so that no page on the web
 //     reaches the hub through a browser on this machine.
+//   - The page needs no token: the keys of a local hub are published, so that whoever
+//     reaches it can read as much over AMQP. It changes nothing, and is for browsers on
+//     the hub's own machine: other addresses than loopback get 403, even if the hub
+//     listens to them for the sake of devices. 16 pages may be open at once.
+//   - Events are told to subscribers as they happen. 1024 wait for each; one that is
+//     slower misses those that come meanwhile. They hold no bodies and no properties; the page gets a
+//     body for the number of its message.
 //   - AMQP over WebSocket may be offered as AMQPWSB10 or as amqp; the answer is
 //     spelled like the offer. It is preferred to MQTT.
 //   - A token is good for five minutes more than it says. Then the links that
@@ -183,17 +205,19 @@
 //   - A token for a device is good for its modules; a certificate is not.
 //   - Whether a device exists is told to whoever puts a token for it.
 //   - A connection by HTTP may wait two minutes for its next request, which may take
-//     30 s; 16 kB for an identity or a query, 400 kB for a bulk, 4 kB for the text of
-//     a query.
+//     30 s; 32 kB for its header, 16 kB for an identity or a query, 400 kB for a bulk,
+//     4 kB for the text of a query.
 //   - Limits that IoT Hub does not publish: 1000 tokens, 1000 unread replies (of
 //     $cbs and to requests about twins), 5000 links, 8 MB of unfinished messages and
-//     32 MB of all that per connection, 2000 connections, 100 messages of credit, 128
-//     bytes for the id of a request, 16 KB for a packet of MQTT that holds no message,
-//     8 KB for the certificates of a client, 30 s for TLS and WebSocket, another 30 s
-//     to open a connection, a minute to read what the hub writes.
+//     32 MB of all that per connection, 100000 messages that it has not settled, 2000
+//     connections, 100 messages of credit, 128 bytes for the id of a request, 16 KB
+//     for a packet of MQTT that holds no message, 8 KB for the certificates of a
+//     client, 30 s for TLS and WebSocket, another 30 s to open a connection, a minute
+//     to read what the hub writes.
 //   - The clients can make the hub hold [Options.Memory]: three quarters by messages
 //     in the queues of all devices, one by connections. A message too many is refused
-//     with amqp:resource-limit-exceeded and IoT Hub's number 403007.
+//     with amqp:resource-limit-exceeded and IoT Hub's number 403007, a request by HTTP
+//     with 503.
 //   - A client that has shown neither a good token nor a device's certificate can
 //     make the hub hold 32 KB, in sessions, links, unfinished requests and unread
 //     replies, and sends frames of 8 KB at most.

@@ -55,7 +55,7 @@ func New(options *Options) (*Hub, error) {
 		return nil, fmt.Errorf("%w: %w", ErrData, err)
 	}
 	control := access.New(access.Options{
-		HostNames: o.names(), Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs,
+		HostNames: o.names(), Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs, BearerKey: o.BearerKey,
 	})
 	h.connections = newMemory(o.Memory / 4)
 	limits := o.Throttle.Limits()
@@ -64,7 +64,8 @@ func New(options *Options) (*Hub, error) {
 	})
 	h.mqtt = mqttfront.New(mqttfront.Options{Broker: h.broker, Access: control, Memory: h.connections, Connections: limits.Connections})
 	h.http = httpfront.New(httpfront.Options{
-		HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Throttle: limits, Logger: o.Logger,
+		HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Throttle: limits,
+		Memory: h.connections, Logger: o.Logger,
 	})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
@@ -137,6 +138,10 @@ func (h *Hub) Pending(device string) []string { return h.broker.Pending(device) 
 // Waiting returns how many messages wait for all devices and their modules, those
 // in their hands included.
 func (h *Hub) Waiting() int { return h.broker.Waiting() }
+
+// Subscribe returns the events of the hub from now on. A subscriber that is slow
+// misses some, and slows nobody.
+func (h *Hub) Subscribe() *Subscription { return h.broker.Subscribe() }
 
 // CACertificate returns the certificate that clients must trust to connect
 // over TLS, in PEM form. Each hub has its own.

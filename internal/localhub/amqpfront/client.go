@@ -15,6 +15,7 @@ import (
 type Client struct {
 	front      *Front
 	conn       *amqpserver.Conn
+	over       broker.Connection
 	credential access.Credential // the client's certificate; never changes
 	grants     access.Grants
 	replies    map[*amqpserver.Session]*replies // of $cbs
@@ -29,6 +30,7 @@ func (f *Front) newClient(conn *amqpserver.Conn, s Stream) *Client {
 	c := &Client{
 		front:      f,
 		conn:       conn,
+		over:       s.Over,
 		credential: f.options.Access.Examine(s.Certificates),
 		replies:    make(map[*amqpserver.Session]*replies),
 	}
@@ -160,7 +162,7 @@ func (c *Client) enter(l *amqpserver.Link, ep endpoint) *broker.Refusal {
 	if refused != nil {
 		return refused
 	}
-	p := mailbox.Enter("AMQP", func(why *broker.Refusal) { l.Interrupt(worded(why)) })
+	p := mailbox.Enter(c.over, func(why *broker.Refusal) { l.Interrupt(worded(why)) })
 	l.OnEnd(p.Leave)
 	c.pace.connect(l, ep.target.Device)
 	if c.permitted(ep.need()).IsZero() { // the registry has changed meanwhile
@@ -217,24 +219,6 @@ func (c *Client) checkAt(t time.Time) {
 		return
 	}
 	c.nextCheck = t
-	c.setAlarm()
-}
-
-// setAlarm has the connection's alarm go off when there is something to do.
-func (c *Client) setAlarm() {
-	at := c.nextCheck
-	if next := c.pace.next(); !next.IsZero() && (at.IsZero() || next.Before(at)) {
-		at = next
-	}
-	c.conn.At(at, c.onAlarm)
-}
-
-func (c *Client) onAlarm() {
-	now := time.Now()
-	c.pace.proceed(now)
-	if !c.nextCheck.IsZero() && !now.Before(c.nextCheck) {
-		c.check()
-	}
 	c.setAlarm()
 }
 

@@ -39,6 +39,24 @@ func (p *pace) proceed(now time.Time) {
 	}
 }
 
+// setAlarm has the connection's alarm go off when there is something to do.
+func (c *Client) setAlarm() {
+	at := c.nextCheck
+	if next := c.pace.next(); !next.IsZero() && (at.IsZero() || next.Before(at)) {
+		at = next
+	}
+	c.conn.At(at, c.onAlarm)
+}
+
+func (c *Client) onAlarm() {
+	now := time.Now()
+	c.pace.proceed(now)
+	if !c.nextCheck.IsZero() && !now.Before(c.nextCheck) {
+		c.check()
+	}
+	c.setAlarm()
+}
+
 // shape has a message sent when its turn has come, perhaps at once, or returns why
 // it is refused. A client's messages stay in order.
 func (c *Client) shape(send func()) *broker.Refusal {

@@ -11,6 +11,7 @@ import (
 
 	"iothub-c2d/internal/localhub/access"
 	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/localhub/httpfront/page"
 	"iothub-c2d/internal/localhub/registry"
 	"iothub-c2d/internal/localhub/throttle"
 )
@@ -22,17 +23,19 @@ type Options struct {
 	Registry  *registry.Registry
 	Access    *access.Control
 	Throttle  throttle.Limits // of receives, and of what is done with the registry
+	Memory    Memory          // bounds what all connections hold; nil: nothing does
 	Logger    *slog.Logger    // hears what is done to the hub; a client's own log, what is refused
 }
 
 // Front serves the HTTP clients of a hub.
 type Front struct {
 	options   Options
+	page      *page.Page
 	telemetry atomic.Int64 // messages from devices
 }
 
 // New returns a front.
-func New(o Options) *Front { return &Front{options: o} }
+func New(o Options) *Front { return &Front{options: o, page: page.New(o.Broker, o.HostNames[0])} }
 
 // Client is what the front has to know of a connection.
 type Client struct {
