@@ -23,15 +23,13 @@ func newCommand(c *console.Console) *cobra.Command {
 		Use:     "send-c2d [MESSAGE]",
 		Version: console.Version(),
 		Short:   "Send cloud-to-device messages through Azure IoT Hub",
-		Long: `send-c2d sends cloud-to-device messages to devices and waits for the feedback that
-tells what became of each. The hub is that of IOTHUB_CONNECTION_STRING or IOTHUB_HOST,
-in the environment or .env, else a local one at ` + defaults.Address + `. What it refuses stops
-no others, but an unknown device is tried only once. The exit code is that of the worst.
+		Long: `send-c2d sends cloud-to-device messages and waits for the feedback on each. The hub is
+that of IOTHUB_CONNECTION_STRING or IOTHUB_HOST, in the environment or .env, else a local
+one at ` + defaults.Address + `. What it refuses stops no others. The exit code is that of the worst.
 
 In MESSAGE, ids and values of properties {{.N}} is the number of the message, from 0,
-{{.Device}} the device, {{.Now}} the time, {{.UUID}} a new UUID. A MESSAGE that looks
-like a command, a key or so is sent only after --; - means standard input. Flags of az
-are taken, too: --props 'K=V;K=V' --data --data-file-path --login --mid --cid --uid --ct --ce.`,
+{{.Device}} the device, {{.Now}} the time, {{.UUID}} a new UUID. A MESSAGE like a command or
+a key goes after --; - is standard input. az's flags: --props --data --data-file-path --login --mid --cid --uid --ct --ce.`,
 		Example: `  send-c2d "hello"                              # wait until the device has it
   send-c2d -p color=red --ttl 10m "hello"       # a property, and ten minutes to live
   tail -n 3 /etc/hosts | send-c2d --lines       # a message for each line`,

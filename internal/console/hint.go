@@ -29,7 +29,7 @@ var hints = []struct {
 	hint, far string
 }{
 	{iothub.ErrUnauthorized, "check the key, that it belongs to this hub, and that its policy has the permission (service connect to send, device connect to receive); a clock that is minutes off also invalidates tokens", ""},
-	{iothub.ErrQueueFull, "IoT Hub holds 50 messages per device: start the device, wait with --retry-queue-full 1m, or empty the queue with `send-c2d purge`", ""},
+	{iothub.ErrQueueFull, "IoT Hub holds 50 messages per device: start the device, wait longer with --retry-queue-full 5m, or empty the queue with `send-c2d purge`", ""},
 	{iothub.ErrQuotaExceeded, "the hub has a limit of messages per day, which ends at midnight UTC, or of connections and tokens: its tier says how many", ""},
 	{
 		iothub.ErrNotFound,
