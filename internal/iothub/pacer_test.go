@@ -139,3 +139,13 @@ func TestTurnEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// TestThrottledToken wants the refusal of a token to pass if it means that there is too
+// much at a time.
+func TestThrottledToken(t *testing.T) {
+	t.Parallel()
+	reply := &amqp.Message{ApplicationProperties: map[string]any{"status-code": int32(429), "status-description": "Busy."}}
+	if err := status(reply); !errors.Is(err, ErrThrottled) || isFinal(err) {
+		t.Errorf("status 429 is %v, want that the hub throttles", err)
+	}
+}

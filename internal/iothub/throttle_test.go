@@ -101,3 +101,33 @@ func TestThrottledSendEnds(t *testing.T) {
 		}
 	})
 }
+
+// TestThrottledRequests wants a request that is one too many to say so, in HTTP's words.
+func TestThrottledRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 0, localhub.Options{Throttle: throttle.Size{Tier: throttle.S1, Units: 1}})
+		defer w.close()
+		owner := serviceString(t, inMemory)
+		owner.KeyName = "iothubowner" // the policy of serviceString may not read the registry
+		var all sync.WaitGroup
+		var listed, throttled atomic.Int64
+		for range 120 {
+			all.Go(func() {
+				_, err := iothub.Devices(t.Context(), owner, 10, w.options(new(iothub.Options)))
+				switch {
+				case err == nil:
+					listed.Add(1)
+				case errors.Is(err, iothub.ErrThrottled):
+					throttled.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if listed.Load() != 116 || throttled.Load() != 4 {
+			t.Errorf("%d were answered, %d throttled, want 116 and 4", listed.Load(), throttled.Load())
+		}
+	})
+}
