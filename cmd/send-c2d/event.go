@@ -78,7 +78,7 @@ type (
 )
 
 // newSentEvent returns the event of a message, without the time.
-func newSentEvent(out outgoing) sentEvent {
+func newSentEvent(out *outgoing) sentEvent {
 	m := &out.message
 	return sentEvent{Event: "sent", N: out.n, DeviceID: out.device, ModuleID: m.ModuleID, MessageID: m.ID, Size: len(m.Body)}
 }

@@ -20,16 +20,17 @@ type errand struct {
 	unknown context.Context // of awaited: it ends when feedback comes
 }
 
-// deliver hands the message to the hub, and waits for its answer, which took so long.
-func (s *sender) deliver(ctx context.Context, e errand) (took time.Duration, err error) {
+// deliver hands the message to the hub, and waits for its answer.
+func (s *sender) deliver(ctx context.Context, e *errand) error {
 	phase := s.report.console.Phase(func() console.Waiting { return s.waiting(e.n) })
 	defer phase.End()
 	if e.ttl > 0 {
 		e.message.Expiry = time.Now().Add(e.ttl)
 	}
 	began := time.Now()
-	err = s.service.Send(ctx, e.device, &e.message)
-	return time.Since(began), err
+	err := s.service.Send(ctx, e.device, &e.message)
+	e.took = time.Since(began)
+	return err
 }
 
 // waiting says what the delivery of message n waits for.
@@ -47,7 +48,7 @@ func (s *sender) waiting(n int) console.Waiting {
 
 // retryAll tries again what was put off, until ctx ends. What is put off then is
 // forgotten.
-func (s *sender) retryAll(ctx context.Context, inFlight *iothub.Pipeline[errand]) {
+func (s *sender) retryAll(ctx context.Context, inFlight *iothub.Pipeline[*errand]) {
 	for {
 		e, ok := s.rooms.next(ctx)
 		if ok {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"iothub-c2d/internal/console"
@@ -20,7 +21,7 @@ var defaultPatience = patience{10 * time.Second, time.Minute}
 // and the messages that wait for room in it, in order.
 type room struct {
 	target  string
-	waiting []errand
+	waiting []*errand
 	trying  int  // messages that waited, and that the hub has now
 	permits int  // how many of them may be tried now
 	probes  int  // of the permits, those that no feedback has given
@@ -47,22 +48,24 @@ func (r *room) begin(now time.Time, p patience) {
 	r.permits, r.probes = 0, 0
 }
 
-// put adds a message behind those that were to be sent before it.
-func (r *room) put(e errand) {
+// put adds a message, which may have been tried, behind those that were to be sent before
+// it.
+func (r *room) put(e *errand) {
+	if e.tried {
+		r.trying--
+	}
+	e.tried, e.probe = false, false
 	i := len(r.waiting)
 	for i > 0 && r.waiting[i-1].n > e.n {
 		i--
 	}
-	e.tried, e.probe = false, false
-	r.waiting = append(r.waiting, errand{})
-	copy(r.waiting[i+1:], r.waiting[i:])
-	r.waiting[i] = e
+	r.waiting = slices.Insert(r.waiting, i, e)
 }
 
 // pop takes the first message off.
-func (r *room) pop() errand {
+func (r *room) pop() *errand {
 	e := r.waiting[0]
-	r.waiting[0] = errand{} // for the garbage collector
+	r.waiting[0] = nil // for the garbage collector
 	r.waiting = r.waiting[1:]
 	r.permits--
 	r.trying++
@@ -71,8 +74,8 @@ func (r *room) pop() errand {
 	return e
 }
 
-// back notes that a message that was tried will be tried no more, or waits again.
-func (r *room) back(e errand) {
+// back notes that a message, which may have been tried, will be tried no more.
+func (r *room) back(e *errand) {
 	if e.tried {
 		r.trying--
 	}
@@ -91,16 +94,16 @@ func (r *room) left(now time.Time, p patience) time.Duration {
 	return r.taken.Add(limit).Sub(now)
 }
 
-// refused notes that there is no room, which the hub took some time to say. Of the
+// refused notes that there is no room for a message. Of the
 // refusals of several messages at once, only one makes the wait longer.
-func (r *room) refused(now time.Time, answer time.Duration, probe bool) {
+func (r *room) refused(now time.Time, e *errand) {
 	if now.Sub(r.grown) < r.wait {
 		return
 	}
-	if probe && r.burst > 1 {
+	if e.probe && r.burst > 1 {
 		r.burst /= 2
 	} else {
-		r.wait = nextWait(r.wait, answer)
+		r.wait = nextWait(r.wait, e.took)
 	}
 	r.grown = now
 }

@@ -40,7 +40,7 @@ func newRooms(c *console.Console, p patience) *rooms {
 
 // park keeps a new message if others wait for room in the same queue, and reports
 // whether it does. It may wait for a place.
-func (q *rooms) park(ctx context.Context, e errand) bool {
+func (q *rooms) park(ctx context.Context, e *errand) bool {
 	if !q.some.Load() || !q.isWaiting(e.target()) {
 		return false
 	}
@@ -64,7 +64,7 @@ func (q *rooms) park(ctx context.Context, e errand) bool {
 
 // behind keeps a message if one waits for room in the same queue that was to be sent
 // before it, and reports whether it does.
-func (q *rooms) behind(e errand) bool {
+func (q *rooms) behind(e *errand) bool {
 	if !q.some.Load() {
 		return false
 	}
@@ -75,7 +75,6 @@ func (q *rooms) behind(e errand) bool {
 		return false
 	}
 	r.put(e)
-	r.back(e)
 	q.proceed(r)
 	return true
 }
@@ -87,10 +86,9 @@ func (q *rooms) isWaiting(target string) bool {
 	return r != nil && len(r.waiting) > 0
 }
 
-// postpone keeps a message that the hub has refused, which took some time, for want of
-// room. It returns false if the wait is over, or of no use, and the other messages that
+// postpone keeps a message that the hub has refused for want of room. It returns false if the wait is over, or of no use, and the other messages that
 // waited with it.
-func (q *rooms) postpone(e errand, answer time.Duration) (kept bool, others []errand) {
+func (q *rooms) postpone(e *errand) (kept bool, others []*errand) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.some.Store(true)
@@ -98,7 +96,7 @@ func (q *rooms) postpone(e errand, answer time.Duration) (kept bool, others []er
 	if len(r.waiting)+r.trying == 0 {
 		r.begin(now, q.patience)
 	}
-	r.refused(now, answer, e.probe)
+	r.refused(now, e)
 	if q.over || r.hopeless || r.left(now, q.patience) <= 0 {
 		r.hopeless = true
 		others = q.empty(r)
@@ -106,7 +104,6 @@ func (q *rooms) postpone(e errand, answer time.Duration) (kept bool, others []er
 		return false, others
 	}
 	r.put(e)
-	r.back(e)
 	if r.phase == nil {
 		r.phase = q.console.Phase(func() console.Waiting { return console.Waiting{For: "room in the queue of " + r.target} })
 		q.tell(r)
@@ -148,7 +145,7 @@ func (q *rooms) tell(r *room) {
 }
 
 // empty takes all messages out of a room. Called with mu held.
-func (q *rooms) empty(r *room) []errand {
+func (q *rooms) empty(r *room) []*errand {
 	list := r.waiting
 	r.waiting = nil
 	for _, e := range list {
@@ -158,14 +155,15 @@ func (q *rooms) empty(r *room) []errand {
 }
 
 // leave gives the place of a message back. Called with mu held.
-func (q *rooms) leave(e errand) {
+func (q *rooms) leave(e *errand) {
 	if e.place {
 		<-q.places
+		e.place = false
 	}
 }
 
 // close stops what would happen later, and returns what still waits.
-func (q *rooms) close() (left []errand) {
+func (q *rooms) close() (left []*errand) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.over = true

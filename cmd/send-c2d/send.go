@@ -41,7 +41,7 @@ var errNothingLeft = errors.New("no message can be sent any more")
 // sendAll sends until there are no more messages, or none can be sent any more. It
 // calls stop with the error of a message that ends the others as well.
 func (s *sender) sendAll(ctx context.Context, stop func(error)) error {
-	inFlight := iothub.NewPipeline(s.pace.inFlight, func(e errand) {
+	inFlight := iothub.NewPipeline(s.pace.inFlight, func(e *errand) {
 		if err := s.carry(ctx, e); err != nil {
 			stop(err)
 		}
@@ -64,7 +64,7 @@ func (s *sender) sendAll(ctx context.Context, stop func(error)) error {
 }
 
 // startAll starts to send each message in its turn.
-func (s *sender) startAll(ctx context.Context, inFlight *iothub.Pipeline[errand]) error {
+func (s *sender) startAll(ctx context.Context, inFlight *iothub.Pipeline[*errand]) error {
 	first := true
 	for out, err := range s.messages.all() {
 		if err != nil {
@@ -75,7 +75,7 @@ func (s *sender) startAll(ctx context.Context, inFlight *iothub.Pipeline[errand]
 		}
 		first = false
 		s.pace.rate.wait(ctx)
-		if s.over(ctx) || !s.start(ctx, inFlight, errand{outgoing: out}) {
+		if s.over(ctx) || !s.start(ctx, inFlight, &errand{outgoing: out}) {
 			return nil // sendAll returns the cause, if there is one
 		}
 	}
@@ -83,7 +83,7 @@ func (s *sender) startAll(ctx context.Context, inFlight *iothub.Pipeline[errand]
 }
 
 // start begins to send a message, or lets it wait behind others.
-func (s *sender) start(ctx context.Context, inFlight *iothub.Pipeline[errand], e errand) bool {
+func (s *sender) start(ctx context.Context, inFlight *iothub.Pipeline[*errand], e *errand) bool {
 	s.undecided.Add(1)
 	s.report.ledger.begin(e.device)
 	if s.rooms.park(ctx, e) {
@@ -107,25 +107,24 @@ func (s *sender) nothingLeft() bool { return s.missing.none.Load() }
 var errMissing = fmt.Errorf("not tried: %w", iothub.ErrNotFound)
 
 // carry sends a message and reports it, or puts it off. Its error ends the run.
-func (s *sender) carry(ctx context.Context, e errand) error {
+func (s *sender) carry(ctx context.Context, e *errand) error {
 	switch {
 	case ctx.Err() != nil, s.nothingLeft() && e.awaited == nil: // since the message was made
 		s.undecided.Done()
 		return nil
 	case s.missing.has(e.target()):
-		s.rooms.answered(e, false, 0)
+		s.rooms.answered(e, false)
 		return s.settle(ctx, e, errMissing)
 	case s.rooms.behind(e):
 		return nil
 	}
-	e = s.expect(ctx, e)
-	took, answer := s.deliver(cmp.Or(e.unknown, ctx), e)
-	e.took = took
+	s.expect(ctx, e)
+	answer := s.deliver(cmp.Or(e.unknown, ctx), e)
 	if e.awaited != nil && s.feedback.isKnown(e.awaited) {
 		answer = nil // feedback is only on what the hub has
 	}
 	if errors.Is(answer, iothub.ErrQueueFull) && !isDoubtful(answer) {
-		kept, others := s.rooms.postpone(e, took)
+		kept, others := s.rooms.postpone(e)
 		if kept {
 			return nil
 		}
@@ -135,27 +134,26 @@ func (s *sender) carry(ctx context.Context, e errand) error {
 		}
 		return err
 	}
-	s.rooms.answered(e, answer == nil, took)
+	s.rooms.answered(e, answer == nil)
 	return s.settle(ctx, e, answer)
 }
 
 // expect announces a message whose feedback is waited for.
-func (s *sender) expect(ctx context.Context, e errand) errand {
+func (s *sender) expect(ctx context.Context, e *errand) {
 	switch {
 	case s.feedback == nil || e.message.Ack == iothub.AckNone:
 	case e.awaited == nil:
-		e.unknown, e.awaited = s.feedback.expect(ctx, e.outgoing)
+		e.unknown, e.awaited = s.feedback.expect(ctx, &e.outgoing)
 	default:
 		s.feedback.again(e.awaited)
 	}
-	return e
 }
 
 // settle reports what has become of a message: answer is nil if the hub has accepted
 // it. The error ends the run.
-func (s *sender) settle(ctx context.Context, e errand, answer error) error {
+func (s *sender) settle(ctx context.Context, e *errand, answer error) error {
 	defer s.undecided.Done()
-	m := newSentEvent(e.outgoing)
+	m := newSentEvent(&e.outgoing)
 	m.took, m.awaited = e.took, e.awaited != nil
 	v, err := s.decide(ctx, m, answer)
 	if e.awaited == nil {

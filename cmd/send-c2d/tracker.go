@@ -125,7 +125,7 @@ func (t *tracker) stop() {
 // expect announces a message before it is sent. The context that it returns ends
 // when feedback comes: then the hub has the message, whatever its answer, and
 // nothing more is to be sent.
-func (t *tracker) expect(ctx context.Context, out outgoing) (context.Context, *awaited) {
+func (t *tracker) expect(ctx context.Context, out *outgoing) (context.Context, *awaited) {
 	ctx, known := context.WithCancel(ctx)
 	message := newSentEvent(out)
 	message.awaited = true

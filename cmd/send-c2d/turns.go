@@ -55,10 +55,10 @@ func (q *rooms) freed(target string) {
 	}
 }
 
-// answered notes that the hub has said something else of a message, after some time,
-// than that there is no room. If it has taken it, there may be room for more, which
-// feedback will tell if it comes.
-func (q *rooms) answered(e errand, taken bool, answer time.Duration) {
+// answered notes that the hub has said something else of a message than that there is no
+// room. If it has taken it, there may be room for more, which feedback will tell if it
+// comes.
+func (q *rooms) answered(e *errand, taken bool) {
 	if !q.some.Load() {
 		return
 	}
@@ -73,7 +73,7 @@ func (q *rooms) answered(e errand, taken bool, answer time.Duration) {
 		q.permit(r, 1)
 		return
 	}
-	r.progress(answer)
+	r.progress(e.took)
 	if e.probe {
 		r.burst = min(r.burst+1, maxBurst)
 	}
@@ -81,7 +81,7 @@ func (q *rooms) answered(e errand, taken bool, answer time.Duration) {
 }
 
 // next returns the next message that may be tried, false when ctx ends.
-func (q *rooms) next(ctx context.Context) (errand, bool) {
+func (q *rooms) next(ctx context.Context) (*errand, bool) {
 	for {
 		if e, ok := q.take(); ok {
 			return e, true
@@ -89,13 +89,13 @@ func (q *rooms) next(ctx context.Context) (errand, bool) {
 		select {
 		case <-q.wake:
 		case <-ctx.Done():
-			return errand{}, false
+			return nil, false
 		}
 	}
 }
 
 // take returns the first message of the device whose turn it is.
-func (q *rooms) take() (errand, bool) {
+func (q *rooms) take() (*errand, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.ready) > 0 {
@@ -108,9 +108,8 @@ func (q *rooms) take() (errand, bool) {
 		}
 		e := r.pop()
 		q.leave(e)
-		e.place = false
 		q.proceed(r)
 		return e, true
 	}
-	return errand{}, false
+	return nil, false
 }
