@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"iothub-c2d/internal/console"
@@ -10,12 +11,12 @@ import (
 // estimate says how long a run will take whose pace is limited: by --rate, or by the
 // hub.
 type estimate struct {
-	planned int       // messages, 0 if only the end of the input will tell
-	rate    *rate     // that was asked for; nil: none
-	slow    bool      // the hub has said that there are too many messages at a time
-	since   time.Time // when it did so
-	before  int       // how many it had taken then
-	told    bool      // how fast it takes them since
+	planned int         // messages, 0 if only the end of the input will tell
+	rate    *rate       // that was asked for; nil: none
+	slow    atomic.Bool // the hub has said that there are too many messages at a time
+	since   time.Time   // when it did so
+	before  int         // how many it had taken then
+	told    bool        // how fast it takes them since
 }
 
 // measuring is how long to look at what a hub takes. It may let a first burst through,
@@ -25,7 +26,7 @@ const measuring = 10 * time.Second
 // due reports whether it is time to tell how fast the hub takes messages, of which it
 // has so many by now.
 func (e *estimate) due(taken int) bool {
-	return e.slow && !e.told && taken > e.before+1 && time.Since(e.since) >= measuring
+	return e.slow.Load() && !e.told && taken > e.before+1 && time.Since(e.since) >= measuring
 }
 
 // plan takes note of how many messages there will be, 0 if that is not known, and of
@@ -42,16 +43,14 @@ func (r *report) throttled(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := &r.estimate
-	e.slow, e.since, e.before = true, time.Now(), r.total
+	e.since, e.before = time.Now(), r.total
+	e.slow.Store(true)
 	r.console.Note("The hub takes fewer messages at a time than this (%s): going on at its pace.", console.Reason(err))
 }
 
-// isThrottled reports whether the hub has asked for that.
-func (r *report) isThrottled() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.estimate.slow
-}
+// isThrottled reports whether the hub has asked for that. It waits for nothing, not even
+// for output that nobody reads.
+func (r *report) isThrottled() bool { return r.estimate.slow.Load() }
 
 // tellTime tells how fast the hub takes messages, and how long the rest will take if it
 // is known how many there are. Called with mu held.
@@ -79,9 +78,9 @@ func (r *report) left() int {
 func (r *report) timeLeft() (left time.Duration, pace float64, ok bool) {
 	e := &r.estimate
 	switch passed := time.Since(e.since); {
-	case e.slow && r.total > e.before && passed > 0:
+	case e.slow.Load() && r.total > e.before && passed > 0:
 		pace = float64(r.total-e.before) / passed.Seconds()
-	case e.rate != nil && !e.slow:
+	case e.rate != nil && !e.slow.Load():
 		pace = e.rate.perSecond
 	}
 	if pace == 0 || r.left() == 0 {

@@ -17,13 +17,12 @@ import (
 
 // messageFlags are those that describe the messages.
 type messageFlags struct {
-	given     func(name string) bool         // whether a flag is on the command line
-	set       func(name, value string) error // puts it there
-	arguments []string                       // MESSAGE, or the text of --message, if it is given
-
-	devicesFile string
+	given       func(name string) bool         // whether a flag is on the command line
+	set         func(name, value string) error // puts it there
+	arguments   []string                       // MESSAGE, or the text of --message, if it is given
 	text        string
 	devices     []string // as they are written
+	devicesFile string
 	module      string
 	file        string
 	lines       bool

@@ -44,8 +44,9 @@ func (c *c2dSink) Accept(in amqpserver.Incoming) amqpwire.DeliveryState {
 }
 
 func (c *c2dSink) send(in amqpserver.Incoming, to broker.ID, m *broker.Message) {
+	log := c.client.conn.Log()
 	c.client.front.options.Broker.SendThen(to, m, func(r *broker.Refusal) {
-		in.Settle(c.outcome(c.client.conn.Log(), to, m, worded(r)))
+		in.Settle(c.outcome(log, to, m, worded(r)))
 	})
 }
 
