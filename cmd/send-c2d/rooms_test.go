@@ -177,3 +177,32 @@ func TestRunEndsWhileQueuesAreFull(t *testing.T) {
 		r.wantLines(t, "10 sent")
 	})
 }
+
+// TestGivenUpDeviceComesBack wants a device that was given up to be tried with each
+// further message, once, and to be waited for again once it takes some.
+func TestGivenUpDeviceComesBack(t *testing.T) {
+	for _, inFlight := range []string{"1", "8"} {
+		t.Run(inFlight, func(t *testing.T) {
+			q := newQueues(map[string]time.Duration{"d": 0})
+			var began time.Time
+			withHub(t, func(h *fakeHub, m sentMessage) amqpOutcome {
+				q.mu.Lock()
+				if passed := time.Since(began); passed > 20*time.Second && q.every["d"] == 0 {
+					q.every["d"], q.waiting["d"] = 3*time.Second, 0
+				}
+				q.mu.Unlock()
+				return q.answer(h, m, false)
+			}, func(t *testing.T, h *fakeHub) {
+				r := &tool{dial: h.dial}
+				began = time.Now()
+				code := r.run(t.Context(), "-d", "d", "--no-wait", "--count", "60", "--interval", "1s", "--in-flight", inFlight, "hello")
+				r.wantCode(t, code, console.ExitRefused)
+				// 5 are taken at first. Those of the next 15 s are refused, those of the last
+				// 40 s are taken: the device takes more than that before its queue is full.
+				if got := len(q.got["d"]); got < 43 || got > 46 {
+					t.Errorf("the device got %d messages", got)
+				}
+			})
+		})
+	}
+}
