@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"iothub-c2d/internal/console"
 )
@@ -43,12 +44,15 @@ func (m *messageFlags) namedDevices(ctx context.Context, c *console.Console) (id
 }
 
 // numbers is a range in a device id, as shells write it. No id has braces.
-var numbers = regexp.MustCompile(`\{(\d{1,9})\.\.(\d{1,9})\}`)
+var numbers = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{(\d{1,9})\.\.(\d{1,9})\}`) })
 
 // expand adds a device id to a list, or all ids of its ranges. As in shells, a number
 // that begins with 0 makes all as long as the longer one.
 func expand(list []string, id string) ([]string, error) {
-	at := numbers.FindStringSubmatchIndex(id)
+	if !strings.Contains(id, "{") {
+		return append(list, id), nil
+	}
+	at := numbers().FindStringSubmatchIndex(id)
 	if at == nil {
 		return append(list, id), nil
 	}
