@@ -24,8 +24,8 @@ func newCommand(c *console.Console) *cobra.Command {
 		Version: console.Version(),
 		Short:   "Send cloud-to-device messages through Azure IoT Hub",
 		Long: `send-c2d sends cloud-to-device messages and waits for the feedback on each. The hub is
-that of IOTHUB_CONNECTION_STRING or IOTHUB_HOST, in the environment or .env, else a local
-one at ` + defaults.Address + `. What it refuses stops no others. The exit code is that of the worst.
+that of IOTHUB_CONNECTION_STRING, also in .env, or of IOTHUB_HOST, else a local one at
+` + defaults.Address + `. What it refuses stops no others. The exit code is that of the worst.
 
 In MESSAGE, ids and values of properties {{.N}} is the number of the message, from 0,
 {{.Device}} the device, {{.Now}} the time, {{.UUID}} a new UUID. A MESSAGE like a command or

@@ -25,7 +25,7 @@ type Service struct {
 // connection is tried once only.
 func DialService(ctx context.Context, cs sas.ConnectionString, options *Options) (*Service, error) {
 	s := &Service{client: newClient(cs, options), sending: newMutex()}
-	s.sender = newAttachment(s.client, attachSender)
+	s.sender = newAttachment(s.client, onOwnSession(attachSender))
 	s.sender.paced = true
 	s.pacer = newPacer(s.client.options)
 	if err := s.sender.first(ctx); err != nil {

@@ -54,7 +54,7 @@ func (c *c2dSink) send(in amqpserver.Incoming, to broker.ID, m *broker.Message) 
 func (c *c2dSink) outcome(log *slog.Logger, to broker.ID, m *broker.Message, refused *amqpwire.Error) amqpwire.DeliveryState {
 	if refused != nil {
 		c.client.front.options.Broker.Tell(broker.Event{
-			Kind: broker.EventRefused, Device: broker.Brief(to.String()), MessageID: broker.Brief(m.ID), Detail: string(refused.Condition),
+			Kind: broker.EventRefused, Device: to.String(), MessageID: m.ID, Detail: string(refused.Condition),
 		})
 		log.Info("message refused", "condition", string(refused.Condition), "reason", explain(refused))
 		return &amqpwire.Rejected{Error: refused}
