@@ -43,7 +43,7 @@ func parseHub(text string) (sas.ConnectionString, error) {
 	hub, err := sas.ParseService(text)
 	switch {
 	case errors.Is(err, sas.ErrDeviceString):
-		return hub, console.Usage(err, "this is what simulated-device needs; a service string has SharedAccessKeyName=")
+		return hub, console.Usage(err, "this is what simulated-device needs, in "+console.EnvDevice+"; a service string has SharedAccessKeyName=, and goes into "+console.EnvService)
 	case err != nil:
 		return hub, console.Usage(err, cmp.Or(sas.LikelyMistake(text), "it looks like HostName=...;SharedAccessKeyName=...;SharedAccessKey=..."))
 	}

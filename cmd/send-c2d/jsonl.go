@@ -123,7 +123,7 @@ func parseJSONLine(out *outgoing, line []byte) error {
 		err = j.fill(out)
 	}
 	if err != nil {
-		return console.Usage(err, "")
+		return console.Usage(err, `a line looks like {"payload":"hello","properties":{"color":"red"}}, or as --dry-run -o json prints it`)
 	}
 	if out.device == "" {
 		return errNoDevice

@@ -25,11 +25,11 @@ func newCommand(c *console.Console) *cobra.Command {
 		Short:   "Send cloud-to-device messages through Azure IoT Hub",
 		Long: `send-c2d sends cloud-to-device messages and waits for the feedback on each. The hub is
 that of IOTHUB_CONNECTION_STRING, also in .env, or of IOTHUB_HOST, else a local one at
-` + defaults.Address + `. What it refuses stops no others. The exit code is that of the worst.
+` + defaults.Address + `. A message that is refused stops no others; the exit code tells the worst.
 
-In MESSAGE, ids and values of properties {{.N}} is the number of the message, from 0,
-{{.Device}} the device, {{.Now}} the time, {{.UUID}} a new UUID. A MESSAGE like a command or
-a key goes after --; - is standard input. az's flags: --props --data --data-file-path --login --mid --cid --uid --ct --ce.`,
+MESSAGE, ids and property values may have {{.N}} (from 0), {{.Device}}, {{.Now}}, {{.UUID}}; - is
+standard input. What looks like a command or a key goes after --. The flags of az work too:
+--props --data --data-file-path --login --mid --cid --uid --ct --ce.`,
 		Example: `  send-c2d "hello"                              # wait until the device has it
   send-c2d -p color=red --ttl 10m "hello"       # a property, and ten minutes to live
   tail -n 3 /etc/hosts | send-c2d --lines       # a message for each line`,

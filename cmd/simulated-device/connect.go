@@ -27,7 +27,7 @@ func (f *deviceFlags) target(ctx context.Context, c *console.Console, s *console
 	cs, err := sas.ParseDevice(text)
 	switch {
 	case errors.Is(err, sas.ErrServiceString):
-		return cs, nil, console.Usage(err, "this is what send-c2d needs; a device's own string has DeviceId=")
+		return cs, nil, console.Usage(err, "this is what send-c2d needs, in "+console.EnvService+"; a device's own string has DeviceId=, and goes into "+console.EnvDevice)
 	case err != nil:
 		return cs, nil, console.Usage(err, cmp.Or(sas.LikelyMistake(text), "it looks like HostName=...;DeviceId=...;SharedAccessKey=..."))
 	case f.deviceID != "" && f.deviceID != cs.DeviceID:

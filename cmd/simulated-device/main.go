@@ -32,9 +32,9 @@ Give it the device's connection string in IOTHUB_DEVICE_CONNECTION_STRING or in
 a .env file. Without one it serves a local hub on ` + defaults.Address + ` and connects
 to that, so that everything can be tried without an Azure account.
 
-Values that are no text have a text of their own: times in RFC 3339, bytes in
-base64, lists and maps as JSON. -v and --output json tell their types, and for
---exec $C2D_TYPES does. A message that cannot be read is shown as far as it can
+Values that are not text are printed as text: times in RFC 3339, bytes in base64,
+lists and maps as JSON. Their types are shown by -v and --output json, and are in
+$C2D_TYPES for --exec. A message that cannot be read is shown as far as it can
 be, and rejected.`,
 		Example: `  simulated-device                    # then, in another terminal: send-c2d "hello"
   simulated-device --count 1          # stop after one message

@@ -30,9 +30,9 @@ func (c *Console) Args(n int) cobra.PositionalArgs {
 		if suggestions := cmd.SuggestionsFor(args[0]); len(suggestions) > 0 && n == 0 {
 			return Usage(fmt.Errorf("unexpected argument %q", args[0]), "did you mean "+strings.Join(suggestions, ", or ")+"?")
 		}
-		hint := "run " + cmd.CommandPath() + " --help; --local takes its address after =, as in --local=HOST:PORT"
+		hint := "run " + cmd.CommandPath() + " --help"
 		if n > 0 {
-			hint = "put a message with spaces in quotes; --local takes its address after =, as in --local=HOST:PORT"
+			hint = "put a message with spaces in quotes"
 		}
 		return Usage(fmt.Errorf("unexpected argument %q", args[n]), hint)
 	}
@@ -106,6 +106,15 @@ func nearFlag(cmd *cobra.Command, missing *pflag.NotExistError) string {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	name := missing.GetSpecifiedName()
+	var longer []string
+	for _, n := range names {
+		if strings.HasPrefix(n, name+"-") {
+			longer = append(longer, "--"+n)
+		}
+	}
+	if len(longer) > 0 {
+		return "did you mean " + strings.Join(longer, ", or ") + "?"
+	}
 	const most = 2 // letters that may be wrong
 	if near := spelling.Nearest(name, names, most); near != "" {
 		return "did you mean --" + near + "?"

@@ -19,7 +19,7 @@ func TestArgs(t *testing.T) {
 		{0, nil, ""},
 		{1, []string{"a"}, ""},
 		{0, []string{"hbu"}, "did you mean hub?"},
-		{0, []string{"zzzzzz"}, "--local=HOST:PORT"},
+		{0, []string{"zzzzzz"}, "run tool --help"},
 		{1, []string{"a", "b"}, "in quotes"},
 	} {
 		err := new(Console).Args(test.n)(cmd, test.args)
@@ -130,6 +130,7 @@ func TestFlagErrors(t *testing.T) {
 		{"--nonsense", "run tool --help"},
 		{"--devce-id=x", "did you mean --device-id?"},
 		{"--quite", "did you mean --quiet?"},
+		{"--device=x", "did you mean --device-id?"},
 		{"--peek", "--peek is a flag of tool feedback"},
 		{"-quiet", "two dashes: --quiet"},
 		{"-ttl", "two dashes: --ttl"},

@@ -99,6 +99,7 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	cmd.SilenceUsage = true
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetUsageFunc(usage)
+	cmd.InitDefaultHelpFlag() // known before the command is looked for: `--help queue` is about queue
 	var stopTimer context.CancelFunc = func() {}
 	defer func() { stopTimer() }()
 	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {

@@ -97,7 +97,11 @@ func (h FlagHelp) label() string {
 // description.
 func usage(cmd *cobra.Command) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Usage: %s\n", cmd.UseLine())
+	line := cmd.UseLine()
+	if !cmd.Runnable() { // it only has others below it
+		line = cmd.CommandPath() + " COMMAND"
+	}
+	fmt.Fprintf(&b, "Usage: %s\n", line)
 	if cmd.HasExample() {
 		fmt.Fprintf(&b, "\nExamples:\n%s\n", cmd.Example)
 	}
@@ -123,11 +127,11 @@ func usage(cmd *cobra.Command) error {
 
 // write writes a group without --help: whoever reads it knows that flag.
 func (g FlagGroup) write(b *strings.Builder) {
-	fmt.Fprintf(b, "%s:\n", g.Title)
-	for _, f := range g.Flags {
-		if f.Name == "help" {
-			continue
-		}
+	flags := slices.DeleteFunc(slices.Clone(g.Flags), func(f *pflag.Flag) bool { return f.Name == "help" })
+	if len(flags) > 0 {
+		fmt.Fprintf(b, "%s:\n", g.Title)
+	}
+	for _, f := range flags {
 		h := NewFlagHelp(f)
 		short := h.Short
 		if short != "" {

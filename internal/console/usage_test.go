@@ -52,6 +52,22 @@ Output:
 	}
 }
 
+func TestUsageOfCommandWithoutFlags(t *testing.T) {
+	t.Parallel()
+	cmd := &cobra.Command{Use: "tool"}
+	cmd.AddCommand(&cobra.Command{Use: "below", Short: "Less", Run: func(*cobra.Command, []string) {}})
+	cmd.Flags().Bool("help", false, "")
+	var b bytes.Buffer
+	cmd.SetOut(&b)
+	if err := usage(cmd); err != nil {
+		t.Fatal(err)
+	}
+	want := "Usage: tool COMMAND\n\nCommands (each has a --help):\n  below       Less\n\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestUsageWithoutGroups(t *testing.T) {
 	t.Parallel()
 	cmd := &cobra.Command{Use: "tool", Run: func(*cobra.Command, []string) {}}
