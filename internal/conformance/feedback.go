@@ -1,0 +1,164 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"iothub-c2d/internal/iothub"
+)
+
+// feedback collects the records about the run's messages. One goroutine reads them,
+// the trials wait for theirs.
+//
+// All back ends of a hub share one queue of feedback. Messages with nothing but
+// records of the run are completed. Those of others are held for a moment, to see
+// what is behind them, and given back by a link that is detached. Nobody knows
+// whether that counts against them, and a queue delivers ten times by default: hence
+// there are few such looks.
+type feedback struct {
+	run  *run
+	done chan struct{} // closed when the reader has ended
+
+	mu      sync.Mutex
+	records []iothub.Feedback
+	changed chan struct{} // closed at the next record, or when the reader ends
+	why     string        // there will be no more
+}
+
+// What others may see of a run.
+const (
+	looks = 5                // with feedback of others in hand
+	hold  = 15 * time.Second // for each look, and between them
+)
+
+// startFeedback reads until ctx ends.
+func startFeedback(ctx context.Context, r *run) (*feedback, error) {
+	receiver, err := r.service.ReceiveFeedback(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := &feedback{run: r, done: make(chan struct{}), changed: make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		f.read(ctx, receiver)
+		giveBack, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		_ = receiver.Yield(giveBack) // the end of the connection does it too
+	}()
+	return f, nil
+}
+
+// read is the reader's goroutine.
+func (f *feedback) read(ctx context.Context, receiver *iothub.FeedbackReceiver) {
+	for range looks {
+		if err := f.look(ctx, receiver); err != nil {
+			f.end("the feedback could not be read: " + bare(err).Error())
+			return
+		}
+		if receiver.Yield(ctx) != nil || sleep(ctx, hold) != nil {
+			break
+		}
+	}
+	f.end("feedback of others is in the way, and was looked at often enough")
+}
+
+// look reads until it has held feedback of others for long enough.
+func (f *feedback) look(ctx context.Context, receiver *iothub.FeedbackReceiver) error {
+	looking, stop := context.WithCancel(ctx)
+	defer stop()
+	var over *time.Timer // nil while nothing is held
+	for {
+		batch, err := receiver.Receive(looking)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case looking.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		if f.take(batch.Records) {
+			if err := batch.Complete(ctx); err != nil && !errors.Is(err, iothub.ErrLockLost) {
+				return err
+			}
+		} else if over == nil {
+			over = time.AfterFunc(hold, stop)
+			defer over.Stop()
+		}
+	}
+}
+
+// take keeps the records of the run, and reports whether there are no others.
+func (f *feedback) take(records []iothub.Feedback) (all bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all = true
+	for _, r := range records {
+		if f.run.owns(r) {
+			f.records = append(f.records, r)
+		} else {
+			all = false
+		}
+	}
+	close(f.changed)
+	f.changed = make(chan struct{})
+	return all
+}
+
+func (f *feedback) end(why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.why = why
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// find returns the first record that fits, and what to wait for if there is none.
+func (f *feedback) find(fits func(iothub.Feedback) bool) (record iothub.Feedback, found bool, changed <-chan struct{}, why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if i := slices.IndexFunc(f.records, fits); i >= 0 {
+		return f.records[i], true, nil, ""
+	}
+	return record, false, f.changed, f.why
+}
+
+// noReport is what is seen of a message on which there is no feedback.
+const noReport = "no feedback"
+
+// report waits for the feedback on the trial's message with a name, and returns its
+// status.
+func (t *trial) report(ctx context.Context, name string) string {
+	id := t.id(name)
+	record, found := t.reported(ctx, func(f iothub.Feedback) bool { return f.MessageID == id })
+	if !found {
+		return noReport
+	}
+	return string(record.Status)
+}
+
+// reported waits for feedback, and for longer than it can take.
+func (t *trial) reported(ctx context.Context, fits func(iothub.Feedback) bool) (iothub.Feedback, bool) {
+	over := time.NewTimer(t.figures.Feedback + t.figures.Soon)
+	defer over.Stop()
+	for {
+		record, found, changed, why := t.run.feedback.find(fits)
+		switch {
+		case found:
+			t.trace.add("<- feedback on %s: %s", record.MessageID, record.Status)
+			return record, true
+		case why != "":
+			t.untried("%s", why)
+		}
+		select {
+		case <-changed:
+		case <-over.C:
+			return record, false
+		case <-ctx.Done():
+			t.check(context.Cause(ctx))
+		}
+	}
+}

@@ -1,0 +1,216 @@
+package conformance
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/sas"
+)
+
+// patience is how long the hub may take for an answer that must come.
+const patience = 30 * time.Second
+
+// peer is a connection of AMQP that says what no client says. Its methods belong to
+// the goroutine of the trial.
+type peer struct {
+	trial *trial
+	net   net.Conn
+	in    chan amqpwire.Frame // closed when the hub has hung up
+	kept  []amqpwire.Frame    // have come, and nobody has asked for them yet
+	open  *amqpwire.Open      // the hub's
+
+	handle   uint32 // of the next link
+	delivery uint32 // id of the next one that is sent
+}
+
+// connect returns an open connection with a session, on which nobody is logged in.
+func (t *trial) connect(ctx context.Context) *peer {
+	p := t.dial(ctx)
+	p.start(ctx, &amqpwire.Open{ContainerID: t.id("container"), Hostname: t.run.host()})
+	p.begin(ctx)
+	return p
+}
+
+// dial returns a connection on which nothing was said yet.
+func (t *trial) dial(ctx context.Context) *peer {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	c, err := t.run.target.amqp(ctx)
+	t.check(err)
+	t.trace.add("-- connection")
+	return &peer{trial: t, net: c, in: make(chan amqpwire.Frame, 1<<12)}
+}
+
+// start opens the connection. A goroutine reads until the trial ends.
+func (p *peer) start(ctx context.Context, o *amqpwire.Open) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.read()
+	}()
+	p.trial.closers = append(p.trial.closers, func() {
+		_ = p.net.Close() // it may be closed already
+		<-done
+	})
+	p.write(amqpwire.HeaderAMQP[:])
+	p.say(o)
+	p.open, _ = must[*amqpwire.Open](ctx, p, "open")
+}
+
+// read takes over what the hub says. It ends with the connection.
+func (p *peer) read() {
+	defer close(p.in)
+	r := bufio.NewReader(p.net)
+	var header amqpwire.ProtocolHeader
+	if _, err := io.ReadFull(r, header[:]); err != nil || header != amqpwire.HeaderAMQP {
+		p.trial.trace.add("<- protocol header %q", header[:])
+		return
+	}
+	for {
+		f, err := amqpwire.ReadFrame(r, 1<<20)
+		if err != nil {
+			p.trial.trace.add("<- end of the connection")
+			return
+		}
+		p.trial.trace.frame("<-", f)
+		p.in <- f
+	}
+}
+
+func (p *peer) write(b []byte) {
+	_, _ = p.net.Write(b) // the end of the connection shows where something is awaited
+}
+
+// say sends a frame.
+func (p *peer) say(body amqpwire.Performative, payload ...byte) {
+	f := amqpwire.Frame{Body: body, Payload: payload}
+	b, err := amqpwire.AppendFrame(nil, f)
+	if err != nil {
+		p.trial.untried("encode %T: %v", body, err)
+	}
+	p.trial.trace.frame("->", f)
+	p.write(b)
+}
+
+// windows are more transfers than any experiment sees.
+const windows = 1 << 20
+
+// begin begins the one session.
+func (p *peer) begin(ctx context.Context) {
+	p.say(&amqpwire.Begin{IncomingWindow: windows, OutgoingWindow: windows})
+	must[*amqpwire.Begin](ctx, p, "begin")
+}
+
+// await returns the first frame that fits, with its payload, if it comes in time.
+// What does not fit is kept for others to ask for.
+func await[T amqpwire.Performative](ctx context.Context, p *peer, within time.Duration, fits func(T) bool) (body T, payload []byte, ok bool) {
+	take := func(f amqpwire.Frame) bool {
+		b, is := f.Body.(T)
+		if ok = is && (fits == nil || fits(b)); ok {
+			body, payload = b, f.Payload
+		}
+		return ok
+	}
+	for i, f := range p.kept {
+		if take(f) {
+			p.kept = append(p.kept[:i:i], p.kept[i+1:]...)
+			return body, payload, true
+		}
+	}
+	over := time.NewTimer(within)
+	defer over.Stop()
+	for {
+		select {
+		case f, more := <-p.in:
+			if !more || take(f) {
+				return body, payload, ok
+			}
+			if f.Body != nil {
+				p.kept = append(p.kept, f)
+			}
+		case <-over.C:
+			return body, nil, false
+		case <-ctx.Done():
+			p.trial.check(context.Cause(ctx))
+		}
+	}
+}
+
+// must returns the first frame of a kind, without which the trial ends.
+func must[T amqpwire.Performative](ctx context.Context, p *peer, what string) (T, []byte) {
+	body, payload, ok := await[T](ctx, p, patience, nil)
+	if !ok {
+		p.trial.stop("no %s: %s", what, p.end())
+	}
+	return body, payload
+}
+
+// end says how the connection, or the session, has ended, if it has.
+func (p *peer) end() string {
+	for _, f := range p.kept {
+		switch body := f.Body.(type) {
+		case *amqpwire.Close:
+			return "the connection was closed: " + errorText(body.Error)
+		case *amqpwire.End:
+			return "the session was ended: " + errorText(body.Error)
+		case *amqpwire.Detach:
+			return "the link was detached: " + errorText(body.Error)
+		}
+	}
+	return "nothing came"
+}
+
+// login is connect, with a token for a resource that must be taken.
+func (t *trial) login(ctx context.Context, token sas.Token) *peer {
+	p := t.connect(ctx)
+	p.mustPut(ctx, token)
+	return p
+}
+
+func (p *peer) mustPut(ctx context.Context, token sas.Token) {
+	if status := p.putToken(ctx, token.Reveal(), token.RawResource()); status != "200" {
+		p.trial.stop("the token was refused: %s", status)
+	}
+}
+
+// putToken shows a token for claims-based security (AMQP CBS 1.0 working draft), on
+// links of its own. It returns the status of the reply.
+func (p *peer) putToken(ctx context.Context, token, name string) (status string) {
+	reply := p.request(ctx, putTokenRequest(token, name, "put-token"))
+	code, _ := reply.ApplicationProperties.Get("status-code")
+	return fmt.Sprint(code)
+}
+
+func putTokenRequest(token, name string, id any) *amqpwire.Message {
+	return &amqpwire.Message{
+		Properties: &amqpwire.Properties{MessageID: id, To: cbsAddress, ReplyTo: "cbs"},
+		ApplicationProperties: amqpwire.Map{
+			{Key: "operation", Value: "put-token"},
+			{Key: "type", Value: "servicebus.windows.net:sastoken"},
+			{Key: "name", Value: name},
+		},
+		Value: token,
+	}
+}
+
+const cbsAddress = "$cbs"
+
+// request sends a request to $cbs, and returns the reply.
+func (p *peer) request(ctx context.Context, m *amqpwire.Message) *amqpwire.Message {
+	out := p.mustAttach(ctx, sending(cbsAddress))
+	in := p.mustAttach(ctx, receiving(cbsAddress))
+	in.credit(1)
+	if text := out.send(ctx, m); text != accepted {
+		p.trial.stop("the token was refused: %s", text)
+	}
+	d := in.must(ctx, "reply from "+cbsAddress)
+	in.settle(d, &amqpwire.Accepted{})
+	in.detach(ctx, nil)
+	out.detach(ctx, nil)
+	return d.message
+}
