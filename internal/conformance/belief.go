@@ -52,7 +52,7 @@ const (
 
 // experiments are all that there are. Those that take minutes come first.
 func experiments() []experiment {
-	return slices.Concat(lockExperiments)
+	return slices.Concat(lockExperiments, queueExperiments, outcomeExperiments, feedbackExperiments, checkExperiments)
 }
 
 // Beliefs returns all beliefs, in the order of the report.

@@ -132,17 +132,21 @@ const noReport = "no feedback"
 // report waits for the feedback on the trial's message with a name, and returns its
 // status.
 func (t *trial) report(ctx context.Context, name string) string {
+	return t.reportWithin(ctx, name, t.figures.Feedback+t.figures.Soon)
+}
+
+func (t *trial) reportWithin(ctx context.Context, name string, within time.Duration) string {
 	id := t.id(name)
-	record, found := t.reported(ctx, func(f iothub.Feedback) bool { return f.MessageID == id })
+	record, found := t.reported(ctx, within, func(f iothub.Feedback) bool { return f.MessageID == id })
 	if !found {
 		return noReport
 	}
 	return string(record.Status)
 }
 
-// reported waits for feedback, and for longer than it can take.
-func (t *trial) reported(ctx context.Context, fits func(iothub.Feedback) bool) (iothub.Feedback, bool) {
-	over := time.NewTimer(t.figures.Feedback + t.figures.Soon)
+// reported waits for feedback.
+func (t *trial) reported(ctx context.Context, within time.Duration, fits func(iothub.Feedback) bool) (iothub.Feedback, bool) {
+	over := time.NewTimer(within)
 	defer over.Stop()
 	for {
 		record, found, changed, why := t.run.feedback.find(fits)

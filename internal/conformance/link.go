@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
@@ -20,9 +21,18 @@ type link struct {
 // delivery is a message that the hub has sent.
 type delivery struct {
 	*amqpwire.Transfer
-	id      uint32
+	number  uint32 // its delivery-id
 	payload []byte
 	message *amqpwire.Message
+}
+
+// id returns the message's id, if it is text.
+func (d *delivery) id() string {
+	if p := d.message.Properties; p != nil {
+		id, _ := p.MessageID.(string)
+		return id
+	}
+	return ""
 }
 
 // sending returns an attach for a link to send on.
@@ -45,7 +55,8 @@ func receiving(address string) *amqpwire.Attach {
 // attach attaches a link, or returns how the hub refuses.
 func (p *peer) attach(ctx context.Context, a *amqpwire.Attach) (l *link, refused string) {
 	a.Handle = p.handle
-	a.Name = p.trial.id(time.Now().Format("150405.000000000"))
+	p.trial.links++
+	a.Name = p.trial.id(fmt.Sprint("link-", p.trial.links))
 	p.handle++
 	p.say(a)
 	reply, _, ok := await(ctx, p, patience, func(r *amqpwire.Attach) bool { return r.Name == a.Name })
@@ -123,7 +134,7 @@ func (l *link) next(ctx context.Context, within time.Duration) *delivery {
 	l.count++
 	d := &delivery{Transfer: t, payload: payload}
 	if t.DeliveryID != nil {
-		d.id = *t.DeliveryID
+		d.number = *t.DeliveryID
 	}
 	for more := t.More; more; {
 		if t, payload, ok = await(ctx, l.peer, patience, mine); !ok {
@@ -156,13 +167,13 @@ func (l *link) take(ctx context.Context) *delivery {
 
 // settle says what becomes of a message, and wants no answer.
 func (l *link) settle(d *delivery, state amqpwire.DeliveryState) {
-	l.peer.say(&amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: d.id, Settled: true, State: state})
+	l.peer.say(&amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: d.number, Settled: true, State: state})
 }
 
 // ask says what is to become of a message, and returns the hub's answer.
 func (l *link) ask(ctx context.Context, d *delivery, state amqpwire.DeliveryState) string {
-	l.peer.say(&amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: d.id, State: state})
-	answer, _, ok := await(ctx, l.peer, patience, func(a *amqpwire.Disposition) bool { return a.Role == amqpwire.RoleSender && covers(a, d.id) })
+	l.peer.say(&amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: d.number, State: state})
+	answer, _, ok := await(ctx, l.peer, patience, func(a *amqpwire.Disposition) bool { return a.Role == amqpwire.RoleSender && covers(a, d.number) })
 	if !ok {
 		return "no answer: " + l.peer.end()
 	}

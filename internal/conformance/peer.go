@@ -174,7 +174,7 @@ func (t *trial) login(ctx context.Context, token sas.Token) *peer {
 
 func (p *peer) mustPut(ctx context.Context, token sas.Token) {
 	if status := p.putToken(ctx, token.Reveal(), token.RawResource()); status != "200" {
-		p.trial.stop("the token was refused: %s", status)
+		p.trial.stop("the token was refused with %s", status)
 	}
 }
 
@@ -206,7 +206,7 @@ func (p *peer) request(ctx context.Context, m *amqpwire.Message) *amqpwire.Messa
 	in := p.mustAttach(ctx, receiving(cbsAddress))
 	in.credit(1)
 	if text := out.send(ctx, m); text != accepted {
-		p.trial.stop("the token was refused: %s", text)
+		p.trial.stop("put-token: %s", text)
 	}
 	d := in.must(ctx, "reply from "+cbsAddress)
 	in.settle(d, &amqpwire.Accepted{})

@@ -102,7 +102,7 @@ func (r *run) registry(ctx context.Context, tr *trace, method, path, body string
 	if err := r.registryPace.wait(ctx); err != nil {
 		return answer{}, err
 	}
-	c := call{method: method, path: path, body: body, authorization: r.serviceToken(), headers: make(map[string]string)}
+	c := call{method: method, path: path, body: body, authorization: r.token().Reveal(), headers: make(map[string]string)}
 	for i := 0; i+1 < len(headers); i += 2 {
 		c.headers[headers[i]] = headers[i+1]
 	}

@@ -234,7 +234,7 @@ func (r *run) empty(ctx context.Context) error {
 	}
 	tr := newTrace()
 	a, err := r.request(ctx, tr, call{
-		method: http.MethodDelete, path: "/devices/" + sas.Escape(r.target.Device.DeviceID) + "/commands", authorization: r.serviceToken(),
+		method: http.MethodDelete, path: "/devices/" + sas.Escape(r.target.Device.DeviceID) + "/commands", authorization: r.token().Reveal(),
 	})
 	if err == nil && a.status != http.StatusOK {
 		err = fmt.Errorf("the queue of the device could not be emptied: the hub answered %s", a.text())
@@ -285,17 +285,14 @@ func (r *run) finishFeedback(ctx context.Context) {
 
 func (r *run) host() string { return r.target.hub().Host() }
 
-// serviceToken returns a token of the back end.
-func (r *run) serviceToken() string {
-	cs := r.target.Service
-	if cs.HostName == "" {
-		return ""
-	}
-	return policyToken(cs, cs.Resource(), time.Now().Add(time.Hour)).Reveal()
+// token returns a token of the back end.
+func (r *run) token() sas.Token {
+	return r.tokenFor(r.host(), time.Now().Add(time.Hour))
 }
 
-// policyToken returns a token that a policy has signed.
-func policyToken(cs sas.ConnectionString, resource string, end time.Time) sas.Token {
+// tokenFor returns a token of the back end for a resource.
+func (r *run) tokenFor(resource string, end time.Time) sas.Token {
+	cs := r.target.Service
 	if !cs.Token.IsZero() {
 		return cs.Token
 	}

@@ -25,9 +25,9 @@ const throttlePause = 10 * time.Second
 // refusalText words a refusal, by the condition and the hub's own code.
 func refusalText(condition string, code int) string {
 	if code == 0 {
-		return "refused: " + condition
+		return condition
 	}
-	return fmt.Sprintf("refused: %s (%d)", condition, code)
+	return fmt.Sprintf("%s (%d)", condition, code)
 }
 
 // errorText is refusalText of what stands in a frame.
@@ -73,6 +73,9 @@ func (t *trial) send(ctx context.Context, m *iothub.Message) string {
 		t.check(err)
 	}
 	t.trace.add("<- %s", text)
+	if text == accepted && m.Ack != "" {
+		t.run.expect(m.ID)
+	}
 	return text
 }
 

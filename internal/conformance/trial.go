@@ -23,6 +23,7 @@ type trial struct {
 	seen    []string // so far, a text for each belief
 	why     string   // the rest could not be tried
 	sends   int      // messages that it may still send
+	links   int      // so far
 	closers []func() // of its connections
 }
 
