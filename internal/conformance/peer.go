@@ -86,9 +86,11 @@ func (p *peer) write(b []byte) {
 	_, _ = p.net.Write(b) // the end of the connection shows where something is awaited
 }
 
-// say sends a frame.
-func (p *peer) say(body amqpwire.Performative, payload ...byte) {
-	f := amqpwire.Frame{Body: body, Payload: payload}
+// say sends a frame, on the channel of the one session that most experiments need.
+func (p *peer) say(body amqpwire.Performative, payload ...byte) { p.sayOn(0, body, payload...) }
+
+func (p *peer) sayOn(channel uint16, body amqpwire.Performative, payload ...byte) {
+	f := amqpwire.Frame{Channel: channel, Body: body, Payload: payload}
 	b, err := amqpwire.AppendFrame(nil, f)
 	if err != nil {
 		p.trial.untried("encode %T: %v", body, err)

@@ -1,0 +1,224 @@
+package conformance
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/sas"
+)
+
+const (
+	choiceScope = "The resource of a token is a prefix, by segment, of the endpoints that the token is good for, such as /messages/devicebound or /devices/{id}/messages/events, and compares without regard to case, ids too."
+	choiceHosts = "with any port"
+	choiceGrace = "A token is good for five minutes more than it says."
+)
+
+const unauthorized = "amqp:unauthorized-access (401002)"
+
+// tokenExperiments are about who is let in, and for how long.
+var tokenExperiments = []experiment{
+	{
+		needs: service | device, try: tryEndOfToken, sends: 1,
+		beliefs: []Belief{
+			{Name: "a token that ended four minutes ago is taken", Source: "MaxClockSkew in SharedAccessSignatureConstants.cs of the C# SDK", Choice: choiceGrace, Local: "200"},
+			{Name: "a token that ended six minutes ago is refused", Source: docErrors + ": 401003", Choice: choiceGrace, Local: "401"},
+			{Name: "when a token ends, the links that live by it are detached", Source: docSAS + ", and inference", Choice: "Then the links that live by it are detached", Local: unauthorized},
+			{Name: "when a token ends, the connection stays", Source: Inference, Choice: "the connection stays, also after SASL PLAIN", Local: "it stays"},
+			{
+				Name: "when a token ends, the messages in the device's hands go back at once, uncounted", Source: Inference,
+				Choice: "or its token expires, the messages in its hands go back at once, uncounted", Local: "at once, delivery count 0",
+			},
+		},
+	},
+	{
+		needs: service | device, try: tryScopes,
+		beliefs: []Belief{
+			{Name: "a token's scope is compared without case", Source: Inference + "; " + docSAS + " wants it in lower case", Choice: choiceScope, Local: attached},
+			{Name: "a token may be for one endpoint", Source: docSAS, Choice: choiceScope, Local: attached},
+			{Name: "a token for one endpoint is not good for another", Source: docSAS, Choice: choiceScope, Local: unauthorized},
+			{Name: "a scope is a prefix by segment", Source: docSAS, Choice: choiceScope, Local: unauthorized},
+			{Name: "a policy's token may be for one device", Source: docSAS, Choice: choiceScope, Local: attached},
+		},
+	},
+	{
+		needs: service | device, try: tryDeviceTokens,
+		beliefs: []Belief{
+			{Name: "the resource of a token need not be encoded", Source: "the C and Java SDKs do not encode it", Choice: "The resource of a token is read as it is, decoded once, and decoded twice", Local: attached},
+			{Name: "the resource of a token may be encoded twice", Source: Inference + ", since some SDKs encode ids once more", Choice: "as some SDKs encode ids once more", Local: attached},
+			{Name: "a token may name the hub with a port", Source: "the Node SDK, seen on the wire", Choice: choiceHosts, Local: attached},
+			{
+				Name: "a device's own token may name the hub alone", Source: "amenzhinsky/iothub signs so", Choice: "A device's own token may also name the hub alone",
+				Local: attached,
+			},
+			{
+				Name: "a path below the device that is no endpoint is ignored in a token", Source: docMQTT + " prints one",
+				Choice: "A path below the device that is no endpoint, such as /api-version=2016-11-14, is ignored.", Local: attached,
+			},
+			{Name: "a device's own token is not good for another device", Source: docSAS, Choice: "a device's own token is good for the one device whose key has signed it", Local: unauthorized},
+			{Name: "a token of more than 4096 bytes is refused", Source: Inference, Choice: "A token has 4096 bytes at most.", Local: "401"},
+			{Name: "a token that is signed with another key is refused", Source: docErrors, Local: "401"},
+			{Name: "whoever puts a token hears whether the device exists", Source: "azure-iot-sdk-c issue 1413, a trace", Choice: "Whether a device exists is told to whoever puts a token for it.", Local: "404"},
+		},
+	},
+	{
+		needs: device, try: tryRequests,
+		beliefs: []Belief{
+			{Name: "without a token no link is attached", Source: docAMQP, Local: unauthorized},
+			{Name: "the status of put-token is an int", Source: "the C# and Java SDKs and uAMQP take no other type", Local: "int32"},
+			{Name: "the reply to put-token repeats the request's id in its type: a uuid", Source: "the Java SDK sends it so", Local: "uuid"},
+			{Name: "the reply to put-token repeats the request's id in its type: a ulong", Source: "uAMQP sends it so", Local: "ulong"},
+			{Name: "put-token takes the token type of the C# SDK", Source: "IotHubConnection.cs of the C# SDK", Local: "200"},
+			{Name: "an address that is no endpoint is not found", Source: "azure-iot-sdk-c issue 210, a trace", Local: "amqp:not-found (404006)"},
+			{Name: "the hub announces that it drops a client that is silent for four minutes", Source: "azure-iot-sdk-c issue 2233, a trace", Choice: "A client that is silent for four minutes", Local: "240000 ms"},
+		},
+	},
+	{
+		needs: device, try: tryPlain,
+		beliefs: []Belief{
+			{Name: "SASL offers PLAIN, ANONYMOUS, MSSBCBS and EXTERNAL", Source: "azure-iot-sdks issue 263 and go-amqp issue 326, traces", Local: "ANONYMOUS, EXTERNAL, MSSBCBS, PLAIN"},
+			{Name: "SASL PLAIN takes a device's token", Source: docAMQP, Local: "code 0"},
+			{Name: "the hub's name in the user of SASL PLAIN is not looked at", Source: Inference, Choice: "The hub named in the user of SASL PLAIN, or of MQTT, is not looked at.", Local: "code 0"},
+		},
+	},
+}
+
+// needsKey ends the trial if tokens cannot be made.
+func (t *trial) needsKey() {
+	if t.subject != nil && t.subject.cs.Key.IsZero() || t.run.rights&service != 0 && t.run.target.Service.Key.IsZero() {
+		t.untried("it makes tokens, and needs strings with keys")
+	}
+}
+
+func tryEndOfToken(ctx context.Context, t *trial) {
+	t.needsKey()
+	p := t.connect(ctx)
+	resource := t.subject.cs.Resource()
+	put := func(end time.Time) string {
+		token := t.subject.tokenFor(resource, end)
+		return p.putToken(ctx, token.Reveal(), token.RawResource())
+	}
+	grace := 5 * time.Minute
+	status := put(time.Now().Add(-grace + time.Minute))
+	t.saw("%s", status)
+	if status != "200" {
+		grace = 0
+	}
+	t.saw("%s", put(time.Now().Add(-grace-time.Minute)))
+	t.put(ctx, t.message("m", ""))
+	p = t.connect(ctx)
+	if status := put(time.Now().Add(t.figures.Expiry - grace)); status != "200" {
+		t.stop("the token was refused with %s", status)
+	}
+	l := p.mustAttach(ctx, receiving(t.subject.inbox()))
+	l.take(ctx)
+	how := l.lost(ctx, t.figures.Expiry+t.figures.Soon)
+	if how == "" {
+		how = "they stay attached"
+	}
+	t.saw("%s", how)
+	t.saw("%s", p.alive(ctx))
+	t.receiver(ctx).again(ctx)
+}
+
+// alive says whether the connection still works, by another session.
+func (p *peer) alive(ctx context.Context) string {
+	const channel = 1
+	p.sayOn(channel, &amqpwire.Begin{IncomingWindow: 1, OutgoingWindow: 1})
+	if _, _, ok := await[*amqpwire.Begin](ctx, p, p.trial.figures.Soon, nil); !ok {
+		return p.end()
+	}
+	return "it stays"
+}
+
+func tryScopes(ctx context.Context, t *trial) {
+	t.needsKey()
+	try := func(resource, address string, send bool) {
+		p := t.login(ctx, t.run.tokenFor(resource, time.Now().Add(time.Hour)))
+		a := receiving(address)
+		if send {
+			a = sending(address)
+		}
+		t.saw("%s", p.tryAttach(ctx, a))
+	}
+	host, path := t.run.host(), t.subject.path()
+	try(strings.ToUpper(host+serviceAddress), serviceAddress, true)
+	try(host+serviceAddress, serviceAddress, true)
+	try(host+serviceAddress, "/messages/servicebound/feedback", false)
+	try(host+path[:len(path)-1], t.subject.inbox(), false)
+	try(host+path, t.subject.inbox(), false)
+}
+
+func tryDeviceTokens(ctx context.Context, t *trial) {
+	t.needsKey()
+	host, resource := t.run.host(), t.subject.cs.Resource()
+	soon := time.Now().Add(time.Hour)
+	attach := func(token, name, address string) {
+		p := t.connect(ctx)
+		if status := p.putToken(ctx, token, name); status != "200" {
+			t.saw("the token was refused with %s", status)
+			return
+		}
+		t.saw("%s", p.tryAttach(ctx, receiving(address)))
+	}
+	inbox := t.subject.inbox()
+	attach(unencoded(t.subject.cs.Key, resource, soon), resource, inbox)
+	twice := host + "/devices/" + strings.ReplaceAll(t.subject.id(), "-", "%2D") // a token's resource is encoded, too
+	for _, r := range []string{
+		twice, strings.Replace(resource, host, host+":5671", 1), host, resource + "/api-version=2016-11-14",
+	} {
+		attach(t.subject.tokenFor(r, soon).Reveal(), resource, inbox)
+	}
+	attach(t.subject.token().Reveal(), resource, "/devices/"+t.id("nobody")+"/messages/devicebound")
+	p := t.connect(ctx)
+	long := t.subject.tokenFor(resource+"/"+strings.Repeat("x", 4096), soon)
+	t.saw("%s", p.putToken(ctx, long.Reveal(), resource))
+	wrong := sas.NewToken(sas.NewKey([]byte("no key of this device, of 32 bytes")), resource, "", soon)
+	t.saw("%s", p.putToken(ctx, wrong.Reveal(), resource))
+	nobody := host + "/devices/" + t.id("nobody")
+	t.saw("%s", p.putToken(ctx, sas.NewToken(t.subject.cs.Key, nobody, "", soon).Reveal(), nobody))
+}
+
+// unencoded returns a token as the C SDK writes it.
+func unencoded(key sas.Key, resource string, end time.Time) string {
+	se := strconv.FormatInt(end.Unix(), 10)
+	signature := base64.StdEncoding.EncodeToString(key.Sign(resource + "\n" + se))
+	return "SharedAccessSignature sr=" + resource + "&sig=" + sas.Escape(signature) + "&se=" + se
+}
+
+func tryRequests(ctx context.Context, t *trial) {
+	p := t.connect(ctx)
+	token := t.subject.token()
+	request := func(id any) *amqpwire.Message { return putTokenRequest(token.Reveal(), token.RawResource(), id) }
+	t.saw("%s", p.tryAttach(ctx, receiving(t.subject.inbox())))
+	first := p.request(ctx, request(amqpwire.UUID{1, 2, 3}))
+	status, _ := first.ApplicationProperties.Get("status-code")
+	t.saw("%T", status)
+	t.saw("%s", sameID(first, amqpwire.UUID{1, 2, 3}, "uuid"))
+	t.saw("%s", sameID(p.request(ctx, request(uint64(7))), uint64(7), "ulong"))
+	other := request("id")
+	other.ApplicationProperties[1].Value = "azure-devices.net:sastoken"
+	code, _ := p.request(ctx, other).ApplicationProperties.Get("status-code")
+	t.saw("%v", code)
+	t.saw("%s", p.tryAttach(ctx, receiving("/devices/"+t.subject.id()+"/nothing")))
+	if timeout := p.open.IdleTimeOut; timeout != nil {
+		t.saw("%d ms", *timeout)
+	} else {
+		t.saw("it announces nothing")
+	}
+}
+
+// sameID says whether a reply is to the request with an id.
+func sameID(reply *amqpwire.Message, id any, name string) string {
+	if reply.Properties != nil && reply.Properties.CorrelationID == id {
+		return name
+	}
+	if reply.Properties == nil {
+		return "no id"
+	}
+	return fmt.Sprintf("%T", reply.Properties.CorrelationID)
+}

@@ -1,0 +1,247 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/sas"
+)
+
+const (
+	choiceUpdate   = "An update by REST leaves alone keys that are missing or empty; without an authentication it leaves that alone."
+	choiceCutOff   = "When a device is disabled or deleted, or its keys or certificates change, all links and connections end that act as it or its modules, with amqp:unauthorized-access, or amqp:not-found if it is deleted"
+	choiceModules  = "Messages go to modules as well, which exist as soon as they are named, with a queue of their own"
+	choicePresence = "A device counts as connected while it has any link, or a connection over MQTT."
+)
+
+// registryExperiments are about devices and modules that come and go.
+var registryExperiments = []experiment{
+	{
+		needs: service | registry, try: tryUpdates,
+		beliefs: []Belief{
+			{Name: "a device that is there cannot be made", Source: docREST + "service/devices/create-or-update-identity", Local: "409 DeviceAlreadyExists"},
+			{Name: "an update without an authentication leaves the keys alone", Source: Inference, Choice: choiceUpdate, Local: "the keys are the same"},
+			{Name: "an update with empty keys leaves the keys alone", Source: "the Python SDK sends them", Choice: choiceUpdate, Local: "the keys are the same"},
+			{Name: "an update resets what it does not name", Source: Inference, Choice: "All else that is missing is reset.", Local: "the reason of the status is gone"},
+			{Name: "an update with another ETag is refused", Source: docREST + "service/devices/create-or-update-identity", Local: "412 PreconditionFailed"},
+			{Name: "a key of 8 bytes is refused", Source: docRegistry + ": 16 to 64 bytes", Choice: "Keys of back ends have 16 to 64 bytes; those that the hub makes have 32.", Local: "400 ArgumentInvalid"},
+			{Name: "the keys that the hub makes have 32 bytes", Source: "keys of many hubs; newer ones have 64", Choice: "those that the hub makes have 32", Local: "32 bytes"},
+			{Name: "a device that is not there is not found", Source: docErrors, Local: "404 DeviceNotFound"},
+		},
+	},
+	{
+		needs: service | registry, sends: 1, try: tryDisable,
+		beliefs: []Belief{
+			{Name: "a change of the edge capability, or of the reason, disturbs no device", Source: Inference, Choice: "Any other change disturbs nobody.", Local: "it stays attached"},
+			{Name: "a device that is disabled is cut off", Source: docRegistry + ", the condition is inferred", Choice: choiceCutOff, Local: "amqp:unauthorized-access (401002)"},
+			{Name: "a device that is disabled is not let in", Source: docRegistry, Choice: choiceCutOff, Local: "401"},
+			{Name: "to a device that is disabled messages can be sent", Source: Inference, Choice: "To a disabled device messages can be sent.", Local: accepted},
+		},
+	},
+	{
+		needs: service | registry, try: tryNewKeys,
+		beliefs: []Belief{
+			{Name: "a device whose keys change is cut off", Source: Inference, Choice: "or its keys or certificates change", Local: "amqp:unauthorized-access (401002)"},
+			{Name: "a device that is deleted is cut off", Source: Inference, Choice: choiceCutOff, Local: "amqp:not-found (404001)"},
+		},
+	},
+	{
+		needs: service | registry, try: tryPresence,
+		beliefs: []Belief{
+			{Name: "a device that was never connected is Disconnected", Source: docRegistry, Local: "Disconnected"},
+			{Name: "a device with a link over AMQP is Connected", Source: docRegistry + " (it may take a moment)", Choice: choicePresence, Local: "Connected"},
+			{Name: "a device with no link any more is Disconnected", Source: docRegistry + " (it may take a moment)", Choice: choicePresence, Local: "Disconnected"},
+		},
+	},
+	{
+		needs: service | registry, try: tryOddID,
+		beliefs: []Belief{
+			{
+				Name: "an id that looks encoded must be sent encoded", Source: Inference,
+				Choice: `An id such as "a%41" must therefore be sent encoded.`, Local: "encoded: attached; as it is: amqp:unauthorized-access (401002)",
+			},
+			{Name: "a device's id keeps its case in an address", Source: docRegistry, Choice: "Everywhere else ids keep their case", Local: "amqp:unauthorized-access (401002)"},
+		},
+	},
+	{
+		needs: service | device, sends: 1, try: tryModule,
+		beliefs: []Belief{
+			{Name: "a module exists as soon as it is named", Source: Inference, Choice: choiceModules, Local: accepted},
+			{Name: "a token for a device is good for its modules", Source: docSAS + ": the scope is a prefix", Choice: "A token for a device is good for its modules", Local: "the module's message"},
+			{Name: "feedback of a module carries the device's id", Source: Inference, Choice: "Feedback about a module carries the id of its device.", Local: "the id of the device"},
+		},
+	},
+	{
+		needs: service | registry, sends: 1, try: tryNamedModule,
+		beliefs: []Belief{
+			{Name: "the registry shows no module that was only named", Source: Inference, Choice: "The registry shows those that were created in it", Local: "0 modules"},
+			{Name: "the registry shows a module that was made", Source: docREST + "service/modules/get-modules-on-device", Choice: "The registry shows those that were created in it", Local: "1 module"},
+			{Name: "a module has keys of its own", Source: docRegistry, Choice: "these have keys or certificates of their own, the others their device's", Local: "other keys"},
+			{Name: "a device that is deleted takes its modules along", Source: docRegistry, Choice: "A device that is deleted takes its modules along", Local: "404 DeviceNotFound"},
+		},
+	},
+}
+
+// put changes the device in the registry.
+func (t *trial) update(ctx context.Context, rest string, headers ...string) answer {
+	return t.registry(ctx, http.MethodPut, t.subject.path(), fmt.Sprintf(`{"deviceId":%q%s}`, t.subject.id(), rest), headers...)
+}
+
+// mustUpdate is update for a change without which the trial ends.
+func (t *trial) mustUpdate(ctx context.Context, rest string) {
+	if a := t.update(ctx, rest, "If-Match", `"*"`); a.status != http.StatusOK {
+		t.stop("the registry answered %s", a.text())
+	}
+}
+
+func tryUpdates(ctx context.Context, t *trial) {
+	keys := func() string {
+		i := t.identity(ctx)
+		if i.Authentication.SymmetricKey.PrimaryKey == t.subject.cs.Key.Base64() {
+			return "the keys are the same"
+		}
+		return "the keys are others"
+	}
+	t.saw("%s", t.update(ctx, "").text())
+	t.mustUpdate(ctx, `,"status":"enabled","statusReason":"a reason"`)
+	t.saw("%s", keys())
+	t.mustUpdate(ctx, `,"authentication":{"type":"sas","symmetricKey":{"primaryKey":"","secondaryKey":null}}`)
+	t.saw("%s", keys())
+	if reason := t.identity(ctx).StatusReason; reason == "" {
+		t.saw("the reason of the status is gone")
+	} else {
+		t.saw("the reason of the status is %q", reason)
+	}
+	t.saw("%s", t.update(ctx, "", "If-Match", `"bm9uZQ=="`).text())
+	short := sas.NewKey([]byte("12345678")).Base64()
+	t.saw("%s", t.update(ctx, `,"authentication":{"type":"sas","symmetricKey":{"primaryKey":"`+short+`","secondaryKey":"`+short+`"}}`, "If-Match", `"*"`).text())
+	t.saw("%d bytes", t.subject.cs.Key.Len())
+	t.saw("%s", t.registry(ctx, http.MethodGet, "/devices/"+t.id("nobody"), "").text())
+}
+
+// fate says how a link ends, if it does.
+func (l *link) fate(ctx context.Context, within bool) string {
+	d := l.peer.trial.figures.Silence
+	if within {
+		d = l.peer.trial.figures.Soon
+	}
+	if how := l.lost(ctx, d); how != "" {
+		return how
+	}
+	return "it stays attached"
+}
+
+func tryDisable(ctx context.Context, t *trial) {
+	l := t.receiver(ctx)
+	t.mustUpdate(ctx, `,"statusReason":"a reason","capabilities":{"iotEdge":true}`)
+	t.saw("%s", l.fate(ctx, false))
+	t.mustUpdate(ctx, `,"status":"disabled"`)
+	t.saw("%s", l.fate(ctx, true))
+	token := t.subject.token()
+	t.saw("%s", t.connect(ctx).putToken(ctx, token.Reveal(), token.RawResource()))
+	t.saw("%s", t.send(ctx, t.message("m", "")))
+}
+
+func tryNewKeys(ctx context.Context, t *trial) {
+	l := t.receiver(ctx)
+	key := sas.NewKey([]byte(t.id("a key of 32 bytes, or of more"))[:32])
+	t.mustUpdate(ctx, `,"authentication":{"type":"sas","symmetricKey":{"primaryKey":"`+key.Base64()+`","secondaryKey":"`+key.Base64()+`"}}`)
+	t.saw("%s", l.fate(ctx, true))
+	t.subject.cs.Key = key
+	l = t.receiver(ctx)
+	t.registry(ctx, http.MethodDelete, t.subject.path(), "")
+	t.saw("%s", l.fate(ctx, true))
+}
+
+func tryPresence(ctx context.Context, t *trial) {
+	// A hub may take a while to notice.
+	state := func(want string) string {
+		got := ""
+		for range 6 {
+			if got = t.identity(ctx).ConnectionState; got == want {
+				break
+			}
+			t.pause(ctx, t.figures.Silence)
+		}
+		return got
+	}
+	t.saw("%s", state("Disconnected"))
+	l := t.receiver(ctx)
+	t.saw("%s", state("Connected"))
+	l.detach(ctx, nil)
+	l.peer.say(&amqpwire.Close{})
+	t.saw("%s", state("Disconnected"))
+}
+
+func tryOddID(ctx context.Context, t *trial) {
+	odd, err := t.run.newSubject(ctx, t.trace, t.subject.id()+"-a%41")
+	t.check(err)
+	defer func() { _ = t.run.remove(ctx, odd.id()) }() // cleanUp tries again
+	p := t.login(ctx, odd.token())
+	encoded := p.tryAttach(ctx, receiving("/devices/"+sas.Escape(odd.id())+"/messages/devicebound"))
+	t.saw("encoded: %s; as it is: %s", encoded, p.tryAttach(ctx, receiving(odd.inbox())))
+	p = t.login(ctx, t.subject.token())
+	t.saw("%s", p.tryAttach(ctx, receiving(strings.ToUpper(t.subject.path())+"/messages/devicebound")))
+}
+
+// moduleID is that of all modules here.
+const moduleID = "module"
+
+func tryModule(ctx context.Context, t *trial) {
+	m := t.message("m", iothub.AckFull)
+	m.ModuleID = moduleID
+	t.put(ctx, m)
+	t.saw(accepted)
+	l := t.login(ctx, t.subject.token()).mustAttach(ctx, receiving(t.subject.path()+"/modules/"+moduleID+"/messages/devicebound"))
+	d := l.take(ctx)
+	t.saw("the module's message")
+	l.ask(ctx, d, &amqpwire.Accepted{})
+	t.report(ctx, "m")
+	record, found := t.reported(ctx, 0, func(f iothub.Feedback) bool { return f.MessageID == m.ID })
+	switch {
+	case !found:
+		t.saw(noReport)
+	case record.DeviceID == t.subject.id():
+		t.saw("the id of the device")
+	default:
+		t.saw("%s", strings.Replace(record.DeviceID, t.subject.id(), "DEVICE", 1))
+	}
+}
+
+func tryNamedModule(ctx context.Context, t *trial) {
+	m := t.message("m", "")
+	m.ModuleID = "only-named"
+	t.send(ctx, m) // whether the hub takes it is another belief
+	count := func() {
+		var list []identity
+		a := t.registry(ctx, http.MethodGet, t.subject.path()+"/modules", "")
+		if a.status != http.StatusOK || json.Unmarshal(a.body, &list) != nil {
+			t.stop("the registry answered %s", a.text())
+		}
+		t.saw("%s", plural(len(list), "module"))
+	}
+	count()
+	path := t.subject.path() + "/modules/" + moduleID
+	a := t.registry(ctx, http.MethodPut, path, fmt.Sprintf(`{"deviceId":%q,"moduleId":%q}`, t.subject.id(), moduleID))
+	count()
+	var made identity
+	if json.Unmarshal(a.body, &made) != nil || made.Authentication.SymmetricKey.PrimaryKey == t.subject.cs.Key.Base64() {
+		t.saw("the keys of the device")
+	} else {
+		t.saw("other keys")
+	}
+	t.registry(ctx, http.MethodDelete, t.subject.path(), "")
+	t.saw("%s", t.registry(ctx, http.MethodGet, path, "").text())
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
