@@ -78,6 +78,17 @@ var tokenExperiments = []experiment{
 		},
 	},
 	{
+		needs: device, try: tryFrames,
+		beliefs: []Belief{
+			{Name: "the properties of a link are confirmed", Source: "azure-iot-sdk-c issue 2233, a trace", Choice: "Properties of a link that have more than 1 KB, or are not plain, are not confirmed.", Local: "confirmed"},
+			{Name: "long properties of a link are not confirmed", Source: Inference, Choice: "Properties of a link that have more than 1 KB, or are not plain, are not confirmed.", Local: "not confirmed"},
+			{
+				Name: "an error that does not fit into a frame is told without its description", Source: Inference,
+				Choice: "An error that does not fit into the client's max-frame-size is told without its description.", Local: "amqp:not-found, without a description",
+			},
+		},
+	},
+	{
 		needs: device, try: tryPlain,
 		beliefs: []Belief{
 			{Name: "SASL offers PLAIN, ANONYMOUS, MSSBCBS and EXTERNAL", Source: "azure-iot-sdks issue 263 and go-amqp issue 326, traces", Local: "ANONYMOUS, EXTERNAL, MSSBCBS, PLAIN"},
@@ -135,21 +146,33 @@ func (p *peer) alive(ctx context.Context) string {
 	return "it stays"
 }
 
+// tryToken shows a token, and returns what the hub says to it, or to the link that it
+// should be good for.
+func (t *trial) tryToken(ctx context.Context, token, name string, a *amqpwire.Attach) string {
+	p := t.connect(ctx)
+	if status := p.putToken(ctx, token, name); status != "200" {
+		return "the token was refused with " + status
+	}
+	return p.tryAttach(ctx, a)
+}
+
 func tryScopes(ctx context.Context, t *trial) {
 	t.needsKey()
 	try := func(resource, address string, send bool) {
-		p := t.login(ctx, t.run.tokenFor(resource, time.Now().Add(time.Hour)))
 		a := receiving(address)
 		if send {
 			a = sending(address)
 		}
-		t.saw("%s", p.tryAttach(ctx, a))
+		t.saw("%s", t.tryToken(ctx, t.run.tokenFor(resource, time.Now().Add(time.Hour)).Reveal(), resource, a))
 	}
 	host, path := t.run.host(), t.subject.path()
 	try(strings.ToUpper(host+serviceAddress), serviceAddress, true)
 	try(host+serviceAddress, serviceAddress, true)
 	try(host+serviceAddress, "/messages/servicebound/feedback", false)
 	try(host+path[:len(path)-1], t.subject.inbox(), false)
+	if whole := t.login(ctx, t.run.token()).tryAttach(ctx, receiving(t.subject.inbox())); whole != attached {
+		t.untried("it needs a policy with device connect: without a scope it is %s", whole)
+	}
 	try(host+path, t.subject.inbox(), false)
 }
 
@@ -158,12 +181,7 @@ func tryDeviceTokens(ctx context.Context, t *trial) {
 	host, resource := t.run.host(), t.subject.cs.Resource()
 	soon := time.Now().Add(time.Hour)
 	attach := func(token, name, address string) {
-		p := t.connect(ctx)
-		if status := p.putToken(ctx, token, name); status != "200" {
-			t.saw("the token was refused with %s", status)
-			return
-		}
-		t.saw("%s", p.tryAttach(ctx, receiving(address)))
+		t.saw("%s", t.tryToken(ctx, token, name, receiving(address)))
 	}
 	inbox := t.subject.inbox()
 	attach(unencoded(t.subject.cs.Key, resource, soon), resource, inbox)
@@ -221,4 +239,35 @@ func sameID(reply *amqpwire.Message, id any, name string) string {
 		return "no id"
 	}
 	return fmt.Sprintf("%T", reply.Properties.CorrelationID)
+}
+
+// tryFrames is about what the hub's own frames hold.
+func tryFrames(ctx context.Context, t *trial) {
+	p := t.login(ctx, t.subject.token())
+	for _, length := range []int{10, 2000} {
+		a := receiving(t.subject.inbox())
+		a.Properties = amqpwire.Map{{Key: amqpwire.Symbol("com.microsoft:client-version"), Value: strings.Repeat("v", length)}}
+		if l := p.mustAttach(ctx, a); l.reply.Properties.String("com.microsoft:client-version") != "" {
+			t.saw("confirmed")
+		} else {
+			t.saw("not confirmed")
+		}
+	}
+	p = t.dial(ctx)
+	p.start(ctx, &amqpwire.Open{ContainerID: t.id("small"), Hostname: t.run.host(), MaxFrameSize: new(uint32(amqpwire.MinMaxFrameSize))})
+	p.begin(ctx)
+	p.mustPut(ctx, t.subject.token())
+	p.say(&amqpwire.Attach{
+		Name: "unknown", Handle: p.handle, Role: amqpwire.RoleReceiver, Target: &amqpwire.Target{},
+		Source: &amqpwire.Source{Address: "/" + strings.Repeat("unknown/", 50)},
+	})
+	d, _, ok := await(ctx, p, patience, func(d *amqpwire.Detach) bool { return d.Error != nil })
+	switch {
+	case !ok:
+		t.saw("no error: %s", p.end())
+	case d.Error.Description == "":
+		t.saw("%s, without a description", d.Error.Condition)
+	default:
+		t.saw("%s", errorText(d.Error))
+	}
 }

@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"net"
 	"strings"
@@ -54,6 +55,18 @@ func (w *world) dial(context.Context, string, string) (net.Conn, error) {
 	near, far := faultnet.Pipe(1 << 16)
 	w.served.Go(func() { w.hub.ServeConn(far) })
 	return near, nil
+}
+
+// tls returns a connection for a client that needs no more than a stream.
+func (w *world) tls(ctx context.Context) (net.Conn, error) {
+	c, _ := w.dial(ctx, "", "")
+	secured := tls.Client(c, &tls.Config{ServerName: hostName, RootCAs: w.target.CAs})
+	return secured, secured.HandshakeContext(ctx)
+}
+
+// plain makes the clients do without TLS, so that a proxy can read what they say.
+func (w *world) plain() {
+	w.target.Service.HostName, w.target.Service.UseDevelopmentEmulator = "localhost", true
 }
 
 func (w *world) run(options *conformance.Options) *conformance.Report {

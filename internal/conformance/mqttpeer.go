@@ -18,10 +18,10 @@ type mqttPeer struct {
 	kept  []mqttwire.Packet
 }
 
-// login is what a device says first.
+// mqttLogin is what a device says first, if it wants no session.
 func (t *trial) mqttLogin() *mqttwire.Connect {
 	return &mqttwire.Connect{
-		ClientID: t.subject.id(), KeepAlive: 240,
+		ClientID: t.subject.id(), KeepAlive: 240, CleanSession: true,
 		Username: new(t.run.host() + "/" + t.subject.id() + "/?api-version=2021-04-12"),
 		Password: mqttwire.Password(t.subject.token().Reveal()),
 	}
@@ -118,9 +118,26 @@ func codeText(a *mqttwire.ConnAck) string {
 	return fmt.Sprintf("code %d", a.Code)
 }
 
-// mqttDevice returns the device's connection, which must be let in.
-func (t *trial) mqttDevice(ctx context.Context) (*mqttPeer, *mqttwire.ConnAck) {
-	p, answer := t.mqttConnect(ctx, t.mqttLogin())
+// mqttDevice returns a connection of the device, which must be let in.
+func (t *trial) mqttDevice(ctx context.Context) *mqttPeer {
+	p, _ := t.mustConnect(ctx, t.mqttLogin())
+	return p
+}
+
+// mqttSession returns the device's connection with a session that outlives it, and
+// says whether the session was there.
+func (t *trial) mqttSession(ctx context.Context) (p *mqttPeer, found string) {
+	c := t.mqttLogin()
+	c.CleanSession = false
+	p, answer := t.mustConnect(ctx, c)
+	if answer.SessionPresent {
+		return p, "session present"
+	}
+	return p, "no session"
+}
+
+func (t *trial) mustConnect(ctx context.Context, c *mqttwire.Connect) (*mqttPeer, *mqttwire.ConnAck) {
+	p, answer := t.mqttConnect(ctx, c)
 	if answer == nil || answer.Code != mqttwire.Accepted {
 		t.stop("CONNECT: %s", codeText(answer))
 	}

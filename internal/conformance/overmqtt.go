@@ -119,7 +119,7 @@ func repeated(first, second *mqttwire.Publish) string {
 
 func tryMQTTLock(ctx context.Context, t *trial) {
 	t.put(ctx, t.message("m", ""))
-	p, _ := t.mqttDevice(ctx)
+	p := t.mqttDevice(ctx)
 	p.listen(ctx, mqttwire.AtLeastOnce)
 	first := p.take(ctx)
 	t.saw("%s", repeated(first, p.next(ctx, t.figures.Lock*3/2+t.figures.Soon)))
@@ -128,7 +128,7 @@ func tryMQTTLock(ctx context.Context, t *trial) {
 func tryMQTT(ctx context.Context, t *trial) {
 	m := t.message("m", iothub.AckFull)
 	m.Properties = map[string]any{"name": nil}
-	p, _ := t.mqttDevice(ctx)
+	p, _ := t.mqttSession(ctx)
 	t.saw("%s", p.listen(ctx, mqttwire.AtLeastOnce))
 	t.put(ctx, m)
 	got := p.take(ctx)
@@ -142,13 +142,10 @@ func tryMQTT(ctx context.Context, t *trial) {
 	first := p.take(ctx)
 	p.say(&mqttwire.Disconnect{})
 	p.fate(ctx, t.figures.Soon)
-	p, answer := t.mqttDevice(ctx)
-	if answer.SessionPresent {
-		t.saw("session present")
-	} else {
-		t.saw("no session")
-	}
+	p, found := t.mqttSession(ctx)
+	t.saw("%s", found)
 	t.saw("%s", repeated(first, p.next(ctx, t.figures.Soon)))
+	t.mqttDevice(ctx) // the session ends
 }
 
 // bag returns the names of the properties in a topic, and the last property.
@@ -163,7 +160,7 @@ func bag(topic string) (names, last string) {
 
 func tryQoS0(ctx context.Context, t *trial) {
 	t.put(ctx, t.message("m", iothub.AckFull))
-	p, _ := t.mqttDevice(ctx)
+	p := t.mqttDevice(ctx)
 	p.listen(ctx, mqttwire.AtMostOnce)
 	p.take(ctx)
 	t.saw("%s", t.report(ctx, "m"))
@@ -174,15 +171,15 @@ func tryLongTopic(ctx context.Context, t *trial) {
 	const third = 65535/3 + 1 // each space takes three bytes
 	m.Properties = map[string]any{"long": strings.Repeat(" ", third)}
 	t.put(ctx, m)
-	p, _ := t.mqttDevice(ctx)
+	p := t.mqttDevice(ctx)
 	p.listen(ctx, mqttwire.AtLeastOnce)
 	t.saw("%s", t.report(ctx, "m"))
 }
 
 func tryMQTTTakeover(ctx context.Context, t *trial) {
 	t.put(ctx, t.message("m", ""))
-	first, _ := t.mqttDevice(ctx)
-	second, _ := t.mqttDevice(ctx)
+	first := t.mqttDevice(ctx)
+	second := t.mqttDevice(ctx)
 	t.saw("%s", first.fate(ctx, t.figures.Soon))
 	second.listen(ctx, mqttwire.AtLeastOnce)
 	second.take(ctx)
@@ -199,7 +196,7 @@ func tryMQTTTakeover(ctx context.Context, t *trial) {
 
 func tryTopics(ctx context.Context, t *trial) {
 	events := "devices/" + t.subject.id() + "/messages/events/"
-	p, _ := t.mqttDevice(ctx)
+	p := t.mqttDevice(ctx)
 	t.saw("%s", p.subscribe(ctx, "devices/"+t.id("nobody")+"/messages/devicebound/#", mqttwire.AtLeastOnce))
 	t.saw("%s", p.alive(ctx))
 	p.say(&mqttwire.Publish{QoS: mqttwire.AtLeastOnce, Retain: true, Topic: events, ID: 1, Payload: []byte("telemetry")})
@@ -210,7 +207,7 @@ func tryTopics(ctx context.Context, t *trial) {
 	}
 	p.say(&mqttwire.Publish{QoS: mqttwire.AtLeastOnce, Topic: "devices/" + t.subject.id() + "/nothing", ID: 2})
 	t.saw("%s", p.fate(ctx, t.figures.Soon))
-	p, _ = t.mqttDevice(ctx)
+	p = t.mqttDevice(ctx)
 	p.say(&mqttwire.Publish{QoS: mqttwire.ExactlyOnce, Topic: events, ID: 3})
 	t.saw("%s", p.fate(ctx, t.figures.Soon))
 }

@@ -69,7 +69,7 @@ var registryExperiments = []experiment{
 		},
 	},
 	{
-		needs: service | device, sends: 1, try: tryModule,
+		needs: service | registry, sends: 1, try: tryModule, // a purge of the device would leave its message
 		beliefs: []Belief{
 			{Name: "a module exists as soon as it is named", Source: Inference, Choice: choiceModules, Local: accepted},
 			{Name: "a token for a device is good for its modules", Source: docSAS + ": the scope is a prefix", Choice: "A token for a device is good for its modules", Local: "the module's message"},
@@ -87,7 +87,7 @@ var registryExperiments = []experiment{
 	},
 }
 
-// put changes the device in the registry.
+// update changes the device in the registry, or makes it.
 func (t *trial) update(ctx context.Context, rest string, headers ...string) answer {
 	return t.registry(ctx, http.MethodPut, t.subject.path(), fmt.Sprintf(`{"deviceId":%q%s}`, t.subject.id(), rest), headers...)
 }

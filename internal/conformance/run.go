@@ -72,7 +72,7 @@ type run struct {
 	sendPace, registryPace *pace
 	sent                   atomic.Int64
 
-	given sync.Mutex // held by the trial that uses the device of the target
+	given chan struct{} // has room for the one trial that uses the device of the target
 
 	mu      sync.Mutex
 	devices map[string]bool // made, or about to be
@@ -120,7 +120,7 @@ func newRun(target Target, o Options) *run {
 	return &run{
 		target: target, figures: o.Figures, id: "conformance-" + hex.EncodeToString(id[:]),
 		http: target.client(), sendPace: newPace(o.PerMinute), registryPace: newPace(o.PerMinute),
-		devices: make(map[string]bool), every: make(map[string]bool), awaited: make(map[string]bool),
+		given: make(chan struct{}, 1), devices: make(map[string]bool), every: make(map[string]bool), awaited: make(map[string]bool),
 	}
 }
 
@@ -216,14 +216,14 @@ func (r *run) lend(ctx context.Context, t *trial) (giveBack func()) {
 			}
 		}
 	}
-	r.given.Lock()
+	r.given <- struct{}{}
 	t.subject = &subject{cs: r.target.Device}
 	if err := r.empty(ctx); err != nil {
 		t.why = err.Error()
 	}
 	return func() {
 		_ = r.empty(ctx) // the next one, and cleanUp, do it too
-		r.given.Unlock()
+		<-r.given
 	}
 }
 
