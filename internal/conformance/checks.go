@@ -197,6 +197,9 @@ const serviceAddress = "/messages/devicebound"
 // sendRaw sends a message that no client sends, and returns what became of it. If it
 // is too much for the hub, it comes again later.
 func (t *trial) sendRaw(ctx context.Context, out *link, m *amqpwire.Message) string {
+	if id, _ := m.Properties.MessageID.(string); m.ApplicationProperties.String("iothub-ack") == "full" {
+		t.run.expect(id)
+	}
 	for {
 		t.reserve(ctx)
 		text := out.send(ctx, m)

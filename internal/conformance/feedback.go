@@ -19,8 +19,9 @@ import (
 // whether that counts against them, and a queue delivers ten times by default: hence
 // there are few such looks.
 type feedback struct {
-	run  *run
-	done chan struct{} // closed when the reader has ended
+	run    *run
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the reader has ended
 
 	mu      sync.Mutex
 	records []iothub.Feedback
@@ -34,13 +35,14 @@ const (
 	hold  = 15 * time.Second // for each look, and between them
 )
 
-// startFeedback reads until ctx ends.
+// startFeedback reads until stop, also when ctx has ended: the run ends later.
 func startFeedback(ctx context.Context, r *run) (*feedback, error) {
 	receiver, err := r.service.ReceiveFeedback(ctx)
 	if err != nil {
 		return nil, err
 	}
 	f := &feedback{run: r, done: make(chan struct{}), changed: make(chan struct{})}
+	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(f.done)
 		f.read(ctx, receiver)
@@ -49,6 +51,12 @@ func startFeedback(ctx context.Context, r *run) (*feedback, error) {
 		_ = receiver.Yield(giveBack) // the end of the connection does it too
 	}()
 	return f, nil
+}
+
+// stop ends the reader.
+func (f *feedback) stop() {
+	f.cancel()
+	<-f.done
 }
 
 // read is the reader's goroutine.
@@ -74,7 +82,7 @@ func (f *feedback) look(ctx context.Context, receiver *iothub.FeedbackReceiver) 
 		batch, err := receiver.Receive(looking)
 		switch {
 		case ctx.Err() != nil:
-			return context.Cause(ctx)
+			return ctx.Err()
 		case looking.Err() != nil:
 			return nil
 		case err != nil:
@@ -139,6 +147,7 @@ func (t *trial) reportWithin(ctx context.Context, name string, within time.Durat
 	id := t.id(name)
 	record, found := t.reported(ctx, within, func(f iothub.Feedback) bool { return f.MessageID == id })
 	if !found {
+		t.run.giveUp(id)
 		return noReport
 	}
 	return string(record.Status)
@@ -162,7 +171,7 @@ func (t *trial) reported(ctx context.Context, within time.Duration, fits func(io
 		case <-over.C:
 			return record, false
 		case <-ctx.Done():
-			t.check(context.Cause(ctx))
+			t.check(ctx.Err())
 		}
 	}
 }

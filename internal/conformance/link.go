@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
@@ -52,8 +53,19 @@ func receiving(address string) *amqpwire.Attach {
 	}
 }
 
-// attach attaches a link, or returns how the hub refuses.
+// attach attaches a link, or returns how the hub refuses. If that is too much for the
+// hub, it waits.
 func (p *peer) attach(ctx context.Context, a *amqpwire.Attach) (l *link, refused string) {
+	for {
+		l, refused = p.attachOnce(ctx, a)
+		if l != nil || !strings.HasPrefix(refused, conditionThrottled) {
+			return l, refused
+		}
+		p.trial.pause(ctx, throttlePause)
+	}
+}
+
+func (p *peer) attachOnce(ctx context.Context, a *amqpwire.Attach) (l *link, refused string) {
 	a.Handle = p.handle
 	p.trial.links++
 	a.Name = p.trial.id(fmt.Sprint("link-", p.trial.links))

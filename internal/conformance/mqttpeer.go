@@ -94,20 +94,22 @@ func awaitPacket[T mqttwire.Packet](ctx context.Context, p *mqttPeer, within tim
 		case <-timer.C:
 			return packet, false, false
 		case <-ctx.Done():
-			p.trial.check(context.Cause(ctx))
+			p.trial.check(ctx.Err())
 		}
 	}
 }
 
-// mqttConnect logs in, and returns the hub's answer, nil if there is none.
-func (t *trial) mqttConnect(ctx context.Context, c *mqttwire.Connect) (*mqttPeer, *mqttwire.ConnAck) {
-	p := t.mqttDial(ctx)
-	p.say(c)
-	answer, ok, _ := awaitPacket[*mqttwire.ConnAck](ctx, p, patience)
-	if !ok {
-		return p, nil
+// mqttConnect logs in, and returns the hub's answer, nil if there is none. If that is
+// too much for the hub, it waits.
+func (t *trial) mqttConnect(ctx context.Context, c *mqttwire.Connect) (p *mqttPeer, answer *mqttwire.ConnAck) {
+	for {
+		p = t.mqttDial(ctx)
+		p.say(c)
+		if answer, _, _ = awaitPacket[*mqttwire.ConnAck](ctx, p, patience); answer == nil || answer.Code != mqttwire.Unavailable {
+			return p, answer
+		}
+		t.pause(ctx, throttlePause)
 	}
-	return p, answer
 }
 
 // codeText words the answer to a CONNECT.

@@ -138,7 +138,7 @@ func await[T amqpwire.Performative](ctx context.Context, p *peer, within time.Du
 		case <-over.C:
 			return body, nil, false
 		case <-ctx.Done():
-			p.trial.check(context.Cause(ctx))
+			p.trial.check(ctx.Err())
 		}
 	}
 }

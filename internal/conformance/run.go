@@ -39,7 +39,7 @@ type Figures struct {
 	Feedback time.Duration // between two feedback messages: 15 s
 	Soon     time.Duration // within this comes what should come at once: 10 s
 	Silence  time.Duration // what has not come after this does not come: 5 s
-	Expiry   time.Duration // life of a message that is to expire: 10 s
+	Expiry   time.Duration // life of what is to expire: 20 s
 }
 
 func (f Figures) withDefaults() Figures {
@@ -48,7 +48,7 @@ func (f Figures) withDefaults() Figures {
 		Feedback: cmp.Or(f.Feedback, 15*time.Second),
 		Soon:     cmp.Or(f.Soon, 10*time.Second),
 		Silence:  cmp.Or(f.Silence, 5*time.Second),
-		Expiry:   cmp.Or(f.Expiry, 10*time.Second),
+		Expiry:   cmp.Or(f.Expiry, 20*time.Second),
 	}
 }
 
@@ -86,16 +86,17 @@ func Run(ctx context.Context, target Target, options *Options) (*Report, error) 
 	o := options.withDefaults()
 	r := newRun(target, o)
 	began := time.Now()
-	limited, cancel := context.WithTimeoutCause(ctx, maxTime, errors.New("the time was up"))
+	limited, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
 	if err := r.prepare(limited); err != nil {
-		return nil, errors.Join(err, r.cleanUp(ctx))
+		return nil, errors.Join(err, r.cleanUp(ctx)) // what is left, too
 	}
 	results := r.all(limited, o.Progress)
+	interrupted := ctx.Err() != nil
 	left := r.cleanUp(ctx)
 	report := &Report{
 		Began: began, Took: time.Since(began), Protocol: cmp.Or(target.Protocol, iothub.AMQP),
-		Messages: int(r.sent.Load()), Results: slices.Concat(results...), Interrupted: ctx.Err() != nil,
+		Messages: int(r.sent.Load()), Results: slices.Concat(results...), Interrupted: interrupted,
 	}
 	if left != nil {
 		report.Left = left.Error()
@@ -183,7 +184,18 @@ func (r *run) one(ctx context.Context, number int, e experiment) []Result {
 			t.carryOut(ctx, e)
 		}
 	}
+	if ctx.Err() != nil {
+		t.why = whyOver(ctx)
+	}
 	return t.results(e.beliefs)
+}
+
+// whyOver says why a run has ended early.
+func whyOver(ctx context.Context) string {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return "the time was up"
+	}
+	return "the run was interrupted"
 }
 
 // missing says what the run lacks, empty if it lacks nothing.
@@ -258,6 +270,7 @@ func (r *run) cleanUp(ctx context.Context) error {
 	}
 	if r.feedback != nil {
 		r.finishFeedback(ctx)
+		r.feedback.stop()
 	}
 	if r.service != nil {
 		_ = r.service.Close(ctx) // there is nothing left to say
@@ -326,11 +339,18 @@ func (r *run) owns(f iothub.Feedback) bool {
 	return r.every[f.DeviceID] || strings.HasPrefix(f.MessageID, r.id)
 }
 
-// expect notes that there will be feedback on a message.
+// expect notes that there may be feedback on a message.
 func (r *run) expect(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.awaited[id] = true
+}
+
+// giveUp notes that nobody waits for feedback on a message any more.
+func (r *run) giveUp(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.awaited, id)
 }
 
 // missed returns on how many messages there is no feedback yet.

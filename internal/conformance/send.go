@@ -64,18 +64,19 @@ func (t *trial) message(name string, ack iothub.Ack) *iothub.Message {
 func (t *trial) send(ctx context.Context, m *iothub.Message) string {
 	t.reserve(ctx)
 	t.trace.add("-> message %s to the device", m.ID)
+	if m.Ack != "" {
+		t.run.expect(m.ID)
+	}
 	err := t.run.service.Send(ctx, t.subject.id(), m)
 	var refused *iothub.HubError
 	text := accepted
 	if errors.As(err, &refused) {
 		text = refusalText(refused.Condition, refused.Code)
+		t.run.giveUp(m.ID)
 	} else {
 		t.check(err)
 	}
 	t.trace.add("<- %s", text)
-	if text == accepted && m.Ack != "" {
-		t.run.expect(m.ID)
-	}
 	return text
 }
 

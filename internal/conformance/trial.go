@@ -81,9 +81,6 @@ func (t *trial) carryOut(ctx context.Context, e experiment) {
 		if reason := recover(); reason != nil && reason != (ended{}) {
 			panic(reason)
 		}
-		if ctx.Err() != nil && len(t.seen) < len(e.beliefs) {
-			t.why = bare(context.Cause(ctx)).Error()
-		}
 	}()
 	e.try(ctx, t)
 }
@@ -96,7 +93,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 }
 
