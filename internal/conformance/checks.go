@@ -197,16 +197,37 @@ const serviceAddress = "/messages/devicebound"
 // sendRaw sends a message that no client sends, and returns what became of it. If it
 // is too much for the hub, it comes again later.
 func (t *trial) sendRaw(ctx context.Context, out *link, m *amqpwire.Message) string {
-	if id, _ := m.Properties.MessageID.(string); m.ApplicationProperties.String("iothub-ack") == "full" {
-		t.run.expect(id)
-	}
+	text, _ := t.sendSettling(ctx, out, func() *amqpwire.Message { return m })
+	return text
+}
+
+// sendSettling is sendRaw of a message that is made anew each time. It also tells
+// whether the hub has settled the message.
+func (t *trial) sendSettling(ctx context.Context, out *link, anew func() *amqpwire.Message) (text string, settled bool) {
 	for {
 		t.reserve(ctx)
-		text := out.send(ctx, m)
-		if !strings.HasPrefix(text, conditionThrottled) {
-			return text
+		m := anew()
+		if id, _ := m.Properties.MessageID.(string); m.ApplicationProperties.String("iothub-ack") == "full" {
+			t.run.expect(id)
+		}
+		if text, settled = out.sendSettling(ctx, m); !strings.HasPrefix(text, conditionThrottled) {
+			return text, settled
 		}
 		t.sends++ // it does not count
 		t.run.sendPace.hold(throttlePause)
+	}
+}
+
+// putShort sends a message that is about to expire, which the hub must take. No client
+// does that while it has to wait.
+func (t *trial) putShort(ctx context.Context, name string) {
+	text, _ := t.sendSettling(ctx, t.sender(ctx, nil), func() *amqpwire.Message {
+		m := t.raw(name)
+		m.ApplicationProperties = amqpwire.Map{{Key: "iothub-ack", Value: "full"}}
+		m.Properties.AbsoluteExpiryTime = new(amqpwire.NewTimestamp(time.Now().Add(t.figures.Expiry)))
+		return m
+	})
+	if text != accepted {
+		t.stop("%s", text)
 	}
 }

@@ -184,8 +184,7 @@ func trySender(ctx context.Context, t *trial) {
 		t.saw("credit %d", *f.LinkCredit)
 	}
 	t.saw("%s", p.tryAttach(ctx, sending("amqps://"+t.run.host()+":5671/Messages/deviceBound")))
-	t.reserve(ctx)
-	text, settled := out.sendSettling(ctx, t.raw("m"))
+	text, settled := t.sendSettling(ctx, out, func() *amqpwire.Message { return t.raw("m") })
 	if settled {
 		text += ", settled"
 	}

@@ -88,7 +88,7 @@ func (f *feedback) look(ctx context.Context, receiver *iothub.FeedbackReceiver) 
 		case err != nil:
 			return err
 		}
-		if f.take(batch.Records) {
+		if !slices.ContainsFunc(batch.Records, f.run.disowns) {
 			if err := batch.Complete(ctx); err != nil && !errors.Is(err, iothub.ErrLockLost) {
 				return err
 			}
@@ -96,24 +96,22 @@ func (f *feedback) look(ctx context.Context, receiver *iothub.FeedbackReceiver) 
 			over = time.AfterFunc(hold, stop)
 			defer over.Stop()
 		}
+		f.keep(batch.Records) // not before they are gone from the hub: the reader may end now
 	}
 }
 
-// take keeps the records of the run, and reports whether there are no others.
-func (f *feedback) take(records []iothub.Feedback) (all bool) {
+// keep takes over the records of the run.
+func (f *feedback) keep(records []iothub.Feedback) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	all = true
 	for _, r := range records {
-		if f.run.owns(r) {
+		if !f.run.disowns(r) {
+			f.run.giveUp(r.MessageID)
 			f.records = append(f.records, r)
-		} else {
-			all = false
 		}
 	}
 	close(f.changed)
 	f.changed = make(chan struct{})
-	return all
 }
 
 func (f *feedback) end(why string) {

@@ -330,13 +330,11 @@ func (r *run) owned() []string {
 	return slices.Sorted(maps.Keys(r.devices))
 }
 
-// owns reports whether feedback is about a message of the run, and notes that it has
-// come.
-func (r *run) owns(f iothub.Feedback) bool {
+// disowns reports whether feedback is about a message of somebody else.
+func (r *run) disowns(f iothub.Feedback) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.awaited, f.MessageID)
-	return r.every[f.DeviceID] || strings.HasPrefix(f.MessageID, r.id)
+	return !r.every[f.DeviceID] && !strings.HasPrefix(f.MessageID, r.id)
 }
 
 // expect notes that there may be feedback on a message.
@@ -346,7 +344,7 @@ func (r *run) expect(id string) {
 	r.awaited[id] = true
 }
 
-// giveUp notes that nobody waits for feedback on a message any more.
+// giveUp notes that there is feedback on a message, or that there will be none.
 func (r *run) giveUp(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"time"
 
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/iothub"
@@ -49,7 +48,6 @@ var feedbackExperiments = []experiment{
 }
 
 func tryStatuses(ctx context.Context, t *trial) {
-	short := t.message("left", iothub.AckFull)
 	l := t.receiver(ctx)
 	for _, s := range []struct {
 		name  string
@@ -65,8 +63,7 @@ func tryStatuses(ctx context.Context, t *trial) {
 		t.put(ctx, t.message(s.name, s.ack))
 		l.ask(ctx, l.take(ctx), s.state)
 	}
-	short.Expiry = time.Now().Add(t.figures.Expiry)
-	t.put(ctx, short)
+	t.putShort(ctx, "left")
 	t.pause(ctx, t.figures.Expiry)
 	for _, name := range []string{"completed", "rejected", "left"} {
 		t.saw("%s", t.report(ctx, name))
