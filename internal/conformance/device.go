@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -79,4 +80,34 @@ func (r *run) remove(ctx context.Context, id string) error {
 	}
 	r.disown(id)
 	return nil
+}
+
+// removeAll deletes the devices that the run still has: in one request, or else one by
+// one. The error names those that are left.
+func (r *run) removeAll(ctx context.Context) error {
+	ids := r.owned()
+	if len(ids) == 0 {
+		return nil
+	}
+	type entry struct {
+		ID   string `json:"id"`
+		Mode string `json:"importMode"`
+	}
+	var list []entry
+	for _, id := range ids {
+		list = append(list, entry{id, "delete"})
+	}
+	body, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	// Source: the Java SDK's deleteDevices. It fails if one of them is not there.
+	if a, err := r.registry(ctx, newTrace(), http.MethodPost, "/devices", string(body)); err == nil && a.status == http.StatusOK {
+		return nil
+	}
+	var left []error
+	for _, id := range ids {
+		left = append(left, r.remove(ctx, id))
+	}
+	return errors.Join(left...)
 }

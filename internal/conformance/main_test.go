@@ -30,6 +30,10 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	// Tests of processes wait more than they work. This is the default, not the limit.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	flag.Parse()
 	if *envFile == "" {
 		os.Exit(m.Run())
@@ -111,7 +115,7 @@ func write(report *conformance.Report) error {
 func readTarget() (target conformance.Target, err error) {
 	settings, err := godotenv.Read(*envFile)
 	if err != nil {
-		return target, fmt.Errorf("read %s: %w", *envFile, errors.Unwrap(err))
+		return target, fmt.Errorf("read %s: %w", *envFile, err)
 	}
 	for _, s := range []struct {
 		cs    *sas.ConnectionString

@@ -27,8 +27,8 @@ type Options struct {
 	PerMinute int
 	// Figures are those of the hub. Default: IoT Hub's own.
 	Figures Figures
-	// Progress is told when an experiment has ended, from several goroutines at once.
-	// Default: nobody is.
+	// Progress is told how many experiments have ended, at first none, from several
+	// goroutines at once. Default: nobody is.
 	Progress func(done, all int)
 }
 
@@ -60,14 +60,15 @@ const maxTime = 9 * time.Minute
 
 // run is a run in progress.
 type run struct {
-	target   Target
-	figures  Figures
-	id       string // begins the names of its devices and messages
-	rights   need
-	refused  string // why it cannot make devices
-	http     *http.Client
-	service  *iothub.Service
-	feedback *feedback
+	target    Target
+	figures   Figures
+	perMinute int
+	id        string // begins the names of its devices and messages
+	rights    need
+	refused   string // why it cannot make devices
+	http      *http.Client
+	service   *iothub.Service
+	feedback  *feedback
 
 	sendPace, registryPace *pace
 	sent                   atomic.Int64
@@ -92,7 +93,7 @@ func Run(ctx context.Context, target Target, options *Options) (*Report, error) 
 		return nil, errors.Join(err, r.cleanUp(ctx)) // what is left, too
 	}
 	results := r.all(limited, o.Progress)
-	interrupted := ctx.Err() != nil
+	interrupted := ctx.Err() != nil // not only after all was done
 	left := r.cleanUp(ctx)
 	report := &Report{
 		Began: began, Took: time.Since(began), Protocol: cmp.Or(target.Protocol, iothub.AMQP),
@@ -112,6 +113,9 @@ func (o *Options) withDefaults() Options {
 	}
 	d.PerMinute = cmp.Or(d.PerMinute, 100)
 	d.Figures = d.Figures.withDefaults()
+	if d.Progress == nil {
+		d.Progress = func(int, int) {}
+	}
 	return d
 }
 
@@ -119,7 +123,7 @@ func newRun(target Target, o Options) *run {
 	var id [4]byte
 	_, _ = rand.Read(id[:]) // documented never to fail
 	return &run{
-		target: target, figures: o.Figures, id: "conformance-" + hex.EncodeToString(id[:]),
+		target: target, figures: o.Figures, perMinute: o.PerMinute, id: "conformance-" + hex.EncodeToString(id[:]),
 		http: target.client(), sendPace: newPace(o.PerMinute), registryPace: newPace(o.PerMinute),
 		given: make(chan struct{}, 1), devices: make(map[string]bool), every: make(map[string]bool), awaited: make(map[string]bool),
 	}
@@ -158,14 +162,13 @@ func (r *run) all(ctx context.Context, progress func(done, all int)) [][]Result 
 	slots := make(chan struct{}, sideBySide)
 	var running sync.WaitGroup
 	var done atomic.Int64
+	progress(0, len(list))
 	for i, e := range list {
 		slots <- struct{}{}
 		running.Go(func() {
 			results[i] = r.one(ctx, i+1, e)
 			<-slots
-			if n := int(done.Add(1)); progress != nil {
-				progress(n, len(list))
-			}
+			progress(int(done.Add(1)), len(list))
 		})
 	}
 	running.Wait()
@@ -259,29 +262,26 @@ func (r *run) empty(ctx context.Context) error {
 func (r *run) cleanUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	var left []error
-	for _, id := range r.owned() {
-		if err := r.remove(ctx, id); err != nil {
-			left = append(left, err)
-		}
-	}
+	r.registryPace = newPace(r.perMinute) // whoever waited for the old one is gone
+	left := r.removeAll(ctx)
 	if r.rights&registry == 0 && r.rights&device != 0 {
-		left = append(left, r.empty(ctx))
+		left = errors.Join(left, r.empty(ctx))
 	}
 	if r.feedback != nil {
-		r.finishFeedback(ctx)
+		r.finishFeedback()
 		r.feedback.stop()
 	}
 	if r.service != nil {
 		_ = r.service.Close(ctx) // there is nothing left to say
 	}
 	r.http.CloseIdleConnections()
-	return errors.Join(left...)
+	return left
 }
 
-// finishFeedback reads what is still to come about the run's messages.
-func (r *run) finishFeedback(ctx context.Context) {
-	over := time.NewTimer(r.figures.Feedback + r.figures.Soon)
+// finishFeedback reads what is still to come about the run's messages. There may be
+// none about a message whose sending was interrupted.
+func (r *run) finishFeedback() {
+	over := time.NewTimer(r.figures.Feedback + 2*time.Second)
 	defer over.Stop()
 	for {
 		_, _, changed, why := r.feedback.find(func(iothub.Feedback) bool { return false })

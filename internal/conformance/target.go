@@ -64,7 +64,8 @@ func (g *Target) address(usual string) string {
 
 func (g *Target) plain() bool { return g.hub().UseDevelopmentEmulator }
 
-func (g *Target) tls() *tls.Config {
+// TLS returns the configuration for connections to the hub.
+func (g *Target) TLS() *tls.Config {
 	host, _ := g.hub().Endpoint()
 	// Hubs with TLS 1.2 may ask for the client's certificate later on. Source: a
 	// maintainer in Azure/azure-iot-sdk-c#694.
@@ -103,7 +104,7 @@ func (g *Target) stream(ctx context.Context, port string) (net.Conn, error) {
 	if err != nil || g.plain() {
 		return c, err
 	}
-	secured := tls.Client(c, g.tls())
+	secured := tls.Client(c, g.TLS())
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = c.Close() // what went wrong before is what matters
 		return nil, fmt.Errorf("TLS: %w", err)
@@ -125,7 +126,7 @@ func (g *Target) webSocket(ctx context.Context, offered ...string) (net.Conn, st
 // client returns a client for HTTP.
 func (g *Target) client() *http.Client {
 	return &http.Client{
-		Transport:     &http.Transport{DialContext: g.dial, TLSClientConfig: g.tls()},
+		Transport:     &http.Transport{DialContext: g.dial, TLSClientConfig: g.TLS()},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
