@@ -17,6 +17,9 @@ demo: build ## see a message go round: device, sender, feedback
 interop: build ## try Microsoft's SDKs against the local hub (needs Node 20 with npm, Python 3 with venv)
 	.ci/interop bin
 
+conformance: ## hold every belief about IoT Hub against the hub of .env (asks first)
+	.ci/conformance
+
 lint: ## check the code's form
 	$(LINT) run
 
@@ -38,4 +41,4 @@ man: ## write the man pages to bin/man
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help build test demo interop lint fuzz soak bench man clean
+.PHONY: help build test demo interop conformance lint fuzz soak bench man clean

@@ -122,6 +122,29 @@ func (l *link) lost(ctx context.Context, within time.Duration) string {
 	return ""
 }
 
+// awaitOn is await for a frame that will not come any more once the link has ended.
+func awaitOn[T amqpwire.Performative](ctx context.Context, l *link, within time.Duration, fits func(T) bool) (body T, payload []byte, ok bool) {
+	found, payload, _ := await(ctx, l.peer, within, func(b amqpwire.Performative) bool {
+		body, is := b.(T)
+		return is && fits(body) || l.ends(b)
+	})
+	if body, ok = found.(T); !ok && found != nil {
+		l.peer.kept = append(l.peer.kept, amqpwire.Frame{Body: found}) // for who asks how it ended
+	}
+	return body, payload, ok
+}
+
+// ends reports whether the link ends with a frame.
+func (l *link) ends(b amqpwire.Performative) bool {
+	switch b := b.(type) {
+	case *amqpwire.Detach:
+		return b.Handle == l.remote
+	case *amqpwire.End, *amqpwire.Close:
+		return true
+	}
+	return false
+}
+
 // detach detaches the link, with an error if there is one.
 func (l *link) detach(ctx context.Context, reason *amqpwire.Error) {
 	l.peer.say(&amqpwire.Detach{Handle: l.handle, Closed: true, Error: reason})
@@ -139,7 +162,7 @@ func (l *link) credit(n uint32) {
 // next returns the next message on the link, nil if none comes in time.
 func (l *link) next(ctx context.Context, within time.Duration) *delivery {
 	mine := func(t *amqpwire.Transfer) bool { return t.Handle == l.remote }
-	t, payload, ok := await(ctx, l.peer, within, mine)
+	t, payload, ok := awaitOn(ctx, l, within, mine)
 	if !ok {
 		return nil
 	}
@@ -149,7 +172,7 @@ func (l *link) next(ctx context.Context, within time.Duration) *delivery {
 		d.number = *t.DeliveryID
 	}
 	for more := t.More; more; {
-		if t, payload, ok = await(ctx, l.peer, patience, mine); !ok {
+		if t, payload, ok = awaitOn(ctx, l, patience, mine); !ok {
 			return nil
 		}
 		d.payload, more = append(d.payload, payload...), t.More
@@ -185,7 +208,7 @@ func (l *link) settle(d *delivery, state amqpwire.DeliveryState) {
 // ask says what is to become of a message, and returns the hub's answer.
 func (l *link) ask(ctx context.Context, d *delivery, state amqpwire.DeliveryState) string {
 	l.peer.say(&amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: d.number, State: state})
-	answer, _, ok := await(ctx, l.peer, patience, func(a *amqpwire.Disposition) bool { return a.Role == amqpwire.RoleSender && covers(a, d.number) })
+	answer, _, ok := awaitOn(ctx, l, patience, func(a *amqpwire.Disposition) bool { return a.Role == amqpwire.RoleSender && covers(a, d.number) })
 	if !ok {
 		return "no answer: " + l.peer.end()
 	}
@@ -238,7 +261,7 @@ func (l *link) sendSettling(ctx context.Context, m *amqpwire.Message) (text stri
 		more = len(b) > 0
 		p.say(&amqpwire.Transfer{Handle: l.handle, DeliveryID: &id, DeliveryTag: tag, More: more}, part...)
 	}
-	d, _, ok := await(ctx, p, patience, func(d *amqpwire.Disposition) bool { return d.Role == amqpwire.RoleReceiver && covers(d, id) })
+	d, _, ok := awaitOn(ctx, l, patience, func(d *amqpwire.Disposition) bool { return d.Role == amqpwire.RoleReceiver && covers(d, id) })
 	if !ok {
 		return p.end(), false
 	}
