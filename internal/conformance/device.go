@@ -51,13 +51,17 @@ type identity struct {
 
 // newSubject registers a device, which is removed when the run ends at the latest.
 func (r *run) newSubject(ctx context.Context, tr *trace, id string) (*subject, error) {
-	r.own(id)
-	a, err := r.registry(ctx, tr, http.MethodPut, "/devices/"+url.PathEscape(id), fmt.Sprintf(`{"deviceId":%q}`, id))
+	if err := r.registryPace.wait(ctx); err != nil {
+		return nil, err
+	}
+	r.own(id) // also if the answer is lost
+	a, err := r.request(ctx, tr, r.registryCall(http.MethodPut, "/devices/"+url.PathEscape(id), fmt.Sprintf(`{"deviceId":%q}`, id)))
 	if err != nil {
 		return nil, err
 	}
 	var made identity
 	if a.status != http.StatusOK || json.Unmarshal(a.body, &made) != nil {
+		r.disown(id)
 		return nil, fmt.Errorf("a device could not be made: the hub answered %s", a.text())
 	}
 	key, err := sas.ParseKey(made.Authentication.SymmetricKey.PrimaryKey)

@@ -102,11 +102,15 @@ func (r *run) registry(ctx context.Context, tr *trace, method, path, body string
 	if err := r.registryPace.wait(ctx); err != nil {
 		return answer{}, err
 	}
-	c := call{method: method, path: path, body: body, authorization: r.token().Reveal(), headers: make(map[string]string)}
+	c := r.registryCall(method, path, body)
 	for i := 0; i+1 < len(headers); i += 2 {
 		c.headers[headers[i]] = headers[i+1]
 	}
 	return r.request(ctx, tr, c)
+}
+
+func (r *run) registryCall(method, path, body string) call {
+	return call{method: method, path: path, body: body, authorization: r.token().Reveal(), headers: make(map[string]string)}
 }
 
 // registry is that of the run; what fails ends the trial.

@@ -6,11 +6,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,32 +126,6 @@ func newRun(target Target, o Options) *run {
 	}
 }
 
-// prepare connects, and finds out what the run may do.
-func (r *run) prepare(ctx context.Context) error {
-	if r.target.Device.DeviceID != "" {
-		r.rights |= device
-	}
-	if r.target.Service.HostName == "" {
-		return nil
-	}
-	var err error
-	if r.service, err = iothub.DialService(ctx, r.target.Service, &iothub.Options{Dial: r.target.amqp}); err != nil {
-		return fmt.Errorf("connect as a back end: %w", err)
-	}
-	r.rights |= service
-	if r.feedback, err = startFeedback(ctx, r); err != nil {
-		return fmt.Errorf("read feedback: %w", err)
-	}
-	probe := r.id + "-0"
-	if _, err := r.newSubject(ctx, newTrace(), probe); err != nil {
-		r.refused = err.Error()
-		r.disown(probe)
-		return nil
-	}
-	r.rights |= registry | device
-	return r.remove(ctx, probe)
-}
-
 // all makes all experiments, and returns what came out in their order.
 func (r *run) all(ctx context.Context, progress func(done, all int)) [][]Result {
 	list := experiments()
@@ -178,7 +149,7 @@ func (r *run) all(ctx context.Context, progress func(done, all int)) [][]Result 
 // one makes an experiment.
 func (r *run) one(ctx context.Context, number int, e experiment) []Result {
 	t := &trial{run: r, number: number, trace: newTrace(), figures: r.figures, sends: e.sends}
-	if t.why = r.missing(e.needs); t.why == "" {
+	if t.why = r.missing(e.needs); t.why == "" && ctx.Err() == nil {
 		if e.needs&(device|registry) != 0 {
 			giveBack := r.lend(ctx, t)
 			defer giveBack()
@@ -201,101 +172,6 @@ func whyOver(ctx context.Context) string {
 	return "the run was interrupted"
 }
 
-// missing says what the run lacks, empty if it lacks nothing.
-func (r *run) missing(n need) string {
-	switch lack := n &^ r.rights; {
-	case lack&service != 0:
-		return "it needs the connection string of a policy with service connect"
-	case lack&registry != 0 && r.rights&service == 0:
-		return "it needs the connection string of a policy that may write the registry"
-	case lack&registry != 0:
-		return "it needs a policy that may write the registry; " + r.refused
-	case lack&device != 0:
-		return "it needs a device: a policy that may write the registry, or the connection string of a device"
-	}
-	return ""
-}
-
-// lend gives a trial a device with an empty queue: a new one, or the only one in its
-// turn.
-func (r *run) lend(ctx context.Context, t *trial) (giveBack func()) {
-	var err error
-	if r.rights&registry != 0 {
-		id := fmt.Sprintf("%s-%d", r.id, t.number)
-		if t.subject, err = r.newSubject(ctx, t.trace, id); err != nil {
-			t.why = err.Error()
-		}
-		return func() {
-			if ctx.Err() == nil {
-				_ = r.remove(ctx, id) // cleanUp tries again
-			}
-		}
-	}
-	r.given <- struct{}{}
-	t.subject = &subject{cs: r.target.Device}
-	if err := r.empty(ctx); err != nil {
-		t.why = err.Error()
-	}
-	return func() {
-		_ = r.empty(ctx) // the next one, and cleanUp, do it too
-		<-r.given
-	}
-}
-
-// empty purges the queue of the device that was given.
-func (r *run) empty(ctx context.Context) error {
-	if r.rights&service == 0 {
-		return nil // nothing was sent
-	}
-	tr := newTrace()
-	a, err := r.request(ctx, tr, call{
-		method: http.MethodDelete, path: "/devices/" + sas.Escape(r.target.Device.DeviceID) + "/commands", authorization: r.token().Reveal(),
-	})
-	if err == nil && a.status != http.StatusOK {
-		err = fmt.Errorf("the queue of the device could not be emptied: the hub answered %s", a.text())
-	}
-	return err
-}
-
-// cleanUp removes what the run has made, also when it was interrupted, and
-// disconnects. The error says what is left.
-func (r *run) cleanUp(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	r.registryPace = newPace(r.perMinute) // whoever waited for the old one is gone
-	left := r.removeAll(ctx)
-	if r.rights&registry == 0 && r.rights&device != 0 {
-		left = errors.Join(left, r.empty(ctx))
-	}
-	if r.feedback != nil {
-		r.finishFeedback()
-		r.feedback.stop()
-	}
-	if r.service != nil {
-		_ = r.service.Close(ctx) // there is nothing left to say
-	}
-	r.http.CloseIdleConnections()
-	return left
-}
-
-// finishFeedback reads what is still to come about the run's messages. There may be
-// none about a message whose sending was interrupted.
-func (r *run) finishFeedback() {
-	over := time.NewTimer(r.figures.Feedback + 2*time.Second)
-	defer over.Stop()
-	for {
-		_, _, changed, why := r.feedback.find(func(iothub.Feedback) bool { return false })
-		if why != "" || r.missed() == 0 {
-			return
-		}
-		select {
-		case <-changed:
-		case <-over.C:
-			return
-		}
-	}
-}
-
 func (r *run) host() string { return r.target.hub().Host() }
 
 // token returns a token of the back end.
@@ -310,50 +186,4 @@ func (r *run) tokenFor(resource string, end time.Time) sas.Token {
 		return cs.Token
 	}
 	return sas.NewToken(cs.Key, resource, cs.KeyName, end)
-}
-
-func (r *run) own(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.devices[id], r.every[id] = true, true
-}
-
-func (r *run) disown(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.devices, id)
-}
-
-func (r *run) owned() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Sorted(maps.Keys(r.devices))
-}
-
-// disowns reports whether feedback is about a message of somebody else.
-func (r *run) disowns(f iothub.Feedback) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return !r.every[f.DeviceID] && !strings.HasPrefix(f.MessageID, r.id)
-}
-
-// expect notes that there may be feedback on a message.
-func (r *run) expect(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.awaited[id] = true
-}
-
-// giveUp notes that there is feedback on a message, or that there will be none.
-func (r *run) giveUp(id string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.awaited, id)
-}
-
-// missed returns on how many messages there is no feedback yet.
-func (r *run) missed() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.awaited)
 }
