@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,7 +107,7 @@ func environment(ts *testscript.TestScript) []string {
 	for _, name := range []string{
 		"HOME", "PATH", "PS1", "TMPDIR", "WORK", "NO_COLOR", "GORACE",
 		"IOTHUB_DEVICE_CONNECTION_STRING", "IOTHUB_CONNECTION_STRING", "IOTHUB_SERVICE_CONNECTION_STRING", "IOTHUB_DEVICE_ID",
-		"HTTPS_PROXY", "NO_PROXY",
+		"IOTHUB_HOST", "IOTHUB_TOKEN_COMMAND", "HTTPS_PROXY", "NO_PROXY",
 	} {
 		if v := ts.Getenv(name); v != "" {
 			env = append(env, name+"="+v)
@@ -190,8 +191,14 @@ func checkSecrets(argv []string, out, errs string) error {
 			return fmt.Errorf("%v prints the secret %q:\n%s", argv[0], secret, text)
 		}
 	}
+	if token := webToken.FindString(text); token != "" {
+		return fmt.Errorf("%v prints the token %q:\n%s", argv[0], token, text)
+	}
 	return nil
 }
+
+// webToken matches a JSON Web Token, and a good part of one.
+var webToken = regexp.MustCompile(`eyJ(hbGc|hdWQ|pYXQ|leHA|pc3M)[A-Za-z0-9_.-]*`)
 
 func cmdHub(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {

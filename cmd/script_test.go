@@ -29,6 +29,11 @@
 //	fields FILE EVENT NAME.. every line of FILE is a JSON object, and each whose event
 //	                         is EVENT has just these fields, in this order
 //	examples CMD...          run all examples of `CMD... --help`
+//	jwtkey FILE RSA|EC       make a key, and FILE.pub, for tokens of Microsoft Entra ID
+//	jwt PROGRAM KEY [alg=NAME] [CLAIM=JSON...]
+//	                         write a program that prints a token, a new one each time,
+//	                         signed with KEY; its claims are good but for those given,
+//	                         and times among them count from now, in seconds
 //
 // The outputs of exit, ends and examples must not hold a secret.
 //
@@ -97,6 +102,8 @@ func TestScript(t *testing.T) {
 			"repeat":   cmdRepeat,
 			"fields":   cmdFields,
 			"examples": cmdExamples,
+			"jwtkey":   cmdJWTKey,
+			"jwt":      cmdJWT,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

@@ -10,11 +10,11 @@ import (
 )
 
 // completeDevices makes shells complete the devices of a local hub. Nobody expects
-// the tab key to ask one in Azure.
+// the tab key to ask one in Azure, nor to run a command that prints tokens.
 func completeDevices(cmd *cobra.Command, flags *console.HubFlags) {
-	console.Complete(cmd, "device-id", console.DeviceCompletion(func(ctx context.Context) ([]string, error) {
+	console.Complete(cmd, "device-id", console.DeviceCompletion(func(ctx context.Context) ([]iothub.DeviceState, error) {
 		t, err := newTarget(flags)
-		if err != nil || !t.hub.UseDevelopmentEmulator {
+		if err != nil || !t.hub.UseDevelopmentEmulator || t.settings.UsesEntra() {
 			return nil, err
 		}
 		return iothub.Devices(ctx, t.hub, console.MostCompletions, nil)

@@ -28,8 +28,15 @@ func newTarget(flags *console.HubFlags) (target, error) {
 		hub, err := parseHub(text)
 		return target{settings: settings, hub: hub}, err
 	}
+	if host := settings.Host(); host != "" {
+		return target{settings: settings, hub: sas.ConnectionString{HostName: host}}, nil
+	}
 	address, asked, err := settings.LocalAddress()
-	return target{settings: settings, hub: defaults.ServiceString(address), implied: !asked}, err
+	hub := defaults.ServiceString(address)
+	if settings.UsesEntra() {
+		hub.KeyName, hub.Key = "", sas.Key{}
+	}
+	return target{settings: settings, hub: hub, implied: !asked}, err
 }
 
 func parseHub(text string) (sas.ConnectionString, error) {
@@ -82,14 +89,20 @@ func (t target) connect(ctx context.Context, c *console.Console, options *iothub
 	return service, nil
 }
 
-// options returns how to connect. It says so if the hub is implied.
-func (t target) options(c *console.Console) (*iothub.Options, error) {
+// options returns how to connect. It says so if the hub is implied. If a command
+// prints the tokens, it has printed the first: the time that it takes is not the hub's.
+func (t target) options(ctx context.Context, c *console.Console) (*iothub.Options, error) {
 	if t.implied {
 		c.Note("No %s is set: using the local hub at %s.", console.EnvService, t.hub.HostName)
 	}
 	options, err := c.ClientOptions(t.settings, t.hub)
 	if err != nil {
 		return nil, err
+	}
+	if options.Tokens != nil {
+		if _, err := options.Tokens(ctx); err != nil {
+			return nil, err
+		}
 	}
 	options.Logger.Info("connecting", "hub", t.hub.HostName, "policy", t.hub.KeyName)
 	return options, nil

@@ -57,7 +57,7 @@ func monitorFeedback(ctx context.Context, c *console.Console, f *monitorFlags) e
 	if err != nil {
 		return err
 	}
-	options, err := target.options(c)
+	options, err := target.options(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -55,8 +55,8 @@ func checkMessage(c *console.Console, cmd *cobra.Command, text string) error {
 }
 
 // credential matches connection strings, with what may have been copied along
-// with them, and shared access signatures.
-var credential = regexp.MustCompile(`(?i)^\W*([\w ]+[:=]\W*)?(Gateway)?HostName\s*=|SharedAccess(Key|Signature)\s*=|SharedAccessSignature\s+s[rie]|(^|&)sig=`)
+// with them, shared access signatures and JSON Web Tokens.
+var credential = regexp.MustCompile(`(?i)^\W*([\w ]+[:=]\W*)?(Gateway)?HostName\s*=|SharedAccess(Key|Signature)\s*=|SharedAccessSignature\s+s[rie]|(^|&)sig=|^\W*(Bearer )?eyJ[\w-]+\.[\w-]+\.`)
 
 // isCredential reports whether text is a connection string or a token. JSON that
 // holds one has been written on purpose.

@@ -23,22 +23,19 @@ func newCommand(c *console.Console) *cobra.Command {
 		Use:     "send-c2d [MESSAGE]",
 		Version: console.Version(),
 		Short:   "Send cloud-to-device messages through Azure IoT Hub",
-		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback
-that tells what became of each. The hub is that of the service connection string in
-IOTHUB_CONNECTION_STRING or in .env, else a local one at ` + defaults.Address + `.
-A message that the hub refuses does not stop the others, but a device that the hub
-does not know is tried once only. The exit code is that of the worst.
+		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback that
+tells what became of each. The hub is that of IOTHUB_CONNECTION_STRING or IOTHUB_HOST,
+in the environment or .env, else a local one at ` + defaults.Address + `. What it refuses stops
+no others, but an unknown device is tried only once. The exit code is that of the worst.
 
-In MESSAGE, ids and values of properties {{.N}} is the number of the message, from
-0, {{.Device}} the device, {{.Now}} the time and {{.UUID}} a new UUID. A MESSAGE that
-looks like something else, such as a command or a key, is sent only after --, and
-the MESSAGE - is standard input. Names of flags in az are taken as well: --props
-'K=V;K=V', --data, --data-file-path, --login, --mid, --cid, --uid, --ct, --ce.`,
+In MESSAGE, ids and values of properties {{.N}} is the number of the message, from 0,
+{{.Device}} the device, {{.Now}} the time, {{.UUID}} a new UUID. A MESSAGE that looks
+like a command, a key or so is sent only after --; - means standard input. Flags of az
+are taken, too: --props 'K=V;K=V' --data --data-file-path --login --mid --cid --uid --ct --ce.`,
 		Example: `  send-c2d "hello"                              # wait until the device has it
   send-c2d                                      # the tutorial's message
   send-c2d -p color=red --ttl 10m "hello"       # a property, and ten minutes to live
-  tail -n 3 /etc/hosts | send-c2d --lines       # a message for each line
-  send-c2d --count 5 'number {{.N}}'            # several at once`,
+  tail -n 3 /etc/hosts | send-c2d --lines       # a message for each line`,
 		Args: c.Args(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.messages.takeArgument(c, cmd, args); err != nil {
@@ -49,7 +46,7 @@ the MESSAGE - is standard input. Names of flags in az are taken as well: --props
 	}
 	f.add(c, cmd)
 	completeDevices(cmd, &f.hub)
-	cmd.AddCommand(newFeedbackCommand(c), newPurgeCommand(c))
+	cmd.AddCommand(newFeedbackCommand(c), newPurgeCommand(c), newQueueCommand(c))
 	return cmd
 }
 
@@ -65,7 +62,7 @@ func run(ctx context.Context, c *console.Console, f *sendFlags) error {
 		return newReport(c).dryRun(ctx, plan.messages)
 	}
 	console.UseOneProcessor()
-	options, err := plan.target.options(c)
+	options, err := plan.target.options(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func TestManPages(t *testing.T) {
 	if err := man.Write(newCommand(new(console.Console)), dir); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"send-c2d", "send-c2d-feedback", "send-c2d-purge"} {
+	for _, name := range []string{"send-c2d", "send-c2d-feedback", "send-c2d-purge", "send-c2d-queue"} {
 		page, err := os.ReadFile(filepath.Join(dir, name+".1"))
 		if err != nil {
 			t.Fatal(err)

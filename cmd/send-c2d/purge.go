@@ -49,7 +49,7 @@ func purge(ctx context.Context, c *console.Console, f *purgeFlags) error {
 	if err != nil {
 		return err
 	}
-	options, err := target.options(c)
+	options, err := target.options(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (r *tool) execute(ctx context.Context, c *console.Console, arguments []stri
 	if err != nil {
 		return err
 	}
-	options, err := plan.target.options(c)
+	options, err := plan.target.options(ctx, c)
 	if err != nil {
 		return err
 	}

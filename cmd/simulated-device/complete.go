@@ -13,7 +13,7 @@ import (
 )
 
 // completeDevices completes the devices of the local hub.
-func (f *deviceFlags) completeDevices(ctx context.Context) ([]string, error) {
+func (f *deviceFlags) completeDevices(ctx context.Context) ([]iothub.DeviceState, error) {
 	settings, err := f.hub.Settings()
 	if err != nil || settings.ConnectionString() != "" { // which names the device
 		return nil, err

@@ -12,10 +12,8 @@ import (
 
 	"iothub-c2d/internal/console"
 	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/shell"
 )
-
-// execGrace is how long a command may take to end after it is told to.
-const execGrace = time.Second
 
 // lockDuration is how long IoT Hub lets a device hold a message, if nobody has
 // configured it. Source: Microsoft docs, iot-hub-devguide-messages-c2d.
@@ -23,12 +21,10 @@ const lockDuration = time.Minute
 
 // run gives d to the user's command. Its exit status decides the outcome.
 func (s *settler) run(ctx context.Context, d *iothub.Delivery) (outcome, error) {
-	cmd := exec.CommandContext(ctx, "sh", "-c", s.exec) //nolint:gosec // running what the user says is the point
+	cmd := shell.Command(ctx, s.exec)
 	cmd.Stdin = bytes.NewReader(d.Body)
 	cmd.Stdout, cmd.Stderr = s.execOut, s.console.Err
 	cmd.Env = append(os.Environ(), environment(d)...)
-	cmd.WaitDelay = execGrace
-	useGroup(cmd)
 	late := time.AfterFunc(s.lock, func() {
 		s.console.Note("--exec for message %s goes on for %s now: that is how long IoT Hub's locks last, so the message may be delivered again.", d.ID, s.lock)
 	})
@@ -39,7 +35,7 @@ func (s *settler) run(ctx context.Context, d *iothub.Delivery) (outcome, error) 
 	case err == nil:
 		return complete, nil
 	case ctx.Err() != nil:
-		killGroup(cmd)
+		shell.KillGroup(cmd)
 		return none, context.Cause(ctx)
 	case errors.As(err, &exit):
 		return s.failed(ctx, d, exit)
@@ -53,11 +49,10 @@ func (s *settler) run(ctx context.Context, d *iothub.Delivery) (outcome, error) 
 // that the shell cannot run says nothing about the message: that ends the run, and
 // the message goes back to the hub as it came.
 func (s *settler) failed(ctx context.Context, d *iothub.Delivery, exit *exec.ExitError) (outcome, error) {
-	const notExecutable, notFound = 126, 127 // POSIX, Shell Command Language, 2.8.2
 	switch exit.ExitCode() {
-	case notExecutable:
+	case shell.NotExecutable:
 		return none, console.Usage(fmt.Errorf("--exec: the shell cannot run the command (%w)", exit), "is the file executable? "+execHint)
-	case notFound:
+	case shell.NotFound:
 		return none, console.Usage(fmt.Errorf("--exec: the shell does not find the command (%w)", exit), "is the path right, and all that the command runs in PATH? "+execHint)
 	}
 	return s.giveUp(ctx, d, exit.Error()), nil

@@ -26,6 +26,7 @@ type hubFlags struct {
 	hosts    []string // the first names the hub
 	caOut    string
 	ca       string // of devices
+	jwtKey   string
 	data     string
 	gateway  localhub.Gateway
 	limits   limitFlags
@@ -57,6 +58,7 @@ func (h *hubFlags) add(c *console.Console, cmd *cobra.Command) {
 	h.settings.add(f)
 	f.StringVar(&h.caOut, "ca-out", "", "write the CA certificate, which clients need for TLS, to `FILE` (PEM)")
 	f.StringVar(&h.ca, "ca", "", "let devices log in with certificates of the CAs in `FILE` (PEM), each as the device that is its common name")
+	f.StringVar(&h.jwtKey, "jwt-key", "", "take tokens of Microsoft Entra ID from back ends, signed by the public key in `FILE` (PEM: RSA, or EC of P-256)")
 	f.StringVar(&h.data, "data", "", "keep the registry, messages and feedback in `DIR` over a restart")
 	h.gateway = localhub.GatewayV2
 	f.Var(console.Choice(&h.gateway, localhub.GatewayV1, localhub.GatewayV2), "gateway", "generation of IoT Hub's front end to imitate: v1 or v2")
@@ -97,6 +99,9 @@ func (h *hubFlags) options() (*localhub.Options, error) {
 	}
 	var err error
 	if o.ClientCAs, err = readCAs(h.ca); err != nil {
+		return nil, err
+	}
+	if o.BearerKey, err = readJWTKey(h.jwtKey); err != nil {
 		return nil, err
 	}
 	o.Devices, err = h.devices.parse()

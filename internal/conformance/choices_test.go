@@ -84,6 +84,7 @@ func choices(t *testing.T) (items []string) {
 var unseen = map[string]string{
 	"The devices of [Options.Devices] are in the registry":            "they are set where the hub is started",
 	"A device of [Options.Devices] may log in with its keys":          "likewise",
+	"A token of Microsoft Entra ID is taken from HTTP requests":       "it takes such a token, which an account with a role on the hub prints",
 	"A token that permits to read the registry also permits to query": "it takes a policy with that right alone, and another",
 	"HTTP requests must be sent to one of these names":                "a real hub is reached by its own name only",
 	"A connection by HTTP may wait two minutes":                       "these figures are to protect a laptop",

@@ -44,6 +44,7 @@ type identity struct {
 	ConnectionState string `json:"connectionState"`
 	Status          string `json:"status"`
 	StatusReason    string `json:"statusReason"`
+	Messages        int    `json:"cloudToDeviceMessageCount"`
 	Authentication  struct {
 		SymmetricKey struct{ PrimaryKey, SecondaryKey string }
 	} `json:"authentication"`

@@ -183,9 +183,5 @@ func (h *hubProcess) devices(t *testing.T) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	defer cancel()
-	ids, err := iothub.Devices(ctx, h.target.Service, 1000, &iothub.Options{TLS: h.target.TLS()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ids
+	return devicesOf(ctx, t, h.target.Service, &iothub.Options{TLS: h.target.TLS()})
 }

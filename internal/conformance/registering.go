@@ -51,10 +51,11 @@ var registryExperiments = []experiment{
 		},
 	},
 	{
-		needs: service | registry, try: tryPresence,
+		needs: service | registry, sends: 1, try: tryPresence,
 		beliefs: []Belief{
 			{Name: "a device that was never connected is Disconnected", Source: docRegistry, Local: "Disconnected"},
 			{Name: "a device with a link over AMQP is Connected", Source: docRegistry + " (it may take a moment)", Choice: choicePresence, Local: "Connected"},
+			{Name: "the registry counts the messages of a device, those in its hands too", Source: "cloudToDeviceMessageCount in " + docREST + "; that locked ones count is inferred", Local: "1 message"},
 			{Name: "a device with no link any more is Disconnected", Source: docRegistry + " (it may take a moment)", Choice: choicePresence, Local: "Disconnected"},
 		},
 	},
@@ -173,6 +174,9 @@ func tryPresence(ctx context.Context, t *trial) {
 	t.saw("%s", state("Disconnected"))
 	l := t.receiver(ctx)
 	t.saw("%s", state("Connected"))
+	t.put(ctx, t.message("m", ""))
+	l.take(ctx)
+	t.saw("%s", plural(t.identity(ctx).Messages, "message"))
 	l.detach(ctx, nil)
 	l.peer.say(&amqpwire.Close{})
 	t.saw("%s", state("Disconnected"))

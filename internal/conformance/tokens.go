@@ -59,7 +59,7 @@ var tokenExperiments = []experiment{
 				Choice: "A path below the device that is no endpoint, such as /api-version=2016-11-14, is ignored.", Local: attached,
 			},
 			{Name: "a device's own token is not good for another device", Source: docSAS, Choice: "a device's own token is good for the one device whose key has signed it", Local: unauthorized},
-			{Name: "a token of more than 4096 bytes is refused", Source: Inference, Choice: "A token has 4096 bytes at most.", Local: "401"},
+			{Name: "a token of more than 4096 bytes is refused", Source: Inference, Choice: "Such a token has 4096 bytes at most.", Local: "401"},
 			{Name: "a token that is signed with another key is refused", Source: docErrors, Local: "401"},
 			{Name: "whoever puts a token hears whether the device exists", Source: "azure-iot-sdk-c issue 1413, a trace", Choice: "Whether a device exists is told to whoever puts a token for it.", Local: "404"},
 		},

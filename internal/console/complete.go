@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"iothub-c2d/internal/iothub"
 )
 
 // MostCompletions is how many values a shell is offered at most.
@@ -20,16 +22,16 @@ func Complete(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, f) // the flag exists, and has no other
 }
 
-// DeviceCompletion completes ids of devices, which list returns. Where it fails
+// DeviceCompletion completes ids of the devices that list returns. Where it fails
 // there are none: the tab key tells no errors.
-func DeviceCompletion(list func(context.Context) ([]string, error)) cobra.CompletionFunc {
+func DeviceCompletion(list func(context.Context) ([]iothub.DeviceState, error)) cobra.CompletionFunc {
 	return func(_ *cobra.Command, _ []string, text string) (ids []string, d cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
 		defer cancel()
 		all, _ := list(ctx)
-		for _, id := range all {
-			if strings.HasPrefix(id, text) {
-				ids = append(ids, id)
+		for _, d := range all {
+			if strings.HasPrefix(d.ID, text) {
+				ids = append(ids, d.ID)
 			}
 		}
 		return ids, cobra.ShellCompDirectiveNoFileComp

@@ -52,26 +52,43 @@ func (c *Console) printSetting(s setting) error {
 
 // variables returns the settings that are variables of the environment.
 func (s *Settings) variables(flags *pflag.FlagSet) []setting {
-	hub := setting{"setting", "the local hub", cmp.Or(s.flags.Local, s.flags.localAddress), cmp.Or(s.Source(), "default")}
-	if text := s.ConnectionString(); text != "" {
-		_, name, _ := s.look(s.flags.variables)
-		hub.Name, hub.Value = cmp.Or(name, s.flags.variables[0]), text
+	lines := []setting{s.hubSetting()}
+	if s.UsesEntra() { // the command may have a password in it
+		command := setting{"setting", EnvTokenCommand, "a command, which is not shown", "--token-command"}
+		if s.flags.entra.tokenCommand == "" {
+			_, command.Source = s.look(EnvTokenCommand)
+		}
+		lines = append(lines, command)
 	}
 	device := setting{"setting", EnvDeviceID, "", "--device-id"}
 	if f := flags.Lookup("device-id"); f != nil && f.Changed {
 		device.Value = strings.Join(values(f), ", ")
 	} else {
-		device.Value, _, device.Source = s.look([]string{EnvDeviceID})
+		device.Value, device.Source = s.look(EnvDeviceID)
 	}
 	if device.Value == "" {
-		return []setting{hub}
+		return lines
 	}
-	return []setting{hub, device}
+	return append(lines, device)
+}
+
+// hubSetting returns the setting that names the hub.
+func (s *Settings) hubSetting() setting {
+	switch l := &s.login; {
+	case l.text != "":
+		return setting{"setting", cmp.Or(l.variable, s.flags.variables[0]), l.text, l.source}
+	case s.flags.entra.host != "":
+		return setting{"setting", EnvHost, l.host, "--host"}
+	case l.host != "":
+		_, source := s.look(EnvHost)
+		return setting{"setting", EnvHost, l.host, source}
+	}
+	return setting{"setting", "the local hub", cmp.Or(s.flags.Local, s.flags.localAddress), cmp.Or(s.Source(), "default")}
 }
 
 // flagSettings returns the other flags that have a value, given or by default.
 func (h *HubFlags) flagSettings(cmd *cobra.Command) (lines []setting) {
-	elsewhere := []string{"connection-string", "device-id", "local", "print-config"}
+	elsewhere := []string{"connection-string", "host", "token-command", "device-id", "local", "print-config"}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		text, source := strings.Join(values(f), ", "), "default"
 		if f.Changed {

@@ -80,6 +80,19 @@ func TestExitCodesAndHints(t *testing.T) {
 	}
 }
 
+// TestEntraHint: what to do about a refused token of Microsoft Entra ID has nothing to
+// do with keys. Other errors have their own hint.
+func TestEntraHint(t *testing.T) {
+	t.Parallel()
+	c := &Console{entra: true}
+	if got := c.hintFor(refused("401 Unauthorized")); !strings.HasPrefix(got, "check that the token is for https://iothubs.azure.net") {
+		t.Errorf("got %q", got)
+	}
+	if got := c.hintFor(refused("amqp:not-found")); !strings.HasPrefix(got, "check the device id") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func newConsole() (*Console, *bytes.Buffer) {
 	var b bytes.Buffer
 	return &Console{Name: "tool", Out: &b, Err: &b}, &b

@@ -56,6 +56,9 @@ func (c *Console) hintFor(err error) string {
 	if errors.As(err, &f) && f.hint != "" {
 		return f.hint
 	}
+	if hint := c.entraHint(err); hint != "" {
+		return hint
+	}
 	for _, h := range hints {
 		switch {
 		case !errors.Is(err, h.err):
@@ -67,9 +70,17 @@ func (c *Console) hintFor(err error) string {
 	}
 	var unknown *net.DNSError
 	if errors.As(err, &unknown) {
-		return "check HostName in the connection string, and that this machine is online"
+		return "check HostName in the connection string, or --host, and that this machine is online"
 	}
 	return tlsHint(err)
+}
+
+// entraHint returns what to do about a token of Microsoft Entra ID that is refused.
+func (c *Console) entraHint(err error) string {
+	if !c.entra || !errors.Is(err, iothub.ErrUnauthorized) {
+		return ""
+	}
+	return "check that the token is for https://iothubs.azure.net and has not expired, and that its owner has a role such as IoT Hub Data Contributor on this hub; a local hub takes those signed by the key of its --jwt-key"
 }
 
 // tlsHint returns what to do about an error of a TLS handshake.

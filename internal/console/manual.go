@@ -30,6 +30,8 @@ var Variables = []Item{
 	{EnvDevice, "`simulated-device`: the device's own connection string"},
 	{EnvService, "`send-c2d`: the connection string of a policy with *service connect*"},
 	{EnvServiceAlt, "the same, under another name"},
+	{EnvHost, "`send-c2d`: the name of a hub to use with Microsoft Entra ID, in place of a connection string"},
+	{EnvTokenCommand, "`send-c2d`: a command that prints a token of Entra ID"},
 	{EnvDeviceID, "the device to send to, and the device to be on a local hub"},
 	{"NO_COLOR", "no colours, unless --color always"},
 	{"HTTPS_PROXY, NO_PROXY", "the HTTP proxy to go by with --protocol amqp-ws"},

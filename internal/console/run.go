@@ -41,6 +41,7 @@ type Console struct {
 	watch            watch  // over what the run waits for
 	outage           outage // that goes on
 	far              bool   // the hub is not on this machine
+	entra            bool   // the run logs in with Microsoft Entra ID
 }
 
 // AddFlags registers the flags that every command has. What happens after the

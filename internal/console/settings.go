@@ -1,10 +1,9 @@
 package console
 
 import (
-	"cmp"
 	"fmt"
 	"net"
-	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,6 +26,7 @@ type HubFlags struct {
 	Local            string // address of a local hub; empty: --local is not given
 	EnvFile          string
 	Transport        TransportFlags
+	entra            entraFlags
 
 	localAddress string                 // of the local hub where nothing else is given
 	variables    []string               // of the connection string
@@ -34,16 +34,20 @@ type HubFlags struct {
 }
 
 // Add registers the flags of cmd, and those that every command has. The connection
-// string comes from the first of the variables that is set. The local hub is at
+// string comes from the first of the variables that is set; a back end, which has
+// [EnvService] among them, may also log in with Microsoft Entra ID. The local hub is at
 // localAddress unless a flag says otherwise.
 func (h *HubFlags) Add(c *Console, cmd *cobra.Command, localAddress string, variables ...string) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	Group(f, "Flags")
 	h.localAddress, h.variables, h.given = localAddress, variables, f.Changed
-	annotate(cmd, variables)
 	f.StringVarP(&h.ConnectionString, "connection-string", "c", "", "connection `STRING` of the hub (better: environment or .env)")
 	Alias(f, map[string]string{"login": "connection-string"}) // in the Azure CLI
+	if slices.Contains(variables, EnvService) {
+		h.entra.add(f)
+	}
+	annotate(cmd, append(slices.Clone(variables), h.entra.variables...))
 	f.StringVar(&h.Local, "local", "", "use the local hub, without TLS, at `HOST:PORT` if given (default "+localAddress+")")
 	f.Lookup("local").NoOptDefVal = localAddress
 	f.StringVar(&h.EnvFile, "env-file", "", "read settings from `FILE` (default .env, if it is there)")
@@ -61,17 +65,19 @@ func (h *HubFlags) Add(c *Console, cmd *cobra.Command, localAddress string, vari
 // Settings returns the flags together with the environment and the .env file,
 // which it reads.
 func (h *HubFlags) Settings() (*Settings, error) {
-	switch {
-	case h.Local != "" && h.ConnectionString != "":
-		return nil, Usagef("--local and --connection-string exclude each other")
-	case h.given("sas-ttl") && h.Transport.SASTTL == 0:
+	if h.given("sas-ttl") && h.Transport.SASTTL == 0 {
 		return nil, Usagef("--sas-ttl 0 lets no token live")
+	}
+	if err := h.exclude(); err != nil {
+		return nil, err
 	}
 	env, err := readEnvFile(h.EnvFile)
 	if err != nil {
 		return nil, err
 	}
-	return &Settings{flags: *h, env: env}, nil
+	s := &Settings{flags: *h, env: env}
+	s.login, err = s.findLogin()
+	return s, err
 }
 
 // Settings say which hub to use, and how to connect to it. Each comes from its
@@ -79,53 +85,43 @@ func (h *HubFlags) Settings() (*Settings, error) {
 type Settings struct {
 	flags HubFlags
 	env   map[string]string // of the .env file
+	login login
 }
 
 // Get returns the first of the variables that is set, in the environment or else
 // in the .env file.
 func (s *Settings) Get(names ...string) string {
-	value, _, _ := s.look(names)
+	value, _ := s.look(names...)
 	return value
 }
 
-// look returns the value of the first of the variables that is set, its name, and
-// the place where it is set.
-func (s *Settings) look(names []string) (value, name, place string) {
-	for _, name := range names {
-		if v := os.Getenv(name); v != "" {
-			return v, name, "the environment"
+// look returns the value of the first of the variables that is set, and the place
+// where it is set.
+func (s *Settings) look(names ...string) (value, source string) {
+	for _, place := range s.places() {
+		if v, _ := place.first(names); v != "" {
+			return v, place.name
 		}
 	}
-	for _, name := range names {
-		if v := s.env[name]; v != "" {
-			return v, name, cmp.Or(s.flags.EnvFile, defaultEnvFile)
-		}
-	}
-	return "", "", ""
+	return "", ""
 }
 
 // ConnectionString returns the connection string of the flag, else of the first
-// of its variables that is set. It is empty if the local hub is meant: because
-// --local says so, or because there is no connection string.
-func (s *Settings) ConnectionString() string {
-	if s.flags.Local != "" {
-		return ""
-	}
-	return cmp.Or(s.flags.ConnectionString, s.Get(s.flags.variables...))
-}
+// of its variables that is set. It is empty if [Settings.Host] is not, or if the local
+// hub is meant: because --local says so, or because nothing says otherwise.
+func (s *Settings) ConnectionString() string { return s.login.text }
 
-// Source says where the connection string comes from. It is empty if the local hub
-// is meant because there is none.
-func (s *Settings) Source() string {
-	switch {
-	case s.flags.Local != "":
-		return "--local"
-	case s.flags.ConnectionString != "":
-		return "--connection-string"
-	}
-	_, _, place := s.look(s.flags.variables)
-	return place
-}
+// Host returns the name of a hub to use with Microsoft Entra ID, empty if there is
+// none.
+func (s *Settings) Host() string { return s.login.host }
+
+// UsesEntra reports whether a run logs in with tokens of Microsoft Entra ID, that is,
+// whether a command prints them. It may do so on the local hub as well.
+func (s *Settings) UsesEntra() bool { return s.login.command != "" }
+
+// Source says where the hub is named. It is empty if the local hub is meant because
+// nothing says otherwise.
+func (s *Settings) Source() string { return s.login.source }
 
 // LocalAddress returns the address of the local hub, and whether the user asked
 // for that hub. An address that is not of this machine is a usage error.

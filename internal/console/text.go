@@ -107,6 +107,7 @@ var secrets = []struct {
 }{
 	{regexp.MustCompile(`(?i)(SharedAccessKey\s*=\s*)[^;&\s"'.][^;&\s"']*`), "${1}REDACTED"},
 	{regexp.MustCompile(`(?i)\bsig=[^;&\s"']*`), "REDACTED"},
+	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)+`), "REDACTED"}, // a JSON Web Token
 	{regexp.MustCompile(`[A-Za-z0-9+/]{86}==|[A-Za-z0-9+/]{43}=`), "REDACTED"},
 }
 

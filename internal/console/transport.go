@@ -101,6 +101,9 @@ func (c *Console) ClientOptions(s *Settings, cs sas.ConnectionString) (*iothub.O
 	if !cs.Token.IsZero() {
 		c.tellExpiry(cs.Token.Expiry())
 	}
+	if s.UsesEntra() {
+		o.Tokens, c.entra = c.newTokenCommand(s.login.command).get, true
+	}
 	o.Progress = new(iothub.Progress)
 	o.Lost = func(err error) { c.lost(err, o.Progress) }
 	o.Restored = c.restored

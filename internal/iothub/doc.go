@@ -17,8 +17,8 @@
 //     in a [FeedbackBatch].
 //
 // Everything runs over AMQP 1.0 with github.com/Azure/go-amqp, but for [Purge],
-// which needs HTTPS. Both clients authenticate with tokens over $cbs, renew them
-// in place, and reconnect by themselves.
+// [ReadDevice] and [Devices], which need HTTPS. Both clients authenticate with tokens
+// over $cbs, renew them in place, and reconnect by themselves.
 //
 // The package owns what is AMQP's or IoT Hub's. Package dial below it opens the
 // byte stream, package tap repairs what go-amqp cannot take, and package value has

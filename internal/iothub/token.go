@@ -50,7 +50,7 @@ func (t Token) Format(f fmt.State, _ rune) {
 }
 
 // TokenSource makes tokens, a new one for each renewal. Another kind of
-// credential, such as Entra ID, is another TokenSource.
+// credential, such as Entra ID (see [NewBearer]), is another TokenSource.
 type TokenSource func(ctx context.Context) (Token, error)
 
 // sasTokenType is the token type of shared access signatures that all IoT Hub

@@ -10,7 +10,8 @@
 //   - Authentication: put-token on $cbs with the tokens of devices, modules and
 //     policies, SASL PLAIN, MQTT's user name and password, X.509 certificates.
 //     Permissions by policy and by scope; tokens end, and are renewed, over AMQP in
-//     place.
+//     place. For back ends tokens of Microsoft Entra ID as well, if
+//     [Options.BearerKey] says whose.
 //   - The registry, by REST: devices and modules are created, read, changed, listed
 //     and deleted, one by one with ETags or a hundred at a time; two keys, two
 //     thumbprints or a CA for each; devices are disabled, and whoever is connected as
@@ -39,10 +40,10 @@
 // REST, back ends cannot send: every request that is not named above is answered
 // with 404. Queries know SELECT, FROM and WHERE over devices and devices.modules
 // with comparisons, IN, AND, OR and NOT, and COUNT(); no other functions, no GROUP
-// BY, and no tags or properties, since there are none. MQTT 5 is not spoken; a token
-// of Microsoft Entra ID is not understood. There are no transactions, and no delivery
-// is resumed: what an attach says of unsettled ones is not looked at. Queues and the
-// registry end with the process, unless [Options.Data] keeps them; locks always do.
+// BY, and no tags or properties, since there are none. MQTT 5 is not spoken. There are
+// no transactions, and no delivery is resumed: what an attach says of unsettled ones is
+// not looked at. Queues and the registry end with the process, unless [Options.Data]
+// keeps them; locks always do.
 // For the sake of one SDK, links for twins and methods are attached, but every
 // request about a twin is refused and no method is ever called. Over MQTT, every
 // twin is answered to be empty, and stays so.
@@ -150,6 +151,17 @@
 //   - By HTTP, a device competes with receivers over other protocols and displaces
 //     none. It may ask for a lock of 1 to 300 s. A text that holds anything but
 //     printable ASCII is percent-encoded in a header. Times are in ISO 8601.
+//   - A token of Microsoft Entra ID is taken from HTTP requests and put-token
+//     requests, behind the word Bearer; the type of the latter may be bearer, or that
+//     of a shared access signature, and its name does not matter. It has 7168 bytes
+//     at most. It must be for the audience https://iothubs.azure.net and be signed by
+//     RS256 or ES256, as the key of [Options.BearerKey] is of RSA or of the curve
+//     P-256; times are checked with the five minutes that all tokens have. Nobody
+//     asks who has issued it. Azure looks up the roles of its bearer; here the claim
+//     roles names them: IoT Hub Data Contributor permits what a policy can, except to
+//     be a device, IoT Hub Data Reader registry read, IoT Hub Registry Contributor
+//     registry read and write, IoT Hub Twin Contributor to read twins. One without
+//     any of these is refused.
 //   - A token that permits to read the registry also permits to query and to read
 //     twins, as does service connect.
 //   - A percent sign in an address begins an encoded character if it can, since
@@ -167,8 +179,8 @@
 //     the device that is no endpoint, such as /api-version=2016-11-14, is ignored.
 //   - Tokens may name the hub as [Options.HostName] or one of [Options.Aliases], as
 //     localhost or a name below it, or by a loopback address, with any port. The hub
-//     named in the user of SASL PLAIN, or of MQTT, is not looked at. A token has 4096
-//     bytes at most.
+//     named in the user of SASL PLAIN, or of MQTT, is not looked at. Such a token has
+//     4096 bytes at most.
 //   - HTTP requests must be sent to one of these names, or to an address, and must
 //     not come from the page of another host: else 403, so that no page on the web
 //     reaches the hub through a browser on this machine.

@@ -55,7 +55,7 @@ func New(options *Options) (*Hub, error) {
 		return nil, fmt.Errorf("%w: %w", ErrData, err)
 	}
 	control := access.New(access.Options{
-		HostNames: o.names(), Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs,
+		HostNames: o.names(), Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs, BearerKey: o.BearerKey,
 	})
 	h.connections = newMemory(o.Memory / 4)
 	h.amqp = amqpfront.New(amqpfront.Options{

@@ -20,6 +20,8 @@ type (
 	Device = registry.Device
 	// Policy is a shared access policy.
 	Policy = access.Policy
+	// BearerKey checks tokens of Microsoft Entra ID.
+	BearerKey = access.BearerKey
 	// Gateway is a generation of IoT Hub's front end.
 	Gateway = amqpfront.Gateway
 	// Event is something that happened to a message, or to a connection.
@@ -31,6 +33,10 @@ const (
 	GatewayV1 = amqpfront.GatewayV1
 	GatewayV2 = amqpfront.GatewayV2
 )
+
+// ParseBearerKey reads the public key of [Options.BearerKey] in PEM form: RSA for
+// tokens signed by RS256, of the curve P-256 for ES256.
+func ParseBearerKey(pem []byte) (*BearerKey, error) { return access.ParseBearerKey(pem) }
 
 // Options configure a hub. The zero value of each field means its default,
 // which is IoT Hub's own unless the field says otherwise.
@@ -50,6 +56,9 @@ type Options struct {
 	// ClientCAs are the authorities whose certificates devices may log in with:
 	// none.
 	ClientCAs *x509.CertPool
+	// BearerKey is the public key of those who sign tokens of Microsoft Entra ID:
+	// none, so that no such token is taken.
+	BearerKey *BearerKey
 	// Gateway is the generation of front end to imitate: [GatewayV2].
 	Gateway Gateway
 	// LockTimeout is how long a device may hold a message: 60 s.

@@ -161,13 +161,13 @@ func (t Token) Resource() string { return unescape(t.fields.get().sr) }
 // It is empty for the key of a device or module.
 func (t Token) Policy() string { return unescape(t.fields.get().skn) }
 
-// maxExpiry is the last second of year 9999, the last that JSON can show.
-const maxExpiry = 253402300799
+// MaxExpiry is the last second of year 9999, the last that JSON can show.
+const MaxExpiry = 253402300799
 
 // Expiry returns se in UTC, at most the end of year 9999. Whether that has
 // passed, and how much clock skew to allow, is for the caller to decide.
 func (t Token) Expiry() time.Time {
-	return time.Unix(min(t.fields.get().expiry, maxExpiry), 0).UTC()
+	return time.Unix(min(t.fields.get().expiry, MaxExpiry), 0).UTC()
 }
 
 // VerifiedBy tells whether one of the keys made the signature. A hub tries the

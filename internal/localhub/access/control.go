@@ -16,6 +16,7 @@ type Options struct {
 	Policies  []Policy
 	Registry  *registry.Registry // of the devices, which may log in with what it says
 	ClientCAs *x509.CertPool     // that may sign the certificates of devices; nil for none
+	BearerKey *BearerKey         // that signs the tokens of Microsoft Entra ID; nil: there are none
 }
 
 // Control knows who may do what on one hub. Any goroutine may ask.
@@ -24,6 +25,7 @@ type Control struct {
 	policies  map[string]Policy
 	registry  *registry.Registry
 	clientCAs *x509.CertPool
+	bearerKey *BearerKey
 }
 
 // New returns the control of a hub.
@@ -33,6 +35,7 @@ func New(o Options) *Control {
 		policies:  make(map[string]Policy),
 		registry:  o.Registry,
 		clientCAs: o.ClientCAs,
+		bearerKey: o.BearerKey,
 	}
 	for _, p := range o.Policies {
 		c.policies[p.Name] = p

@@ -18,7 +18,7 @@ import (
 )
 
 // registryOf returns a registry with the devices.
-func registryOf(t *testing.T, devices ...registry.Device) *registry.Registry {
+func registryOf(t testing.TB, devices ...registry.Device) *registry.Registry {
 	t.Helper()
 	b, err := broker.New(broker.Options{})
 	if err != nil {

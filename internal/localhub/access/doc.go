@@ -7,5 +7,6 @@
 // each front end shows it what a client has shown, and tells a refusal in its own
 // way.
 //
-// It may import the broker, for ids and refusals, registry, address and sas.
+// It may import the broker, for ids and refusals, registry, address and sas, and alone
+// the library for JSON Web Tokens.
 package access

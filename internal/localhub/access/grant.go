@@ -28,14 +28,14 @@ func (n Need) path() string {
 // out once: a connection may hold many grants, for many links.
 type Grant struct {
 	Resource    string    // the token's
-	Policy      string    // empty: the token is a device's or module's own
+	Policy      string    // empty: the token is a device's or module's own, or of Microsoft Entra ID
 	End         time.Time // when it is over, the allowance for clocks included
-	owner       broker.ID // who has signed it, if Policy is empty
+	owner       broker.ID // the device or module that has signed it; zero: another has
 	scopes      []sas.Scope
 	permissions Permission
 
 	registry *registry.Registry
-	bearer   broker.ID // whose key has signed it, if Policy is empty: the owner's, or its device's
+	bearer   broker.ID // whose key has signed it, if it has an owner: the owner's, or its device's
 	revision uint64    // of the bearer
 }
 
@@ -57,7 +57,7 @@ func (g Grant) gives(n Need) bool {
 // registry says something else than when the token was verified, or has disabled
 // the device. That there is no device is for the broker to say.
 func (g Grant) suspended(n Need) *broker.Refusal {
-	if g.Policy == "" {
+	if g.owner != (broker.ID{}) {
 		if i, refused := g.registry.Get(g.bearer); refused != nil {
 			return refused
 		} else if i.Revision != g.revision {
@@ -76,7 +76,7 @@ func (g Grant) suspended(n Need) *broker.Refusal {
 // covers reports whether the grant is good for an endpoint. A device's own token is
 // good for that device only, whose id is compared with its case.
 func (g Grant) covers(n Need) bool {
-	if g.Policy == "" && g.owner.Device != n.Of.Device {
+	if g.owner != (broker.ID{}) && g.owner.Device != n.Of.Device {
 		return false
 	}
 	return slices.ContainsFunc(g.scopes, func(s sas.Scope) bool { return s.Covers(n.path()) })

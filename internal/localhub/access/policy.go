@@ -5,16 +5,17 @@ import (
 	"iothub-c2d/internal/sas"
 )
 
-// Permission is what a shared access policy allows. Source: Microsoft docs,
-// iot-hub-dev-guide-sas.
+// Permission is what a shared access policy allows, or a role of Microsoft Entra ID.
+// Source: Microsoft docs, iot-hub-dev-guide-sas.
 type Permission int
 
-// The permissions that a policy may give.
+// The permissions. A policy may give the first four.
 const (
 	ServiceConnect Permission = 1 << iota // send to devices, read feedback
 	DeviceConnect                         // act as a device
 	RegistryRead                          // read the registry
 	RegistryWrite                         // create, change and delete identities
+	TwinRead                              // read twins, which the first and the third permit as well
 )
 
 // Policy is a shared access policy of the hub.

@@ -63,7 +63,7 @@ func (t *tokenSink) putToken(request *amqpwire.Message) (status int32, descripti
 	if op := request.ApplicationProperties.String("operation"); op != "put-token" {
 		return 400, "Unknown operation " + broker.Brief(op) + "."
 	}
-	if kind := request.ApplicationProperties.String("type"); !strings.HasSuffix(kind, ":sastoken") {
+	if kind := request.ApplicationProperties.String("type"); !knownType(kind) {
 		return 400, "Unknown token type " + broker.Brief(kind) + "."
 	}
 	text, ok := request.Value.(string)
@@ -71,7 +71,7 @@ func (t *tokenSink) putToken(request *amqpwire.Message) (status int32, descripti
 		return 400, "The token is not a string."
 	}
 	control := c.front.options.Access
-	g, refused := control.Verify(text, control.Identity(request.ApplicationProperties.String("name")))
+	g, refused := control.Authorize(text, control.Identity(request.ApplicationProperties.String("name")))
 	if refused == nil {
 		refused = c.grant(g)
 	}
@@ -82,6 +82,13 @@ func (t *tokenSink) putToken(request *amqpwire.Message) (status int32, descripti
 	c.conn.Log().Debug("token accepted", "resource", broker.Brief(g.Resource), "policy", g.Policy, "until", g.End.UTC().Format(time.RFC3339))
 	c.checkAt(g.End) // it may replace one that lived longer
 	return 200, "OK"
+}
+
+// knownType reports whether a put-token request has a type that an SDK sends: for a
+// token of Microsoft Entra ID, C# and Node send that of shared access signatures, Java
+// Bearer and Python bearer. What the token is shows in its text.
+func knownType(kind string) bool {
+	return strings.HasSuffix(kind, ":sastoken") || strings.EqualFold(kind, "bearer")
 }
 
 func newReply(status int32, description string) *amqpwire.Message {

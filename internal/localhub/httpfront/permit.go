@@ -30,7 +30,7 @@ func (h *handler) permit(r *http.Request, n access.Need) *broker.Refusal {
 	if n.Permission == access.DeviceConnect {
 		claimed = n.Of
 	}
-	g, refused := h.Access.Verify(text, claimed)
+	g, refused := h.Access.Authorize(text, claimed)
 	if refused != nil || !g.Until(n).IsZero() {
 		return refused
 	}

@@ -37,11 +37,11 @@ var (
 	ofHub = []route{
 		{http.MethodGet, "devices", access.RegistryRead, "/devices", (*handler).listDevices},
 		{http.MethodPost, "devices", access.RegistryWrite, "/devices", (*handler).changeInBulk},
-		{http.MethodPost, "devices/query", access.RegistryRead | access.ServiceConnect, "/devices", (*handler).query},
+		{http.MethodPost, "devices/query", access.RegistryRead | access.ServiceConnect | access.TwinRead, "/devices", (*handler).query},
 		{http.MethodGet, "statistics/devices", access.RegistryRead, "", (*handler).countDevices},
 		{http.MethodGet, "statistics/service", access.RegistryRead, "", (*handler).countConnections},
 	}
-	ofTwins    = []route{{http.MethodGet, "", access.RegistryRead | access.ServiceConnect, "", (*handler).getTwin}}
+	ofTwins    = []route{{http.MethodGet, "", access.RegistryRead | access.ServiceConnect | access.TwinRead, "", (*handler).getTwin}}
 	ofIdentity = []route{
 		{http.MethodPut, "", access.RegistryWrite, "", (*handler).putIdentity},
 		{http.MethodGet, "", access.RegistryRead, "", (*handler).getIdentity},

@@ -5,7 +5,7 @@
 const { after, before, describe, test } = require('node:test');
 const { redirect } = require('./redirect');
 const { World } = require('./world');
-const amqp = ['settlement', 'purge', 'content', 'refusal', 'certificate', 'device', 'registry'];
+const amqp = ['settlement', 'purge', 'content', 'refusal', 'certificate', 'device', 'registry', 'entra'];
 
 for (const [gateway, transports, parts] of [
   ['v1', ['Amqp', 'AmqpWs'], amqp],
