@@ -63,11 +63,12 @@ func TestBentHub(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			inWorld(t, localhub.Options{FeedbackInterval: 15e9}, func(t *testing.T, w *world) {
+			inWorld(t, localhub.Options{HostName: "localhost", FeedbackInterval: faithful}, func(t *testing.T, w *world) {
 				w.plain()
 				w.target.Dial = (&proxy{test.bend, w.dial, &w.served}).Dial
 				report := w.run(nil)
 				checkDiffering(t, report, test.differs)
+				checkHidden(t, report, "localhost")
 			})
 		})
 	}

@@ -26,6 +26,7 @@ type feedback struct {
 	mu      sync.Mutex
 	records []iothub.Feedback
 	changed chan struct{} // closed at the next record, or when the reader ends
+	delay   time.Duration // how much later records may come since there is feedback of others
 	why     string        // there will be no more
 }
 
@@ -95,6 +96,7 @@ func (f *feedback) look(ctx context.Context, receiver *iothub.FeedbackReceiver) 
 		} else if over == nil {
 			over = time.AfterFunc(hold, stop)
 			defer over.Stop()
+			f.slowDown()
 		}
 		f.keep(batch.Records) // not before they are gone from the hub: the reader may end now
 	}
@@ -112,6 +114,19 @@ func (f *feedback) keep(records []iothub.Feedback) {
 	}
 	close(f.changed)
 	f.changed = make(chan struct{})
+}
+
+// slowDown notes that nothing is read for a while, after each look.
+func (f *feedback) slowDown() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.delay = 2 * hold
+}
+
+func (f *feedback) delayed() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.delay
 }
 
 func (f *feedback) end(why string) {
@@ -151,11 +166,11 @@ func (t *trial) reportWithin(ctx context.Context, name string, within time.Durat
 	return string(record.Status)
 }
 
-// reported waits for feedback.
+// reported waits for feedback, longer if that of others is in the way.
 func (t *trial) reported(ctx context.Context, within time.Duration, fits func(iothub.Feedback) bool) (iothub.Feedback, bool) {
 	over := time.NewTimer(within)
 	defer over.Stop()
-	for {
+	for delayed := time.Duration(0); ; {
 		record, found, changed, why := t.run.feedback.find(fits)
 		switch {
 		case found:
@@ -167,7 +182,12 @@ func (t *trial) reported(ctx context.Context, within time.Duration, fits func(io
 		select {
 		case <-changed:
 		case <-over.C:
-			return record, false
+			more := t.run.feedback.delayed() - delayed
+			if more <= 0 || within == 0 {
+				return record, false
+			}
+			delayed += more
+			over.Reset(more)
 		case <-ctx.Done():
 			t.check(ctx.Err())
 		}

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -34,7 +35,7 @@ const hostName = "contoso-7f3a.azure-devices.net"
 func inWorld(t *testing.T, options localhub.Options, f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		options.HostName = hostName
+		options.HostName = cmp.Or(options.HostName, hostName)
 		hub, err := localhub.New(&options)
 		if err != nil {
 			t.Fatal(err)
@@ -86,7 +87,7 @@ func TestLocalHub(t *testing.T) {
 		for _, gateway := range []localhub.Gateway{localhub.GatewayV1, localhub.GatewayV2} {
 			t.Run(string(protocol)+" "+string(gateway), func(t *testing.T) {
 				t.Parallel()
-				inWorld(t, localhub.Options{Gateway: gateway, FeedbackInterval: 15e9}, func(t *testing.T, w *world) {
+				inWorld(t, localhub.Options{Gateway: gateway, FeedbackInterval: faithful}, func(t *testing.T, w *world) {
 					w.target.Protocol = protocol
 					report := w.run(nil)
 					for _, r := range report.Results {

@@ -73,7 +73,10 @@ func program() (code int, err error) {
 		fmt.Printf("\r%d of %d experiments", done, all)
 	}})
 	fmt.Println()
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return exitInterrupted, err
+	case err != nil:
 		return exitFailed, err
 	}
 	return show(report)

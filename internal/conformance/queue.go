@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/iothub"
+	"iothub-c2d/internal/sas"
 )
 
 // queueSize is how many messages wait for a device. Source: docC2D.
@@ -43,6 +45,13 @@ var queueExperiments = []experiment{
 			},
 			{
 				Name: "a message that is purged is reported as Purged", Source: "FeedbackStatusCode.cs of the C# SDK", Local: string(iothub.Purged),
+			},
+			{
+				Name: "a token for the path of the purge will do for a purge", Source: docSAS + ", and inference",
+				Choice: "It needs service connect, for the hub, the device or /devices/{id}/commands", Local: "200",
+			},
+			{
+				Name: "a device may not purge its queue", Source: Inference, Choice: "It needs service connect", Local: "401 IotHubUnauthorizedAccess",
 			},
 		},
 	},
@@ -80,7 +89,7 @@ func tryFullQueue(ctx context.Context, t *trial) {
 		last = l.must(ctx, "message, with credit for all")
 	}
 	t.saw("%s", t.send(ctx, t.message("one-more", "")))
-	a := t.purge(ctx, "")
+	a := t.purge(ctx, t.run.token(), "")
 	var purged struct{ TotalMessagesPurged int }
 	if json.Unmarshal(a.body, &purged) != nil || a.status != http.StatusOK {
 		t.stop("%s", a.text())
@@ -90,9 +99,9 @@ func tryFullQueue(ctx context.Context, t *trial) {
 }
 
 // purge empties the device's queue.
-func (t *trial) purge(ctx context.Context, version string) answer {
+func (t *trial) purge(ctx context.Context, token sas.Token, version string) answer {
 	a, err := t.run.request(ctx, t.trace, call{
-		method: http.MethodDelete, path: t.subject.path() + "/commands", version: version, authorization: t.run.token().Reveal(),
+		method: http.MethodDelete, path: t.subject.path() + "/commands", version: version, authorization: token.Reveal(),
 	})
 	t.check(err)
 	return a
@@ -100,8 +109,12 @@ func (t *trial) purge(ctx context.Context, version string) answer {
 
 func tryPurgeReport(ctx context.Context, t *trial) {
 	t.put(ctx, t.message("m", iothub.AckFull))
-	t.saw("%s", t.purge(ctx, "2001-01-01").text())
+	t.saw("%s", t.purge(ctx, t.run.token(), "2001-01-01").text())
 	t.saw("%s", t.report(ctx, "m"))
+	t.needsKey()
+	narrow := t.run.tokenFor(t.run.host()+t.subject.path()+"/commands", time.Now().Add(time.Hour))
+	t.saw("%s", t.purge(ctx, narrow, "").text())
+	t.saw("%s", t.purge(ctx, t.subject.token(), "").text())
 }
 
 func tryTakeover(ctx context.Context, t *trial) {

@@ -100,7 +100,7 @@ func (r *run) secrets() []secret {
 	list := []secret{{signature, "${1}REDACTED"}}
 	add := func(name, substitute string) {
 		if name != "" {
-			list = append(list, secret{regexp.MustCompile(`(?i)\b` + regexp.QuoteMeta(name) + `\b`), substitute})
+			list = append(list, secret{word(name), "${1}" + substitute})
 		}
 	}
 	first, _, _ := strings.Cut(r.host(), ".")
@@ -109,4 +109,17 @@ func (r *run) secrets() []secret {
 	add(r.target.Device.DeviceID, "DEVICE")
 	add(r.target.Service.KeyName, "POLICY")
 	return list
+}
+
+// word returns what finds a name that is no part of another, in any case, also behind
+// an encoded character.
+func word(name string) *regexp.Regexp {
+	pattern := `(?i)(%[0-9a-f]{2}|\b)` + regexp.QuoteMeta(name)
+	if !regexp.MustCompile(`^\w`).MatchString(name) {
+		pattern = `(?i)()` + regexp.QuoteMeta(name)
+	}
+	if regexp.MustCompile(`\w$`).MatchString(name) {
+		pattern += `\b`
+	}
+	return regexp.MustCompile(pattern)
 }
