@@ -15,30 +15,10 @@ import (
 // added, or worded anew, needs a look at its belief.
 func TestChoices(t *testing.T) {
 	t.Parallel()
-	items := choices(t)
 	found := make(map[string]bool) // what beliefs quote
 	used := make(map[string]bool)  // of unseen
-	for _, item := range items {
-		quoted := quotedParts(item, found)
-		if beginning := beginningIn(unseenItems, item); beginning != "" {
-			if used[beginning] = true; len(quoted) > 0 {
-				t.Errorf("a belief quotes what is said not to be seen from outside: %s", item)
-			}
-			continue
-		}
-		start := 0
-		for _, sentence := range strings.SplitAfter(item, ". ") {
-			beginning := beginningIn(unseen, sentence)
-			seen := slices.ContainsFunc(quoted, func(q part) bool { return q.start < start+len(sentence) && start < q.end })
-			switch {
-			case seen && beginning != "":
-				t.Errorf("a belief quotes what is said not to be seen from outside: %s", sentence)
-			case !seen && beginning == "":
-				t.Errorf("no belief quotes the choice: %s", sentence)
-			}
-			used[beginning] = true
-			start += len(sentence)
-		}
+	for _, item := range choices(t) {
+		checkChoice(t, item, found, used)
 	}
 	for _, b := range conformance.Beliefs() {
 		if b.Choice != "" && !found[b.Choice] {
@@ -51,6 +31,31 @@ func TestChoices(t *testing.T) {
 				t.Errorf("no choice begins with %q", beginning)
 			}
 		}
+	}
+}
+
+// checkChoice checks one item of the list, and notes what of the other lists it has.
+func checkChoice(t *testing.T, item string, found, used map[string]bool) {
+	t.Helper()
+	quoted := quotedParts(item, found)
+	if beginning := beginningIn(unseenItems, item); beginning != "" {
+		if used[beginning] = true; len(quoted) > 0 {
+			t.Errorf("a belief quotes what is said not to be seen from outside: %s", item)
+		}
+		return
+	}
+	start := 0
+	for _, sentence := range strings.SplitAfter(item, ". ") {
+		beginning := beginningIn(unseen, sentence)
+		seen := slices.ContainsFunc(quoted, func(q part) bool { return q.start < start+len(sentence) && start < q.end })
+		switch {
+		case seen && beginning != "":
+			t.Errorf("a belief quotes what is said not to be seen from outside: %s", sentence)
+		case !seen && beginning == "":
+			t.Errorf("no belief quotes the choice: %s", sentence)
+		}
+		used[beginning] = true
+		start += len(sentence)
 	}
 }
 

@@ -1,6 +1,8 @@
 package conformance_test
 
 import (
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,46 +17,57 @@ func TestThrottlingHub(t *testing.T) {
 	t.Parallel()
 	inWorld(t, localhub.Options{FeedbackInterval: faithful}, func(t *testing.T, w *world) {
 		w.plain()
-		refused := 0
-		w.target.Dial = (&proxy{bend{frame: throttled(30, &refused)}, w.dial, &w.served}).Dial
+		limit := &sendLimit{perMinute: 30, began: time.Now()}
+		w.target.Dial = (&proxy{bend{frame: limit.bend}, w.dial, &w.served}).Dial
 		report := w.run(nil)
 		checkDiffering(t, report, nil)
 		checkBounds(t, report)
-		if refused == 0 {
+		if limit.refused == 0 {
 			t.Error("the hub has refused nothing")
 		}
 	})
 }
 
-// throttled lets so many messages to devices pass in a minute, over all connections.
+// sendLimit lets so many messages to devices pass in a minute, over all connections.
 // What comes on top goes to a device that is not there, and its refusal is reworded.
-func throttled(perMinute int, refused *int) func() frameBend {
-	began, passed := time.Now(), 0
-	return func() frameBend {
-		tooMuch := make(map[uint32]bool) // by delivery-id
-		return func(fromHub bool, f *amqpwire.Frame) bool {
-			if d, ok := f.Body.(*amqpwire.Disposition); ok && fromHub && d.Role == amqpwire.RoleReceiver && tooMuch[d.First] {
-				delete(tooMuch, d.First)
-				d.State = &amqpwire.Rejected{Error: &amqpwire.Error{
-					Condition: "com.microsoft:device-container-throttled", Description: `{"errorCode":429001,"message":"Throttled."}`,
-				}}
-				return true
-			}
-			m := messageIn(f)
-			if m == nil || fromHub || m.Properties.To == "" || m.Properties.To[0] != '/' {
-				return false
-			}
-			allowed := perMinute + int(time.Since(began).Minutes()*float64(perMinute))
-			if passed < allowed {
-				passed++
-				return false
-			}
-			*refused++
-			tooMuch[*f.Body.(*amqpwire.Transfer).DeliveryID] = true
-			return changeMessage(f, func(m *amqpwire.Message) bool {
-				m.Properties.To, m.Properties.AbsoluteExpiryTime = "/devices/nobody/messages/devicebound", nil
-				return true
-			})
+type sendLimit struct {
+	perMinute int
+	began     time.Time
+
+	mu              sync.Mutex
+	passed, refused int
+}
+
+// take reports whether one more may pass.
+func (s *sendLimit) take() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.passed < s.perMinute+int(time.Since(s.began).Minutes()*float64(s.perMinute)) {
+		s.passed++
+		return true
+	}
+	s.refused++
+	return false
+}
+
+func (s *sendLimit) bend() frameBend {
+	tooMuch := make(map[uint32]bool) // by delivery-id
+	return func(fromHub bool, f *amqpwire.Frame) bool {
+		if d, ok := f.Body.(*amqpwire.Disposition); ok && fromHub && d.Role == amqpwire.RoleReceiver && tooMuch[d.First] {
+			delete(tooMuch, d.First)
+			d.State = &amqpwire.Rejected{Error: &amqpwire.Error{
+				Condition: "com.microsoft:device-container-throttled", Description: `{"errorCode":429001,"message":"Throttled."}`,
+			}}
+			return true
 		}
+		m := messageIn(f)
+		if m == nil || fromHub || !strings.HasPrefix(m.Properties.To, "/") || s.take() {
+			return false
+		}
+		tooMuch[*f.Body.(*amqpwire.Transfer).DeliveryID] = true
+		return changeMessage(f, func(m *amqpwire.Message) bool {
+			m.Properties.To, m.Properties.AbsoluteExpiryTime = "/devices/nobody/messages/devicebound", nil
+			return true
+		})
 	}
 }
