@@ -20,6 +20,9 @@ interop: build ## try Microsoft's SDKs against the local hub (needs Node 20 with
 conformance: ## hold every belief about IoT Hub against the hub of .env (asks first)
 	.ci/conformance
 
+page-test: build ## try the page of the local hub in a real browser (needs Chromium, Node 20 with npm)
+	.ci/page bin
+
 lint: ## check the code's form
 	$(LINT) run
 
@@ -41,4 +44,4 @@ man: ## write the man pages to bin/man
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help build test demo interop conformance lint fuzz soak bench man clean
+.PHONY: help build test demo interop conformance page-test lint fuzz soak bench man clean

@@ -40,9 +40,10 @@ var allowed = map[string][]string{
 	},
 	"internal/localhub/amqpfront": {"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/address", "internal/localhub/broker"},
 	"internal/localhub/httpfront": {
-		"internal/localhub/access", "internal/localhub/address", "internal/localhub/broker", "internal/localhub/query",
-		"internal/localhub/registry", "internal/sas", "github.com/coder/websocket",
+		"internal/localhub/access", "internal/localhub/address", "internal/localhub/broker", "internal/localhub/httpfront/page",
+		"internal/localhub/query", "internal/localhub/registry", "internal/sas", "github.com/coder/websocket",
 	},
+	"internal/localhub/httpfront/page":      {"internal/localhub/broker"},
 	"internal/localhub/mqttfront":           {"internal/mqttwire", "internal/localhub/access", "internal/localhub/broker", "internal/sas"},
 	"internal/localhub/mqttfront/rawclient": {"internal/mqttwire"}, // for tests
 	"internal/localhub/fault":               {"internal/amqpserver", "internal/amqpwire", "internal/faultnet", "internal/localhub/amqpfront"},

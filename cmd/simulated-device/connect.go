@@ -60,6 +60,9 @@ func (f *deviceFlags) localTarget(ctx context.Context, c *console.Console, s *co
 	if !asked {
 		c.Note("No %s is set: using the local hub at %s.", console.EnvDevice, address)
 	}
+	if hub != nil {
+		notePage(c, pageURL(hub.listener))
+	}
 	return defaults.DeviceString(address, device.ID, device.Key), hub, nil
 }
 

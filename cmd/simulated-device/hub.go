@@ -24,10 +24,19 @@ func newHubCommand(c *console.Console) *cobra.Command {
 		Long: `hub serves a local IoT Hub until Ctrl-C. It gives the settings for both tools in
 the form of a .env file, to the file of --env-out or else to standard output.
 
+-v says on standard error what happens: who comes and goes, and what becomes of each
+message. --output json prints that on standard output, in place of the settings, one
+object a line: {"event":"delivered","at":...,"deviceId":...,"messageId":...}. The
+events are ready, connected, disconnected, attached, token, enqueued, refused,
+delivered, abandoned, released, lockLost, completed, rejected, expired, deadLettered,
+purged, feedbackSent, feedbackTaken, feedbackReturned, feedbackFinished, fault and, if
+nobody reads the output fast enough, missed.
+
 ` + faultHelp(),
 		Example: `  simulated-device hub --env-out .env               # both tools find it here
   simulated-device hub --listen 127.0.0.1:0         # any free port
-  simulated-device hub --device one --device two    # two devices`,
+  simulated-device hub --device one --device two    # two devices
+  simulated-device hub -o json --env-out .env       # what happens, for programs`,
 		Args: c.Args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return serveHub(cmd.Context(), c, &f) },
 	}
@@ -50,6 +59,8 @@ func serveHub(ctx context.Context, c *console.Console, f *hubFlags) error {
 	if err != nil {
 		return err
 	}
+	events := watchHub(c, hub)
+	defer events.stop() // what happens in the end, too
 	defer hub.Close()
 	listeners, err := listen(ctx, c, f.listen)
 	if err != nil {
@@ -62,7 +73,10 @@ func serveHub(ctx context.Context, c *console.Console, f *hubFlags) error {
 	if err := f.settings.give(c, options, listeners); err != nil {
 		return err
 	}
-	sayReady(c, listeners)
+	if err := sayReady(c, listeners); err != nil {
+		return err
+	}
+	events.start()
 	select {
 	case <-ctx.Done(): // no failure, even if --timeout ends it
 		if f.data == "" {
@@ -70,6 +84,8 @@ func serveHub(ctx context.Context, c *console.Console, f *hubFlags) error {
 		}
 		return nil
 	case err := <-served:
+		return err
+	case err := <-events.failure():
 		return err
 	}
 }
@@ -127,13 +143,43 @@ func noteLost(c *console.Console, hub *localhub.Hub) {
 	}
 }
 
+// readyEvent is the first line of --output json.
+type readyEvent struct {
+	Event     string   `json:"event"`
+	Addresses []string `json:"addresses"`
+	Page      string   `json:"page,omitempty"`
+}
+
 // sayReady says where the hub is.
-func sayReady(c *console.Console, listeners []net.Listener) {
-	var addresses []string
+func sayReady(c *console.Console, listeners []net.Listener) error {
+	ready := readyEvent{Event: "ready", Page: pageURL(listeners...)}
 	for _, l := range listeners {
-		addresses = append(addresses, loopbackAddress(l.Addr()))
+		ready.Addresses = append(ready.Addresses, loopbackAddress(l.Addr()))
 	}
-	c.Note("The local hub is ready at %s.", strings.Join(addresses, " and "))
+	c.Note("The local hub is ready at %s.", strings.Join(ready.Addresses, " and "))
+	notePage(c, ready.Page)
+	if c.Output == console.OutputJSON {
+		return c.PrintJSON(ready)
+	}
+	return nil
+}
+
+// notePage says where to look into a hub, if there is a page.
+func notePage(c *console.Console, url string) {
+	if url != "" {
+		c.Note("Look into the local hub at %s with a browser.", url)
+	}
+}
+
+// pageURL returns where the page of a hub is, empty if no browser on this machine
+// reaches the hub over loopback: others get no page.
+func pageURL(listeners ...net.Listener) string {
+	for _, l := range listeners {
+		if a, ok := l.Addr().(*net.TCPAddr); ok && (a.IP.IsLoopback() || a.IP.IsUnspecified()) {
+			return "http://" + loopbackAddress(a) + "/"
+		}
+	}
+	return ""
 }
 
 // loopbackAddress returns the address of a listener for clients on this machine: a

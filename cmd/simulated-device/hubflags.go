@@ -65,6 +65,8 @@ func (h *hubFlags) add(c *console.Console, cmd *cobra.Command) {
 	console.Group(f, "Hub")
 	h.limits.add(f)
 	console.Group(f, "Figures")
+	c.AddOutput(cmd)
+	console.Group(f, "Output")
 	c.AddFlags(cmd, "stop after this long")
 }
 

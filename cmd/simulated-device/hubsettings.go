@@ -68,6 +68,8 @@ func (s *settingsFlags) give(c *console.Console, options *localhub.Options, list
 	switch {
 	case err != nil:
 		return fmt.Errorf("settings: %w", err)
+	case s.file == "" && c.Output == console.OutputJSON:
+		return nil // there are events
 	case s.file == "":
 		return c.Print(text)
 	}

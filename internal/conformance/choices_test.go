@@ -116,6 +116,8 @@ var unseenItems = map[string]string{
 	"A connection by HTTP may wait two minutes":                   "these figures are to protect a laptop",
 	"The clients can make the hub hold [Options.Memory]":          "likewise",
 	"A client that has shown neither a good token nor a device's": "likewise",
+	"The page needs no token":                                     "a real hub has no page",
+	"Events are told to subscribers as they happen":               "nor does it tell events to anybody",
 	"When the hub closes, links are detached":                     "nobody closes a real hub",
 }
 

@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
 // Output is the form of the output.
@@ -19,6 +21,12 @@ const (
 	OutputText Output = "text"
 	OutputJSON Output = "json" // one object a line
 )
+
+// AddOutput registers the flag for the form of the output.
+func (c *Console) AddOutput(cmd *cobra.Command) {
+	c.Output = OutputText
+	cmd.Flags().VarP(Choice(&c.Output, OutputText, OutputJSON), "output", "o", "form of the output: text or json")
+}
 
 // Print writes text to the output.
 func (c *Console) Print(text string) error {

@@ -53,8 +53,7 @@ func (h *HubFlags) Add(c *Console, cmd *cobra.Command, localAddress string, vari
 	f.StringVar(&h.EnvFile, "env-file", "", "read settings from `FILE` (default .env, if it is there)")
 	h.Transport.add(f)
 	Group(f, "Hub")
-	c.Output = OutputText
-	f.VarP(Choice(&c.Output, OutputText, OutputJSON), "output", "o", "form of the output: text or json")
+	c.AddOutput(cmd)
 	h.Transport.addTrace(f)
 	Group(f, "Output")
 	c.AddFlags(cmd, "give up after this long, with exit code 124 (0: never)")

@@ -29,6 +29,7 @@
 //   - Errors: the conditions and numbers of IoT Hub, described in JSON with a
 //     tracking id.
 //   - A bad day, on purpose, for clients of AMQP: see package fault.
+//   - A page to look at: devices, queues, feedback and events. See package page.
 //   - Telemetry from devices is taken and counted, single or batched, and thrown
 //     away.
 //
@@ -185,6 +186,13 @@
 //   - HTTP requests must be sent to one of these names, or to an address, and must
 //     not come from the page of another host: else 403, so that no page on the web
 //     reaches the hub through a browser on this machine.
+//   - The page needs no token: the keys of a local hub are published, so that whoever
+//     reaches it can read as much over AMQP. It changes nothing, and is for browsers on
+//     the hub's own machine: other addresses than loopback get 403, even if the hub
+//     listens to them for the sake of devices. 16 pages may be open at once.
+//   - Events are told to subscribers as they happen. 1024 wait for each; one that is
+//     slower misses those that come meanwhile. They hold no bodies and no properties; the page gets a
+//     body for the number of its message.
 //   - AMQP over WebSocket may be offered as AMQPWSB10 or as amqp; the answer is
 //     spelled like the offer. It is preferred to MQTT.
 //   - A token is good for five minutes more than it says. Then the links that

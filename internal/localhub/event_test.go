@@ -41,7 +41,7 @@ func TestEveryRefusalIsAnEvent(t *testing.T) {
 		c.sendBytes([]byte{0xff})
 		want[*amqpwire.Disposition](c)
 		wanted := []Event{
-			{Kind: broker.EventEnqueued, Device: "dev1", MessageID: "good"},
+			{Kind: broker.EventEnqueued, Device: "dev1", MessageID: "good", Sequence: 1},
 			{Kind: broker.EventRefused, Device: "dev1", MessageID: "full", Detail: string(amqpserver.CondLimitExceeded)},
 			{Kind: broker.EventRefused, Device: "no", MessageID: "nobody", Detail: string(amqpserver.CondNotFound)},
 			{Kind: broker.EventRefused, MessageID: "nowhere", Detail: string(amqpserver.CondNotAllowed)},

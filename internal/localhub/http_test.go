@@ -26,8 +26,10 @@ func TestHTTPAnswers(t *testing.T) {
 		text       string
 		closes     bool // the connection
 	}{
-		{"root", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, `local stand-in for the Azure IoT Hub "myhub.localhost"`, false},
-		{"HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", 404, "DELETE /devices/{id}/commands", true},
+		{"root", "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 200, "<title>Local IoT Hub</title>", false},
+		{"root as REST", "GET /?api-version=1 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "ErrorCode:GenericNotFound;", false},
+		{"elsewhere", "GET /index.html HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, `local stand-in for the Azure IoT Hub "myhub.localhost"`, false},
+		{"HTTP/1.0", "GET /index.html HTTP/1.0\r\n\r\n", 404, "DELETE /devices/{id}/commands", true},
 		{"REST", "POST /devices/dev1/messages/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello", 400, "ErrorCode:InvalidProtocolVersion;", false},
 		{"purge, wrong method", "GET /devices/dev1/commands?api-version=1 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404, "ErrorCode:GenericNotFound;The local hub does not emulate GET /devices/dev1/commands.", false},
 		{"body on request", "PUT / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n", 404, "DELETE /devices/{id}/commands", true},
@@ -69,7 +71,10 @@ func TestForeignHostsAreRefused(t *testing.T) {
 		request string
 		status  int // if it is not refused
 	}{
-		{"GET / HTTP/1.1\r\n", 404},
+		{"GET / HTTP/1.1\r\n", 200},
+		{"GET /none HTTP/1.1\r\n", 404},
+		{"GET /page/devices HTTP/1.1\r\n", 200},
+		{"GET /page/events HTTP/1.1\r\n", 200},
 		{"DELETE /devices/dev1/commands?api-version=1 HTTP/1.1\r\nAuthorization: " + token + "\r\n", 200},
 		{"GET /$iothub/websocket HTTP/1.1\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n", 101},
 		{"GET /$servicebus/websocket/ HTTP/1.1\r\n" + upgradeHeader + "Sec-WebSocket-Protocol: AMQPWSB10\r\n", 101},

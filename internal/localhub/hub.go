@@ -135,6 +135,10 @@ func (h *Hub) Pending(device string) []string { return h.broker.Pending(device) 
 // in their hands included.
 func (h *Hub) Waiting() int { return h.broker.Waiting() }
 
+// Subscribe returns the events of the hub from now on. A subscriber that is slow
+// misses some, and slows nobody.
+func (h *Hub) Subscribe() *Subscription { return h.broker.Subscribe() }
+
 // CACertificate returns the certificate that clients must trust to connect
 // over TLS, in PEM form. Each hub has its own.
 func (h *Hub) CACertificate() []byte {

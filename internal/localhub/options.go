@@ -26,6 +26,10 @@ type (
 	Gateway = amqpfront.Gateway
 	// Event is something that happened to a message, or to a connection.
 	Event = broker.Event
+	// Notice is an event as subscribers hear of it.
+	Notice = broker.Notice
+	// Subscription is a subscriber's view of the events.
+	Subscription = broker.Subscription
 )
 
 // The generations of gateways.
@@ -84,7 +88,7 @@ type Options struct {
 	// Faults is what the hub does wrong on purpose: nothing.
 	Faults *fault.Injector
 	// Observer is told what happens, from many goroutines at once: nobody. It must
-	// not wait, nor call the hub.
+	// not wait, nor call the hub: locks may be held.
 	Observer func(Event)
 	// Logger hears of refused and odd clients: nobody.
 	Logger *slog.Logger

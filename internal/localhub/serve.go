@@ -91,7 +91,9 @@ func (h *Hub) ServeConn(c net.Conn) {
 // serveAMQP speaks AMQP on a stream that came over the connection s.
 func (h *Hub) serveAMQP(ctx context.Context, s *stream, amqp net.Conn, log *slog.Logger) {
 	log = log.With("transport", s.transport(protocolAMQP))
-	err := h.amqp.Serve(ctx, amqpfront.Stream{Conn: amqp, Socket: s.socket, Certificates: s.certificates}, log)
+	err := h.amqp.Serve(ctx, amqpfront.Stream{
+		Conn: amqp, Socket: s.socket, Over: s.over("AMQP", protocolAMQP), Certificates: s.certificates,
+	}, log)
 	var other amqpserver.HeaderError
 	switch {
 	case err == nil:
@@ -105,7 +107,9 @@ func (h *Hub) serveAMQP(ctx context.Context, s *stream, amqp net.Conn, log *slog
 // serveMQTT speaks MQTT on a stream that came over the connection s.
 func (h *Hub) serveMQTT(ctx context.Context, s *stream, mqtt net.Conn, log *slog.Logger) {
 	log = log.With("transport", s.transport(protocolMQTT))
-	if err := h.mqtt.Serve(ctx, mqttfront.Stream{Conn: mqtt, Certificates: s.certificates}, log); err != nil {
+	if err := h.mqtt.Serve(ctx, mqttfront.Stream{
+		Conn: mqtt, Over: s.over("MQTT", protocolMQTT), Certificates: s.certificates,
+	}, log); err != nil {
 		log.Info("connection ended", "reason", err.Error())
 	}
 }

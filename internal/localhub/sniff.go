@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/localhub/broker"
 )
 
 // handshakeTimeout is how long a client may take to show what it speaks, TLS
@@ -51,6 +52,11 @@ func (s *stream) transport(spoken protocol) string {
 		name += "s"
 	}
 	return name
+}
+
+// over names what a client acts over that speaks a protocol of this name.
+func (s *stream) over(name string, spoken protocol) broker.Connection {
+	return broker.Connection{Protocol: name, Transport: s.transport(spoken), Client: s.socket.RemoteAddr().String()}
 }
 
 // unwrap finds out by its first bytes what a client speaks, and takes TLS off.

@@ -41,22 +41,15 @@ func (c *c2dSink) Accept(in amqpserver.Incoming) amqpwire.DeliveryState {
 
 // outcome tells what became of a message, and returns what its sender is to hear.
 func (c *c2dSink) outcome(log *slog.Logger, to broker.ID, m *broker.Message, refused *amqpwire.Error) amqpwire.DeliveryState {
-	c.tell(to, m, refused)
 	if refused != nil {
+		c.client.front.options.Broker.Tell(broker.Event{
+			Kind: broker.EventRefused, Device: broker.Brief(to.String()), MessageID: broker.Brief(m.ID), Detail: string(refused.Condition),
+		})
 		log.Info("message refused", "condition", string(refused.Condition), "reason", explain(refused))
 		return &amqpwire.Rejected{Error: refused}
 	}
 	log.Debug("message enqueued", "device", to.String(), "id", m.ID)
 	return &amqpwire.Accepted{}
-}
-
-// tell tells what became of the message.
-func (c *c2dSink) tell(to broker.ID, m *broker.Message, refused *amqpwire.Error) {
-	e := broker.Event{Kind: broker.EventEnqueued, Device: broker.Brief(to.String()), MessageID: broker.Brief(m.ID)}
-	if refused != nil {
-		e.Kind, e.Detail = broker.EventRefused, string(refused.Condition)
-	}
-	c.client.front.options.Broker.Tell(e)
 }
 
 // readMessage returns an encoded message for the broker, and whom it is for. What

@@ -15,6 +15,7 @@ import (
 type Client struct {
 	front      *Front
 	conn       *amqpserver.Conn
+	over       broker.Connection
 	credential access.Credential // the client's certificate; never changes
 	grants     access.Grants
 	replies    map[*amqpserver.Session]*replies // of $cbs
@@ -28,6 +29,7 @@ func (f *Front) newClient(conn *amqpserver.Conn, s Stream) *Client {
 	c := &Client{
 		front:      f,
 		conn:       conn,
+		over:       s.Over,
 		credential: f.options.Access.Examine(s.Certificates),
 		replies:    make(map[*amqpserver.Session]*replies),
 	}
@@ -159,7 +161,7 @@ func (c *Client) enter(l *amqpserver.Link, ep endpoint) *broker.Refusal {
 	if refused != nil {
 		return refused
 	}
-	p := mailbox.Enter("AMQP", func(why *broker.Refusal) { l.Interrupt(worded(why)) })
+	p := mailbox.Enter(c.over, func(why *broker.Refusal) { l.Interrupt(worded(why)) })
 	l.OnEnd(p.Leave)
 	if c.permitted(ep.need()).IsZero() { // the registry has changed meanwhile
 		p.Leave()

@@ -59,6 +59,7 @@ const maxUntrusted = 32 << 10
 type Stream struct {
 	net.Conn
 	Socket       net.Conn            // as it was accepted
+	Over         broker.Connection   // what it is called
 	Certificates []*x509.Certificate // the client's, its own first; none if it has shown none
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -34,7 +35,7 @@ type Options struct {
 	// Journal keeps the queues over a restart: nothing does.
 	Journal Journal
 	// Observer is told what happens, from many goroutines at once: nobody. It must
-	// not wait, nor call the broker.
+	// not wait, nor call the broker: locks may be held.
 	Observer func(Event)
 	// Logger hears of messages that end, and of what cannot be kept: nobody.
 	Logger *slog.Logger
@@ -73,6 +74,8 @@ type Broker struct {
 	kept    *State              // by the journal, and not taken up yet
 
 	generation int64 // the last that was given
+
+	subscribers atomic.Pointer[[]*Subscription] // changed under mu; nil: none
 }
 
 // New returns a broker that takes up what its journal holds.
@@ -92,7 +95,7 @@ func New(o Options) (*Broker, error) {
 	}
 	b.room = newRoom(o.MaxBytes)
 	hubName, _, _ := strings.Cut(o.HostName, ".")
-	b.feedback = newFeedback(&b.options, hubName)
+	b.feedback = newFeedback(b, hubName)
 	var err error
 	if b.kept, err = o.Journal.Load(); err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ func (q *Queue) expire(s *step) {
 			q.due(e.lockedUntil)
 			continue
 		}
-		q.unlock(s, token, "lock lost", q.rules.countLostLocks)
+		q.unlock(s, token, whyLockLost, q.rules.countLostLocks)
 	}
 	q.ready = slices.DeleteFunc(q.ready, func(e *entry) bool {
 		switch {

@@ -1,9 +1,11 @@
 package broker
 
 import (
+	"bytes"
 	"encoding/json"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -39,6 +41,7 @@ var feedbackRules = &rules{lock: time.Minute, ttl: time.Hour, deliveries: 10}
 // which all back ends of the hub share.
 type feedback struct {
 	queue    *Queue
+	broker   *Broker
 	hubName  string
 	interval time.Duration // at least this long between batches that are not full
 	log      *slog.Logger
@@ -53,8 +56,9 @@ type feedback struct {
 	closed   bool
 }
 
-func newFeedback(o *Options, hubName string) *feedback {
-	f := &feedback{hubName: hubName, interval: o.FeedbackInterval, log: o.Logger, lastSent: time.Now()}
+func newFeedback(b *Broker, hubName string) *feedback {
+	o := &b.options
+	f := &feedback{broker: b, hubName: hubName, interval: o.FeedbackInterval, log: o.Logger, lastSent: time.Now()}
 	f.queue = &Queue{name: FeedbackQueue, rules: feedbackRules, owner: f, journal: o.Journal, log: o.Logger}
 	return f
 }
@@ -76,6 +80,7 @@ func (f *feedback) send() {
 		do: func(s *step) error {
 			if records = f.take(); len(records) > 0 {
 				dropped = f.queue.putRecords(s, records, f.message)
+				s.then(func() { f.tell(records) })
 			}
 			return nil
 		},
@@ -182,7 +187,39 @@ func (f *feedback) close() {
 // feedback owns its queue: nobody wants to hear of feedback on feedback.
 
 func (f *feedback) record(*entry, Status) *Record { return nil }
-func (f *feedback) returned(*entry, string)       {}
+func (f *feedback) watched() bool                 { return f.broker.watched() }
+
+// happened tells of a feedback message. Of one that is new, its records are told.
+func (f *feedback) happened(kind EventKind, e *entry, detail string) {
+	switch kind {
+	case EventDelivered:
+		kind, detail = EventFeedbackTaken, strconv.Itoa(countRecords(e.Message))
+	case EventReturned:
+		kind = EventFeedbackReturned
+	case EventFinished:
+		kind = EventFeedbackFinished
+	default:
+		return
+	}
+	f.broker.Tell(Event{Kind: kind, Sequence: e.Sequence, Detail: detail})
+}
+
+// tell tells of the records that have been sent. The queue's lock is held.
+func (f *feedback) tell(records []Record) {
+	if !f.watched() {
+		return
+	}
+	for _, r := range records {
+		f.broker.Tell(Event{Kind: EventFeedbackSent, Device: r.DeviceID, MessageID: r.OriginalMessageID, Detail: string(r.StatusCode)})
+	}
+}
+
+// recordStart is how each record begins in the body of a feedback message, and
+// nothing else in it: in a text of JSON the quotes would be escaped.
+var recordStart = []byte(`{"originalMessageId":`)
+
+// countRecords returns how many records a feedback message has.
+func countRecords(m *Message) int { return bytes.Count(m.Body, recordStart) }
 
 func (f *feedback) finished(list []ending) {
 	for _, x := range list {

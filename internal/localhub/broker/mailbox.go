@@ -120,15 +120,13 @@ func (m *Mailbox) PutThen(msg *Message, done func(error)) {
 	})
 }
 
-// Take locks the first message that is ready, if there is one, and tells that it
-// is delivered.
+// Take locks the first message that is ready, if there is one.
 func (m *Mailbox) Take() (Delivery, bool) { return m.TakeFor(m.rules.lock) }
 
 // TakeFor is [Mailbox.Take] for a time of the receiver's choice.
 func (m *Mailbox) TakeFor(lock time.Duration) (d Delivery, ok bool) {
 	if d, ok = m.Queue.TakeFor(lock); ok {
 		m.Active()
-		m.tell(&d.Entry, EventDelivered, "")
 	}
 	return d, ok
 }
@@ -153,11 +151,11 @@ func (m *Mailbox) Leave(r Receiver) {
 	}
 }
 
-func (m *Mailbox) tell(e *Entry, kind EventKind, detail string) {
-	m.broker.Tell(Event{kind, m.ID.String(), e.Message.ID, e.Sequence, detail})
-}
+func (m *Mailbox) watched() bool { return m.broker.watched() }
 
-func (m *Mailbox) returned(e *entry, why string) { m.tell(&e.Entry, EventReturned, why) }
+func (m *Mailbox) happened(kind EventKind, e *entry, detail string) {
+	m.broker.Tell(Event{Kind: kind, Device: m.ID.String(), MessageID: e.Message.ID, Sequence: e.Sequence, Detail: detail})
+}
 
 // finished tells of messages that have reached their final state, and reports
 // those of which the sender wants to know.
@@ -165,7 +163,7 @@ func (m *Mailbox) finished(list []ending) {
 	var records []Record
 	for _, x := range list {
 		m.broker.room.give(x.entry.Message.Size)
-		m.tell(&x.entry.Entry, EventFinished, string(x.status))
+		m.broker.log.Debug("message finished", "device", m.ID.String(), "id", x.entry.Message.ID, "status", string(x.status))
 		if x.record != nil {
 			records = append(records, *x.record)
 		}

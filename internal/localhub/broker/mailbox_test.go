@@ -37,6 +37,7 @@ func TestEvents(t *testing.T) {
 		d, _ = box.Take()
 		_ = box.Settle(d.Token, Complete)
 		want := []string{
+			"enqueued dev1/mod a 1 ",
 			"delivered dev1/mod a 1 ", "returned dev1/mod a 1 abandoned",
 			"delivered dev1/mod a 1 ", "returned dev1/mod a 1 released",
 			"delivered dev1/mod a 1 ", "returned dev1/mod a 1 lock lost",

@@ -24,10 +24,10 @@ func TestPresence(t *testing.T) {
 		}
 		box := h.dev1()
 		time.Sleep(time.Second)
-		first := box.Enter("AMQP", func(*Refusal) { t.Error("ended") })
+		first := box.Enter(Connection{Protocol: "AMQP"}, func(*Refusal) { t.Error("ended") })
 		want("one", true, time.Second, time.Second)
 		time.Sleep(time.Second)
-		second := box.Enter("MQTT", func(*Refusal) { t.Error("ended") })
+		second := box.Enter(Connection{Protocol: "MQTT"}, func(*Refusal) { t.Error("ended") })
 		want("two", true, time.Second, 2*time.Second)
 		if n := h.Connected(); n != 1 {
 			t.Errorf("%d devices connected, want 1", n)
@@ -57,7 +57,7 @@ func TestExpel(t *testing.T) {
 	inHub(t, Options{}, func(t *testing.T, h hub) {
 		ended := make(map[string][]Code)
 		enter := func(id ID, name string) *Presence {
-			return h.box(id).Enter(name, func(r *Refusal) { ended[name] = append(ended[name], r.Code) })
+			return h.box(id).Enter(Connection{Client: name}, func(r *Refusal) { ended[name] = append(ended[name], r.Code) })
 		}
 		device, module := ID{Device: "dev1"}, ID{"dev1", "mod"}
 		enter(device, "device")

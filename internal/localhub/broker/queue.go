@@ -51,9 +51,11 @@ type owner interface {
 	// finished hears, with no lock held, the one status in which each message ends:
 	// of all that end at one moment, in the order of the queue.
 	finished([]ending)
-	// returned hears likewise of each delivery that ended with the message ready
-	// again, and why.
-	returned(e *entry, why string)
+	// watched reports whether anybody wants to hear of events.
+	watched() bool
+	// happened hears what happened to a message, in the order of the events. The
+	// queue's lock is held: it must not wait.
+	happened(kind EventKind, e *entry, detail string)
 }
 
 // restore fills a new queue with what its journal has kept. What has expired
@@ -126,6 +128,7 @@ func (q *Queue) add(s *step, m *Message, records int) {
 		q.ready = append(q.ready, e)
 		q.due(e.Expires)
 		s.arrived = true
+		s.happened(EventEnqueued, e, "")
 	})
 }
 
@@ -153,6 +156,7 @@ func (q *Queue) TakeFor(lock time.Duration) (d Delivery, ok bool) {
 			q.locked = make(map[LockToken]*entry)
 		}
 		q.locked[d.Token] = first
+		s.happened(EventDelivered, first, "")
 	})
 	return d, ok
 }

@@ -182,4 +182,8 @@ type listener struct {
 	back func(e *entry, why string)
 }
 
-func (l *listener) returned(e *entry, why string) { l.back(e, why) }
+func (l *listener) happened(kind EventKind, e *entry, why string) {
+	if kind == EventReturned {
+		l.back(e, why)
+	}
+}

@@ -43,8 +43,10 @@ type finishedFunc func(e *entry, s Status)
 
 func (f finishedFunc) record(*entry, Status) *Record { return nil }
 
-// returned reads what a mailbox does, for the race detector.
-func (f finishedFunc) returned(e *entry, _ string) { _, _ = e.Message.ID, e.Sequence }
+func (f finishedFunc) watched() bool { return true }
+
+// happened reads what a mailbox does, for the race detector.
+func (f finishedFunc) happened(_ EventKind, e *entry, _ string) { _, _ = e.Message.ID, e.Sequence }
 
 func (f finishedFunc) finished(list []ending) {
 	for _, x := range list {

@@ -41,7 +41,7 @@ func (q *Queue) settle(s *step, token LockToken, how Settlement) error {
 		return errHeld
 	case how == Complete && e.expired(s.now):
 		// A message that expired in its receiver's hands can only be dead-lettered.
-		q.unlock(s, token, "released", false)
+		q.unlock(s, token, whyReleased, false)
 		return ErrLockLost
 	}
 	switch how {
@@ -52,7 +52,7 @@ func (q *Queue) settle(s *step, token LockToken, how Settlement) error {
 	case Abandon:
 		q.abandon(s, token)
 	case Release:
-		q.unlock(s, token, "released", false)
+		q.unlock(s, token, whyReleased, false)
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (q *Queue) Release(tokens []LockToken) {
 	q.do(func(s *step) {
 		for _, t := range tokens {
 			if e := q.locked[t]; e != nil && !e.held {
-				q.unlock(s, t, "released", false)
+				q.unlock(s, t, whyReleased, false)
 			}
 		}
 	})
@@ -99,7 +99,7 @@ func (q *Queue) end(s *step, token LockToken, status Status) {
 	s.end(q.name, &x)
 	s.then(func() {
 		delete(q.locked, token)
-		s.ended = append(s.ended, x)
+		s.finish(x)
 	})
 }
 
@@ -120,7 +120,7 @@ func (q *Queue) endOldest(s *step, n int, status Status) {
 	s.then(func() {
 		q.ready = slices.DeleteFunc(q.ready, func(e *entry) bool { return e.Sequence <= last })
 		maps.DeleteFunc(q.locked, func(_ LockToken, e *entry) bool { return e.Sequence <= last })
-		s.ended = append(s.ended, ended...)
+		s.finish(ended...)
 	})
 }
 
@@ -139,7 +139,7 @@ func (q *Queue) abandon(s *step, token LockToken) {
 	s.then(func() {
 		delete(q.locked, token)
 		e.DeliveryCount = counted.DeliveryCount
-		q.putBack(s, e, "abandoned")
+		q.putBack(s, e, whyAbandoned)
 	})
 }
 
@@ -167,6 +167,6 @@ func (q *Queue) putBack(s *step, e *entry, why string) {
 	i, _ := slices.BinarySearchFunc(q.ready, e, bySequence)
 	q.ready = slices.Insert(q.ready, i, e)
 	s.arrived = true
-	s.back = append(s.back, comeback{e, why})
+	s.happened(EventReturned, e, why)
 	q.due(e.Expires) // while it was locked, only its lock counted
 }

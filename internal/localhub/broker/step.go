@@ -19,15 +19,33 @@ type step struct {
 	growth     int     // of the queue, in messages
 	over       bool    // its operations can be answered
 
-	// What has happened in memory, and is to be told when the queue's lock is free.
+	// What has happened in memory, and is to be told.
+	watched bool // somebody hears of events
+	events  []happening
 	ended   []ending
-	back    []comeback
 	arrived bool // a message has become ready
 }
 
-type comeback struct {
-	entry *entry
-	why   string
+// happening is what happened to a message, as in [Event].
+type happening struct {
+	kind   EventKind
+	entry  *entry
+	detail string
+}
+
+// happened notes an event.
+func (s *step) happened(kind EventKind, e *entry, detail string) {
+	if s.watched {
+		s.events = append(s.events, happening{kind, e, detail})
+	}
+}
+
+// finish notes that messages have ended.
+func (s *step) finish(list ...ending) {
+	s.ended = append(s.ended, list...)
+	for _, x := range list {
+		s.happened(EventFinished, x.entry, string(x.status))
+	}
 }
 
 func (s *step) change(changes ...Change) { s.changes = append(s.changes, changes...) }
@@ -70,26 +88,27 @@ func (q *Queue) do(f func(*step)) {
 	}
 }
 
-// tell unlocks the queue, and tells what has happened in the step so far: of the
-// messages that came back and that ended, in the order of the queue. It wakes
-// receivers if one became ready, and answers the operations of a step that is over.
+// tell unlocks the queue, and tells what has happened in the step so far, in the
+// order of the queue. It wakes receivers if a message became ready, and answers the
+// operations of a step that is over. Events are told before the lock is free: else
+// those of the next step could come first.
 func (q *Queue) tell(s *step) {
 	q.schedule(s.now)
+	slices.SortStableFunc(s.events, func(a, b happening) int { return bySequence(a.entry, b.entry) })
+	for _, e := range s.events {
+		q.owner.happened(e.kind, e.entry, e.detail)
+	}
 	var wakes []*func()
 	if s.arrived {
 		wakes = slices.Clone(q.wakes)
 	}
 	q.mu.Unlock()
 
-	slices.SortFunc(s.back, func(a, b comeback) int { return bySequence(a.entry, b.entry) })
-	for _, b := range s.back {
-		q.owner.returned(b.entry, b.why)
-	}
 	if len(s.ended) > 0 {
 		slices.SortFunc(s.ended, func(a, b ending) int { return bySequence(a.entry, b.entry) })
 		q.owner.finished(s.ended)
 	}
-	s.back, s.ended, s.arrived = nil, nil, false
+	s.events, s.ended, s.arrived = nil, nil, false
 	for _, wake := range wakes {
 		(*wake)()
 	}
@@ -105,7 +124,7 @@ func (q *Queue) tell(s *step) {
 // begin starts a step in which everything has happened that is due.
 func (q *Queue) begin(now time.Time) *step {
 	_, none := q.journal.(noJournal)
-	s := &step{now: now, journal: !none}
+	s := &step{now: now, journal: !none, watched: q.owner.watched()}
 	q.expire(s)
 	return s
 }
@@ -144,7 +163,8 @@ func (q *Queue) complete(s *step) {
 	u := q.unkept
 	q.unkept = unkept{}
 	if !s.journal {
-		s.changes, s.ended = nil, append(s.ended, u.ended...)
+		s.changes = nil
+		s.finish(u.ended...)
 		return
 	}
 	s.unkept = &u
@@ -157,7 +177,7 @@ func (q *Queue) carryOut(s *step) {
 		f()
 	}
 	if s.unkept != nil {
-		s.ended = append(s.ended, s.unkept.ended...)
+		s.finish(s.unkept.ended...)
 	}
 	q.letGo(s)
 }

@@ -11,6 +11,7 @@ import (
 
 	"iothub-c2d/internal/localhub/access"
 	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/localhub/httpfront/page"
 	"iothub-c2d/internal/localhub/registry"
 )
 
@@ -26,11 +27,12 @@ type Options struct {
 // Front serves the HTTP clients of a hub.
 type Front struct {
 	options   Options
+	page      *page.Page
 	telemetry atomic.Int64 // messages from devices
 }
 
 // New returns a front.
-func New(o Options) *Front { return &Front{options: o} }
+func New(o Options) *Front { return &Front{options: o, page: page.New(o.Broker, o.HostNames[0])} }
 
 // Client is what the front has to know of a connection.
 type Client struct {

@@ -8,6 +8,7 @@ import (
 	"iothub-c2d/internal/localhub/access"
 	"iothub-c2d/internal/localhub/address"
 	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/localhub/httpfront/page"
 )
 
 // handler answers the requests of one client, one after another.
@@ -30,6 +31,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serveWebSocket(w, r)
 		return
 	}
+	if page.Owns(r) {
+		h.servePage(w, r)
+		return
+	}
 	path := pathOf(r)
 	route, c := find(r, path)
 	isREST := r.URL.Query().Has("api-version")
@@ -41,6 +46,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.refuse(w, r, http.StatusNotFound, fmt.Sprintf(notFoundText, h.HostNames[0]))
 	}
+}
+
+func (h *handler) servePage(w http.ResponseWriter, r *http.Request) {
+	if text := page.Refuse(r); text != "" {
+		h.refuse(w, r, http.StatusForbidden, text)
+		return
+	}
+	h.front.page.ServeHTTP(w, r)
 }
 
 // pathOf takes the path of a request to pieces. Azure IoT Explorer encodes its
@@ -80,7 +93,7 @@ speaks AMQP 1.0 and MQTT 3.1.1, plain or over TLS, and over WebSocket at the pat
                          POST /devices/{id}/messages/events
     their purge:         DELETE /devices/{id}/commands
 
-It has no web page.`
+A browser on its own machine sees at / what is in it.`
 
 // refuse answers in plain text, and tells the log.
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, status int, text string) {

@@ -18,6 +18,7 @@ type client struct {
 	conn    *conn
 	log     *slog.Logger
 	mailbox *broker.Mailbox
+	over    broker.Connection
 	topics  topics
 
 	permitted *permission

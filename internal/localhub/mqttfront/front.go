@@ -32,6 +32,7 @@ func New(o Options) *Front { return &Front{options: o} }
 // read from it is MQTT.
 type Stream struct {
 	net.Conn
+	Over         broker.Connection   // what it is called
 	Certificates []*x509.Certificate // the client's, its own first; none if it has shown none
 }
 
@@ -43,7 +44,7 @@ func (f *Front) Serve(ctx context.Context, s Stream, log *slog.Logger) error {
 	defer c.net.Close() //nolint:errcheck // nothing is left to lose
 	abort := context.AfterFunc(ctx, func() { _ = c.net.Close() })
 	defer abort()
-	cl, err := f.admit(ctx, c, f.options.Access.Examine(s.Certificates), log)
+	cl, err := f.admit(ctx, c, s, log)
 	var refused *refusal
 	if errors.As(err, &refused) {
 		c.refuse(refused.code)

@@ -35,7 +35,7 @@ func refusef(code mqttwire.ConnectCode, format string, args ...any) error {
 
 // admit reads the client's CONNECT, and makes it the one connection of its
 // device. The error is a *[refusal] if the client is to be told.
-func (f *Front) admit(ctx context.Context, c *conn, shown access.Credential, log *slog.Logger) (*client, error) {
+func (f *Front) admit(ctx context.Context, c *conn, s Stream, log *slog.Logger) (*client, error) {
 	p, err := c.connect()
 	var version mqttwire.VersionError
 	if errors.As(err, &version) {
@@ -48,11 +48,12 @@ func (f *Front) admit(ctx context.Context, c *conn, shown access.Credential, log
 	if err != nil {
 		return nil, err
 	}
-	permitted, mailbox, err := f.authorize(id, p, shown)
+	permitted, mailbox, err := f.authorize(id, p, f.options.Access.Examine(s.Certificates))
 	if err != nil {
 		return nil, err
 	}
 	cl := newClient(f, c, mailbox, log)
+	cl.over = s.Over
 	cl.permitted, cl.patience, cl.will = permitted, patienceOf(p.KeepAlive), p.Will != nil
 	if err := cl.takeOver(ctx, p.CleanSession); err != nil {
 		return nil, err

@@ -79,7 +79,7 @@ func (s *session) forget(lost []broker.LockToken) {
 // takeOver makes the client the one receiver of its device, waits until the one
 // before it has let go of the session, and takes that up, or begins a new one.
 func (c *client) takeOver(ctx context.Context, clean bool) error {
-	c.presence = c.mailbox.Enter("MQTT", func(why *broker.Refusal) { c.conn.giveUp(why) })
+	c.presence = c.mailbox.Enter(c.over, func(why *broker.Refusal) { c.conn.giveUp(why) })
 	c.mailbox.Claim(c)
 	err := c.wait(ctx)
 	if err != nil {

@@ -103,7 +103,7 @@ func (w *world) Write(p []byte) (int, error) {
 // serve speaks with one client.
 func (w *world) serve(c net.Conn, shown []*x509.Certificate) {
 	log := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	err := w.front.Serve(w.ctx, Stream{c, shown}, log)
+	err := w.front.Serve(w.ctx, Stream{Conn: c, Certificates: shown}, log)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = append(w.ended, err)

@@ -38,7 +38,7 @@ func TestUpdate(t *testing.T) {
 				before := w.create(Identity{ID: device("dev"), Authentication: Authentication{Type: SAS, Keys: keys}})
 				box, _ := w.broker.Mailbox(before.ID)
 				var ended *broker.Refusal
-				box.Enter("test", func(r *broker.Refusal) { ended = r })
+				box.Enter(broker.Connection{Client: "test"}, func(r *broker.Refusal) { ended = r })
 				time.Sleep(time.Second)
 				test.give.ID = before.ID
 				after := w.update(test.give, before.ETag)
@@ -91,7 +91,7 @@ func TestDelete(t *testing.T) {
 	}
 	box, _ := w.broker.Mailbox(device("dev"))
 	var ended *broker.Refusal
-	box.Enter("test", func(r *broker.Refusal) {
+	box.Enter(broker.Connection{Client: "test"}, func(r *broker.Refusal) {
 		// Whoever is told to go finds the device gone already.
 		wantRefusal(t, "while it goes", w.Refuse(device("dev")), broker.DeviceNotFound)
 		ended = r
