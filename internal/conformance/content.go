@@ -177,12 +177,8 @@ func trySender(ctx context.Context, t *trial) {
 	a := sending(serviceAddress)
 	a.RcvSettleMode = new(amqpwire.ReceiverSecond)
 	out := p.mustAttach(ctx, a)
-	f, _, _ := await(ctx, p, t.figures.Soon, func(f *amqpwire.Flow) bool { return f.Handle != nil && *f.Handle == out.remote })
-	if f == nil || f.LinkCredit == nil {
-		t.saw("no credit")
-	} else {
-		t.saw("credit %d", *f.LinkCredit)
-	}
+	out.awaitCredit(ctx)
+	t.saw("credit %d", out.limit)
 	t.saw("%s", p.tryAttach(ctx, sending("amqps://"+t.run.host()+":5671/Messages/deviceBound")))
 	text, settled := t.sendSettling(ctx, out, func() *amqpwire.Message { return t.raw("m") })
 	if settled {

@@ -113,6 +113,10 @@ func (l *link) sendSettling(ctx context.Context, m *amqpwire.Message) (text stri
 	if err != nil {
 		p.trial.untried("encode a message: %v", err)
 	}
+	if !l.awaitCredit(ctx) {
+		return "no credit: " + p.end(), false
+	}
+	l.count++
 	id := p.delivery
 	p.delivery++
 	tag := binary.BigEndian.AppendUint32(nil, id)

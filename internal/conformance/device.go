@@ -50,8 +50,17 @@ type identity struct {
 	} `json:"authentication"`
 }
 
-// newSubject registers a device, which is removed when the run ends at the latest.
+// newSubject registers a device, and waits a moment until all of the hub knows it.
 func (r *run) newSubject(ctx context.Context, tr *trace, id string) (*subject, error) {
+	s, err := r.register(ctx, tr, id)
+	if err != nil {
+		return nil, err
+	}
+	return s, sleep(ctx, r.figures.Silence)
+}
+
+// register makes a device, which is removed when the run ends at the latest.
+func (r *run) register(ctx context.Context, tr *trace, id string) (*subject, error) {
 	if err := r.registryPace.wait(ctx); err != nil {
 		return nil, err
 	}
@@ -75,8 +84,8 @@ func (r *run) newSubject(ctx context.Context, tr *trace, id string) (*subject, e
 }
 
 // remove deletes a device of the run. One that is not there is as good.
-func (r *run) remove(ctx context.Context, id string) error {
-	a, err := r.registry(ctx, newTrace(), http.MethodDelete, "/devices/"+url.PathEscape(id), "")
+func (r *run) remove(ctx context.Context, tr *trace, id string) error {
+	a, err := r.registry(ctx, tr, http.MethodDelete, "/devices/"+url.PathEscape(id), "", "If-Match", `"*"`)
 	if err == nil && a.status != http.StatusNoContent && a.status != http.StatusNotFound {
 		err = fmt.Errorf("the hub answered %s", a.text())
 	}
@@ -112,7 +121,7 @@ func (r *run) removeAll(ctx context.Context) error {
 	}
 	var left []error
 	for _, id := range ids {
-		left = append(left, r.remove(ctx, id))
+		left = append(left, r.remove(ctx, newTrace(), id))
 	}
 	return errors.Join(left...)
 }

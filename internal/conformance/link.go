@@ -16,6 +16,7 @@ type link struct {
 	remote uint32           // the hub's handle
 	reply  *amqpwire.Attach // the hub's
 	count  uint32           // of deliveries so far
+	limit  uint32           // which the count must not exceed, where the hub grants credit
 }
 
 // sending returns an attach for a link to send on.
@@ -98,7 +99,7 @@ func (l *link) lost(ctx context.Context, within time.Duration) string {
 	case ok:
 		return errorText(d.Error)
 	}
-	if how := l.peer.end(); how != "nothing came" {
+	if how := l.peer.end(); how != nothing {
 		return how
 	}
 	return ""
@@ -136,7 +137,26 @@ func (l *link) detach(ctx context.Context, reason *amqpwire.Error) {
 // credit lets the hub send so many messages more.
 func (l *link) credit(n uint32) {
 	l.peer.say(&amqpwire.Flow{
-		NextIncomingID: new(uint32), IncomingWindow: windows, OutgoingWindow: windows,
+		NextIncomingID: new(l.peer.nextIncoming), IncomingWindow: windows, NextOutgoingID: l.peer.nextOutgoing, OutgoingWindow: windows,
 		Handle: &l.handle, DeliveryCount: &l.count, LinkCredit: &n,
 	})
+}
+
+// awaitCredit waits until the hub lets the link send a message, and reports whether it
+// does.
+func (l *link) awaitCredit(ctx context.Context) bool {
+	for l.count >= l.limit {
+		f, _, ok := awaitOn(ctx, l, patience, func(f *amqpwire.Flow) bool { return f.Handle != nil && *f.Handle == l.remote })
+		if !ok {
+			return false
+		}
+		l.limit = 0
+		if f.LinkCredit != nil {
+			l.limit = *f.LinkCredit
+		}
+		if f.DeliveryCount != nil {
+			l.limit += *f.DeliveryCount
+		}
+	}
+	return true
 }

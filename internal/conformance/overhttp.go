@@ -43,7 +43,11 @@ func tryHTTP(ctx context.Context, t *trial) {
 	lockOf := func(a answer) string { return httpInbox + "/" + strings.Trim(a.header.Get("ETag"), `"`) }
 	first := get()
 	t.saw("%s", l.fate(ctx, false))
-	t.saw("%s", t.deviceCall(ctx, http.MethodGet, httpInbox, map[string]string{"IotHub-MessageLockTimeout": "301"}).text())
+	long := t.deviceCall(ctx, http.MethodGet, httpInbox, map[string]string{"IotHub-MessageLockTimeout": "301"})
+	t.saw("%s", long.text())
+	if long.status == http.StatusOK {
+		t.deviceCall(ctx, http.MethodPost, lockOf(long)+"/abandon", nil)
+	}
 	t.saw("%s", headersOf(first, m.ID))
 	t.saw("%s", first.header.Get("iothub-app-name"))
 	if at := first.header.Get("iothub-enqueuedtime"); iso8601.MatchString(at) {

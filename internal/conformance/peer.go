@@ -24,8 +24,15 @@ type peer struct {
 	kept  []amqpwire.Frame    // have come, and nobody has asked for them yet
 	open  *amqpwire.Open      // the hub's
 
+	over bool // the hub has hung up
+
 	handle   uint32 // of the next link
 	delivery uint32 // id of the next one that is sent
+
+	// The session's counters of transfers (part 2 §2.5.6).
+	nextIncoming, nextOutgoing uint32
+
+	cbsOut, cbsIn *link // of the session; nil before they are needed
 }
 
 // connect returns an open connection with a session, on which nobody is logged in.
@@ -97,6 +104,9 @@ func (p *peer) sayOn(channel uint16, body amqpwire.Performative, payload ...byte
 	}
 	p.trial.trace.frame("->", f)
 	p.write(b)
+	if _, ok := body.(*amqpwire.Transfer); ok {
+		p.nextOutgoing++
+	}
 }
 
 // windows are more transfers than any experiment sees.
@@ -104,8 +114,10 @@ const windows = 1 << 20
 
 // begin begins the one session.
 func (p *peer) begin(ctx context.Context) {
+	p.nextOutgoing, p.cbsOut, p.cbsIn = 0, nil, nil
 	p.say(&amqpwire.Begin{IncomingWindow: windows, OutgoingWindow: windows})
-	must[*amqpwire.Begin](ctx, p, "begin")
+	reply, _ := must[*amqpwire.Begin](ctx, p, "begin")
+	p.nextIncoming = reply.NextOutgoingID
 }
 
 // await returns the first frame that fits, with its payload, if it comes in time.
@@ -129,7 +141,10 @@ func await[T amqpwire.Performative](ctx context.Context, p *peer, within time.Du
 	for {
 		select {
 		case f, more := <-p.in:
-			if !more || take(f) {
+			if _, ok := f.Body.(*amqpwire.Transfer); ok {
+				p.nextIncoming++
+			}
+			if p.over = !more; p.over || take(f) {
 				return body, payload, ok
 			}
 			if f.Body != nil {
@@ -164,8 +179,14 @@ func (p *peer) end() string {
 			return "the link was detached: " + errorText(body.Error)
 		}
 	}
-	return "nothing came"
+	if p.over {
+		return "the hub has hung up"
+	}
+	return nothing
 }
+
+// nothing is what is seen where nothing happens.
+const nothing = "nothing came"
 
 // login is connect, with a token for a resource that must be taken.
 func (t *trial) login(ctx context.Context, token sas.Token) *peer {
@@ -181,7 +202,7 @@ func (p *peer) mustPut(ctx context.Context, token sas.Token) {
 }
 
 // putToken shows a token for claims-based security (AMQP CBS 1.0 working draft), on
-// links of its own. It returns the status of the reply.
+// links for that. It returns the status of the reply.
 func (p *peer) putToken(ctx context.Context, token, name string) (status string) {
 	reply := p.request(ctx, putTokenRequest(token, name, "put-token"))
 	code, _ := reply.ApplicationProperties.Get("status-code")
@@ -202,17 +223,18 @@ func putTokenRequest(token, name string, id any) *amqpwire.Message {
 
 const cbsAddress = "$cbs"
 
-// request sends a request to $cbs, and returns the reply.
+// request sends a request to $cbs, and returns the reply. The links stay, as they do
+// with all SDKs.
 func (p *peer) request(ctx context.Context, m *amqpwire.Message) *amqpwire.Message {
-	out := p.mustAttach(ctx, sending(cbsAddress))
-	in := p.mustAttach(ctx, receiving(cbsAddress))
-	in.credit(1)
-	if text := out.send(ctx, m); text != accepted {
+	if p.cbsOut == nil {
+		p.cbsOut = p.mustAttach(ctx, sending(cbsAddress))
+		p.cbsIn = p.mustAttach(ctx, receiving(cbsAddress))
+	}
+	p.cbsIn.credit(1)
+	if text := p.cbsOut.send(ctx, m); text != accepted {
 		p.trial.stop("put-token: %s", text)
 	}
-	d := in.must(ctx, "reply from "+cbsAddress)
-	in.settle(d, &amqpwire.Accepted{})
-	in.detach(ctx, nil)
-	out.detach(ctx, nil)
+	d := p.cbsIn.must(ctx, "reply from "+cbsAddress)
+	p.cbsIn.settle(d, &amqpwire.Accepted{})
 	return d.message
 }

@@ -110,6 +110,7 @@ func (t *trial) purge(ctx context.Context, token sas.Token, version string) answ
 func tryPurgeReport(ctx context.Context, t *trial) {
 	t.put(ctx, t.message("m", iothub.AckFull))
 	t.saw("%s", t.purge(ctx, t.run.token(), "2001-01-01").text())
+	t.purge(ctx, t.run.token(), "") // if that one was refused
 	t.saw("%s", t.report(ctx, "m"))
 	t.needsKey()
 	narrow := t.run.tokenFor(t.run.host()+t.subject.path()+"/commands", time.Now().Add(time.Hour))

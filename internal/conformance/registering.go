@@ -155,7 +155,7 @@ func tryNewKeys(ctx context.Context, t *trial) {
 	t.saw("%s", l.fate(ctx, true))
 	t.subject.cs.Key = key
 	l = t.receiver(ctx)
-	t.registry(ctx, http.MethodDelete, t.subject.path(), "")
+	t.check(t.run.remove(ctx, t.trace, t.subject.id()))
 	t.saw("%s", l.fate(ctx, true))
 }
 
@@ -185,7 +185,7 @@ func tryPresence(ctx context.Context, t *trial) {
 func tryOddID(ctx context.Context, t *trial) {
 	odd, err := t.run.newSubject(ctx, t.trace, t.subject.id()+"-a%41")
 	t.check(err)
-	defer func() { _ = t.run.remove(ctx, odd.id()) }() // cleanUp tries again
+	defer func() { _ = t.run.remove(ctx, t.trace, odd.id()) }() // cleanUp tries again
 	p := t.login(ctx, odd.token())
 	encoded := p.tryAttach(ctx, receiving("/devices/"+sas.Escape(odd.id())+"/messages/devicebound"))
 	t.saw("encoded: %s; as it is: %s", encoded, p.tryAttach(ctx, receiving(odd.inbox())))
@@ -239,7 +239,7 @@ func tryNamedModule(ctx context.Context, t *trial) {
 	} else {
 		t.saw("other keys")
 	}
-	t.registry(ctx, http.MethodDelete, t.subject.path(), "")
+	t.check(t.run.remove(ctx, t.trace, t.subject.id()))
 	t.saw("%s", t.registry(ctx, http.MethodGet, path, "").text())
 }
 

@@ -26,12 +26,12 @@ func (r *run) prepare(ctx context.Context) error {
 		return fmt.Errorf("read feedback: %w", err)
 	}
 	probe := r.id + "-0"
-	if _, err := r.newSubject(ctx, newTrace(), probe); err != nil {
+	if _, err := r.register(ctx, newTrace(), probe); err != nil {
 		r.refused = err.Error()
 		return nil
 	}
 	r.rights |= registry | device
-	return r.remove(ctx, probe)
+	return r.remove(ctx, newTrace(), probe)
 }
 
 // missing says what the run lacks, empty if it lacks nothing.
@@ -60,7 +60,7 @@ func (r *run) lend(ctx context.Context, t *trial) (giveBack func()) {
 		}
 		return func() {
 			if ctx.Err() == nil {
-				_ = r.remove(ctx, id) // cleanUp tries again
+				_ = r.remove(ctx, newTrace(), id) // cleanUp tries again
 			}
 		}
 	}

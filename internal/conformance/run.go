@@ -86,7 +86,7 @@ func Run(ctx context.Context, target Target, options *Options) (*Report, error) 
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
-	if err := r.prepare(limited); err != nil {
+	if err := r.prepare(limited); err != nil && limited.Err() == nil {
 		return nil, errors.Join(err, r.cleanUp(ctx)) // what is left, too
 	}
 	results := r.all(limited, o.Progress)

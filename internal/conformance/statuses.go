@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"net/http"
 	"slices"
 
 	"iothub-c2d/internal/amqpwire"
@@ -76,7 +75,7 @@ func tryStatuses(ctx context.Context, t *trial) {
 
 func tryGeneration(ctx context.Context, t *trial) {
 	t.put(ctx, t.message("m", iothub.AckFull))
-	t.registry(ctx, http.MethodDelete, t.subject.path(), "")
+	t.check(t.run.remove(ctx, t.trace, t.subject.id()))
 	old := t.subject.generation
 	t.saw("%s", t.report(ctx, "m"))
 	record, _ := t.reported(ctx, 0, func(f iothub.Feedback) bool { return f.MessageID == t.id("m") })
