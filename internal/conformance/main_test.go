@@ -168,12 +168,12 @@ func plan(target conformance.Target) string {
 	if host == "" {
 		host = target.Device.Host()
 	}
-	fmt.Fprintf(&b, "This holds %d beliefs against the hub %s. It sends up to %d messages, a hundred a minute,\nand takes some minutes, ten at most. ",
-		len(conformance.Beliefs()), host, conformance.Messages())
-	fmt.Fprintf(&b, "If the policy may write the registry, it makes devices whose names\nbegin with conformance-, and removes them. ")
+	fmt.Fprintf(&b, "This holds %d beliefs about IoT Hub against the hub %s.\n", len(conformance.Beliefs()), host)
+	fmt.Fprintf(&b, "It sends up to %d messages, a hundred a minute, and takes a few minutes, ten at most.\n", conformance.Messages())
+	b.WriteString("If the policy may write the registry, it makes devices whose names begin with\nconformance-, and removes them.\n")
 	if target.Device.DeviceID != "" {
-		fmt.Fprintf(&b, "If not, it works with the device\n%s, displaces whoever is connected as it, and empties its queue.\n", target.Device.DeviceID)
+		fmt.Fprintf(&b, "If not, it uses device %s: it displaces whoever is connected as it, and empties its queue.\n", target.Device.DeviceID)
 	}
-	b.WriteString("It touches no other device. Feedback\nof others is held for some seconds, five times at most, and given back.")
+	b.WriteString("It touches no other device. Feedback of others is held for 15 s, five times at most,\nand given back. Ctrl-C ends the run, and cleans up.")
 	return b.String()
 }

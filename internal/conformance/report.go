@@ -47,9 +47,9 @@ func (t *trial) results(beliefs []Belief) []Result {
 	for i, b := range beliefs {
 		r := Result{Belief: b.Name, Source: b.Source, Local: b.Local, Verdict: Untried, Why: t.why}
 		if i < len(t.seen) {
-			r.Hub, r.Verdict, r.Why = t.seen[i], Holds, ""
+			r.Hub, r.Verdict, r.Why = t.seen[i].text, Holds, ""
 			if r.Hub != b.Local {
-				r.Verdict, r.Trace = Differs, t.trace.all()
+				r.Verdict, r.Trace = Differs, t.seen[i].trace
 			}
 		}
 		list[i] = r

@@ -18,8 +18,9 @@ type trace struct {
 	start time.Time
 }
 
-// maxTrace is how many lines are kept, the last ones.
-const maxTrace = 400
+// maxTrace is how many lines are kept, the last ones: several connections may have
+// been opened in them.
+const maxTrace = 100
 
 func newTrace() *trace { return &trace{start: time.Now()} }
 
@@ -32,13 +33,8 @@ func (t *trace) add(format string, args ...any) {
 	}
 }
 
-// Write takes the lines of a client's trace.
-func (t *trace) Write(p []byte) (int, error) {
-	t.add("%s", strings.TrimSuffix(string(p), "\n"))
-	return len(p), nil
-}
-
-func (t *trace) all() []string {
+// last returns the lines so far.
+func (t *trace) last() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return append([]string(nil), t.lines...)

@@ -20,11 +20,17 @@ type trial struct {
 	trace   *trace
 	figures Figures
 
-	seen    []string // so far, a text for each belief
-	why     string   // the rest could not be tried
-	sends   int      // messages that it may still send
-	links   int      // so far
-	closers []func() // of its connections
+	seen    []observation // so far, one for each belief
+	why     string        // the rest could not be tried
+	sends   int           // messages that it may still send
+	links   int           // so far
+	closers []func()      // of its connections
+}
+
+// observation is what the hub does about a belief.
+type observation struct {
+	text  string
+	trace []string // of how it was seen
 }
 
 // ended is what a trial panics with to end.
@@ -34,7 +40,7 @@ type ended struct{}
 func (t *trial) saw(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	t.trace.add("-- seen: %s", text)
-	t.seen = append(t.seen, text)
+	t.seen = append(t.seen, observation{text, t.trace.last()})
 }
 
 // stop is saw, and ends the trial: the beliefs behind it cannot be tried.
