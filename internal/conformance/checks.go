@@ -165,8 +165,9 @@ func checking(checks []check) experiment {
 		for _, c := range checks {
 			m := t.raw("m")
 			c.change(t, m)
-			out = t.sender(ctx, out)
-			t.saw("%s", t.sendRaw(ctx, out, m))
+			text := ""
+			out, text = t.sendNext(ctx, out, m)
+			t.saw(text)
 		}
 	}}
 	for _, c := range checks {
@@ -183,13 +184,21 @@ func (t *trial) raw(name string) *amqpwire.Message {
 	}
 }
 
-// sender returns a link of the back end to send messages on: the one before, if the
-// hub has left it.
-func (t *trial) sender(ctx context.Context, before *link) *link {
-	if before != nil && before.lost(ctx, 0) == "" {
-		return before
-	}
+// sender returns a link of the back end to send messages on.
+func (t *trial) sender(ctx context.Context) *link {
 	return t.login(ctx, t.run.token()).mustAttach(ctx, sending(serviceAddress))
+}
+
+// sendNext sends one of several messages, on a link that may be nil, and returns the
+// link for the next. After a refusal that is none: some cost the link.
+func (t *trial) sendNext(ctx context.Context, out *link, m *amqpwire.Message) (next *link, text string) {
+	if out == nil {
+		out = t.sender(ctx)
+	}
+	if text = t.sendRaw(ctx, out, m); text != accepted {
+		out = nil
+	}
+	return out, text
 }
 
 const serviceAddress = "/messages/devicebound"
@@ -221,7 +230,7 @@ func (t *trial) sendSettling(ctx context.Context, out *link, anew func() *amqpwi
 // putShort sends a message that is about to expire, which the hub must take. No client
 // does that while it has to wait.
 func (t *trial) putShort(ctx context.Context, name string) {
-	text, _ := t.sendSettling(ctx, t.sender(ctx, nil), func() *amqpwire.Message {
+	text, _ := t.sendSettling(ctx, t.sender(ctx), func() *amqpwire.Message {
 		m := t.raw(name)
 		m.ApplicationProperties = amqpwire.Map{{Key: "iothub-ack", Value: "full"}}
 		m.Properties.AbsoluteExpiryTime = new(amqpwire.NewTimestamp(time.Now().Add(t.figures.Expiry)))

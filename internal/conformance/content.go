@@ -68,20 +68,21 @@ func sizeOf(m *amqpwire.Message) int {
 
 func trySize(ctx context.Context, t *trial) {
 	var out *link
-	try := func(m *amqpwire.Message, bodySize int) string {
+	try := func(m *amqpwire.Message, bodySize int) {
 		m.Data = [][]byte{bytes.Repeat([]byte("x"), bodySize)}
-		out = t.sender(ctx, out)
-		return t.sendRaw(ctx, out, m)
+		text := ""
+		out, text = t.sendNext(ctx, out, m)
+		t.saw(text)
 	}
 	m := t.raw("m")
 	fits := maxContent - sizeOf(m)
-	t.saw("%s", try(m, fits))
-	t.saw("%s", try(m, fits+1))
+	try(m, fits)
+	try(m, fits+1)
 	m.Annotations = amqpwire.Map{{Key: amqpwire.Symbol("x-opt-long"), Value: strings.Repeat("x", 1000)}}
 	m.Properties.CreationTime = new(amqpwire.Timestamp(1))
-	t.saw("%s", try(m, fits))
+	try(m, fits)
 	const maxEncoded = 262144
-	t.saw("%s", try(t.raw("m"), maxEncoded))
+	try(t.raw("m"), maxEncoded)
 }
 
 // content returns a message with something in each of its parts.
@@ -105,7 +106,7 @@ func (t *trial) content() *amqpwire.Message {
 
 func tryContent(ctx context.Context, t *trial) {
 	sent := t.content()
-	if text := t.sendRaw(ctx, t.sender(ctx, nil), sent); text != accepted {
+	if text := t.sendRaw(ctx, t.sender(ctx), sent); text != accepted {
 		t.stop("%s", text)
 	}
 	l := t.receiver(ctx)
@@ -126,11 +127,11 @@ func tryContent(ctx context.Context, t *trial) {
 	} else {
 		t.saw("x-opt-own is taken off")
 	}
-	t.saw("delivery count %v", countOf(d))
-	t.saw("%s", changes(t, sent, d.payload))
-	t.saw("iothub-ack %s", got.ApplicationProperties.String("iothub-ack"))
-	t.saw("%s", stamps(got.Annotations))
-	t.saw("%d bytes", len(d.DeliveryTag))
+	t.sawf("delivery count %v", countOf(d))
+	t.saw(changes(t, sent, d.payload))
+	t.sawf("iothub-ack %s", got.ApplicationProperties.String("iothub-ack"))
+	t.saw(stamps(got.Annotations))
+	t.sawf("%d bytes", len(d.DeliveryTag))
 	l.ask(ctx, d, &amqpwire.Accepted{})
 }
 
@@ -178,11 +179,11 @@ func trySender(ctx context.Context, t *trial) {
 	a.RcvSettleMode = new(amqpwire.ReceiverSecond)
 	out := p.mustAttach(ctx, a)
 	out.awaitCredit(ctx)
-	t.saw("credit %d", out.limit)
-	t.saw("%s", p.tryAttach(ctx, sending("amqps://"+t.run.host()+":5671/Messages/deviceBound")))
+	t.sawf("credit %d", out.limit)
+	t.saw(p.tryAttach(ctx, sending("amqps://"+t.run.host()+":5671/Messages/deviceBound")))
 	text, settled := t.sendSettling(ctx, out, func() *amqpwire.Message { return t.raw("m") })
 	if settled {
 		text += ", settled"
 	}
-	t.saw("%s", text)
+	t.saw(text)
 }

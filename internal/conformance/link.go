@@ -105,6 +105,14 @@ func (l *link) lost(ctx context.Context, within time.Duration) string {
 	return ""
 }
 
+// fate says how the link ends, if it does in time.
+func (l *link) fate(ctx context.Context, within time.Duration) string {
+	if how := l.lost(ctx, within); how != "" {
+		return how
+	}
+	return "it stays attached"
+}
+
 // awaitOn is await for a frame that will not come any more once the link has ended.
 func awaitOn[T amqpwire.Performative](ctx context.Context, l *link, within time.Duration, fits func(T) bool) (body T, payload []byte, ok bool) {
 	found, payload, _ := await(ctx, l.peer, within, func(b amqpwire.Performative) bool {

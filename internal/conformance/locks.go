@@ -97,12 +97,12 @@ func tryLocks(ctx context.Context, t *trial) {
 	l.settle(take(l, "unsaid"), nil)
 
 	again, count := l.collect(ctx, len(names))
-	t.saw("%s", t.moment(taken["held"], again["held"]))
-	t.saw("delivery count %v", count["held"])
+	t.saw(t.moment(taken["held"], again["held"]))
+	t.sawf("delivery count %v", count["held"])
 	for _, name := range []string{"unsaid", "closed", "broken"} {
-		t.saw("%s", t.moment(taken[name], again[name]))
+		t.saw(t.moment(taken[name], again[name]))
 	}
-	t.saw("%s", l.ask(ctx, held, &amqpwire.Accepted{}))
+	t.saw(l.ask(ctx, held, &amqpwire.Accepted{}))
 }
 
 // collect waits for so many messages, and returns when each came, and its delivery

@@ -51,8 +51,8 @@ var mqttLoginExperiments = []experiment{
 func tryTopics(ctx context.Context, t *trial) {
 	events := "devices/" + t.subject.id() + "/messages/events/"
 	p := t.mqttDevice(ctx)
-	t.saw("%s", p.subscribe(ctx, "devices/"+t.id("nobody")+"/messages/devicebound/#", mqttwire.AtLeastOnce))
-	t.saw("%s", p.alive(ctx))
+	t.saw(p.subscribe(ctx, "devices/"+t.id("nobody")+"/messages/devicebound/#", mqttwire.AtLeastOnce))
+	t.saw(p.alive(ctx))
 	p.say(&mqttwire.Publish{QoS: mqttwire.AtLeastOnce, Retain: true, Topic: events, ID: 1, Payload: []byte("telemetry")})
 	if _, ok, _ := awaitPacket[*mqttwire.PubAck](ctx, p, t.figures.Soon); ok {
 		t.saw("acknowledged")
@@ -60,10 +60,10 @@ func tryTopics(ctx context.Context, t *trial) {
 		t.saw("not acknowledged")
 	}
 	p.say(&mqttwire.Publish{QoS: mqttwire.AtLeastOnce, Topic: "devices/" + t.subject.id() + "/nothing", ID: 2})
-	t.saw("%s", p.fate(ctx, t.figures.Soon))
+	t.saw(p.fate(ctx, t.figures.Soon))
 	p = t.mqttDevice(ctx)
 	p.say(&mqttwire.Publish{QoS: mqttwire.ExactlyOnce, Topic: events, ID: 3})
-	t.saw("%s", p.fate(ctx, t.figures.Soon))
+	t.saw(p.fate(ctx, t.figures.Soon))
 }
 
 func tryLogins(ctx context.Context, t *trial) {
@@ -83,7 +83,7 @@ func tryLogins(ctx context.Context, t *trial) {
 		c := t.mqttLogin()
 		change(c)
 		p, answer := t.mqttConnect(ctx, c)
-		t.saw("%s", codeText(answer))
+		t.saw(codeText(answer))
 		p.say(&mqttwire.Disconnect{})
 	}
 }
@@ -97,7 +97,7 @@ func tryEndOfPassword(ctx context.Context, t *trial) {
 	if answer == nil || answer.Code != mqttwire.Accepted {
 		t.stop("a token that has just ended: %s", codeText(answer))
 	}
-	t.saw("%s", p.fate(ctx, t.figures.Expiry+t.figures.Soon))
+	t.saw(p.fate(ctx, t.figures.Expiry+t.figures.Soon))
 }
 
 func trySubprotocols(ctx context.Context, t *trial) {
@@ -106,10 +106,10 @@ func trySubprotocols(ctx context.Context, t *trial) {
 		c, chosen, err := t.run.target.webSocket(limited, offered...)
 		cancel()
 		if err != nil {
-			t.saw("%v", bare(err))
+			t.sawf("%v", bare(err))
 			continue
 		}
 		_ = c.Close() // nothing more is wanted from it
-		t.saw("%s", chosen)
+		t.saw(chosen)
 	}
 }

@@ -118,11 +118,11 @@ func tryAbandon(ctx context.Context, t *trial) {
 	if m := l.reply.RcvSettleMode; m != nil && *m == amqpwire.ReceiverSecond {
 		mode = "second"
 	}
-	t.saw("%s", mode)
-	t.saw("%s", l.ask(ctx, l.take(ctx), &amqpwire.Released{}))
+	t.saw(mode)
+	t.saw(l.ask(ctx, l.take(ctx), &amqpwire.Released{}))
 	again := l.take(ctx)
-	t.saw("delivery count %v", countOf(again))
-	t.saw("the %s one comes first", t.nameOf(again.id()))
+	t.sawf("delivery count %v", countOf(again))
+	t.sawf("the %s one comes first", t.nameOf(again.id()))
 }
 
 func tryAbandonTen(ctx context.Context, t *trial) {
@@ -135,7 +135,7 @@ func tryAbandonTen(ctx context.Context, t *trial) {
 		abandons++
 		l.credit(1)
 	}
-	t.saw("%s after %d abandons", t.report(ctx, "m"), abandons)
+	t.sawf("%s after %d abandons", t.report(ctx, "m"), abandons)
 }
 
 // again lets the hub send a message once more that it was given back. The trial ends
@@ -146,7 +146,7 @@ func (l *link) again(ctx context.Context) *delivery {
 	if d == nil {
 		l.peer.trial.stop("not within %s", l.peer.trial.figures.Soon)
 	}
-	l.peer.trial.saw("at once, delivery count %v", countOf(d))
+	l.peer.trial.sawf("at once, delivery count %v", countOf(d))
 	return d
 }
 
@@ -156,7 +156,7 @@ func tryModified(ctx context.Context, t *trial) {
 	l.ask(ctx, l.take(ctx), &amqpwire.Modified{})
 	l.ask(ctx, l.again(ctx), &amqpwire.Modified{DeliveryFailed: true})
 	l.ask(ctx, l.again(ctx), &amqpwire.Modified{UndeliverableHere: true})
-	t.saw("%s", t.report(ctx, "m"))
+	t.saw(t.report(ctx, "m"))
 }
 
 func tryDetach(ctx context.Context, t *trial) {
@@ -188,10 +188,10 @@ func tryExpiry(ctx context.Context, t *trial) {
 		held = append(held, l.take(ctx))
 	}
 	t.pause(ctx, t.figures.Expiry+time.Second)
-	t.saw("%s", l.ask(ctx, held[0], &amqpwire.Accepted{}))
-	t.saw("%s", l.ask(ctx, held[1], &amqpwire.Rejected{}))
-	t.saw("%s", t.report(ctx, "rejected"))
-	t.saw("%s", t.report(ctx, "completed"))
+	t.saw(l.ask(ctx, held[0], &amqpwire.Accepted{}))
+	t.saw(l.ask(ctx, held[1], &amqpwire.Rejected{}))
+	t.saw(t.report(ctx, "rejected"))
+	t.saw(t.report(ctx, "completed"))
 }
 
 func trySettled(ctx context.Context, t *trial) {
@@ -204,5 +204,5 @@ func trySettled(ctx context.Context, t *trial) {
 	} else {
 		t.saw("unsettled")
 	}
-	t.saw("%s", t.report(ctx, "m"))
+	t.saw(t.report(ctx, "m"))
 }

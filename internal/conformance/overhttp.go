@@ -34,7 +34,7 @@ const httpInbox = "/messages/devicebound"
 var iso8601 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
 
 func tryHTTP(ctx context.Context, t *trial) {
-	t.saw("%s", t.deviceCall(ctx, http.MethodGet, httpInbox, nil).text())
+	t.saw(t.deviceCall(ctx, http.MethodGet, httpInbox, nil).text())
 	l := t.receiver(ctx)
 	m := t.message("completed", iothub.AckFull)
 	m.Properties = map[string]any{"name": "ä"}
@@ -42,27 +42,27 @@ func tryHTTP(ctx context.Context, t *trial) {
 	get := func() answer { return t.deviceCall(ctx, http.MethodGet, httpInbox, nil) }
 	lockOf := func(a answer) string { return httpInbox + "/" + strings.Trim(a.header.Get("ETag"), `"`) }
 	first := get()
-	t.saw("%s", l.fate(ctx, false))
+	t.saw(l.fate(ctx, t.figures.Silence))
 	long := t.deviceCall(ctx, http.MethodGet, httpInbox, map[string]string{"IotHub-MessageLockTimeout": "301"})
-	t.saw("%s", long.text())
+	t.saw(long.text())
 	if long.status == http.StatusOK {
 		t.deviceCall(ctx, http.MethodPost, lockOf(long)+"/abandon", nil)
 	}
-	t.saw("%s", headersOf(first, m.ID))
-	t.saw("%s", first.header.Get("iothub-app-name"))
+	t.saw(headersOf(first, m.ID))
+	t.saw(first.header.Get("iothub-app-name"))
 	if at := first.header.Get("iothub-enqueuedtime"); iso8601.MatchString(at) {
 		t.saw("ISO 8601")
 	} else {
-		t.saw("%s", at)
+		t.saw(at)
 	}
 	abandoned := t.deviceCall(ctx, http.MethodPost, lockOf(first)+"/abandon", nil).text()
 	second := get()
-	t.saw("%s, then delivery count %s", abandoned, second.header.Get("iothub-deliverycount"))
+	t.sawf("%s, then delivery count %s", abandoned, second.header.Get("iothub-deliverycount"))
 	completed := t.deviceCall(ctx, http.MethodDelete, lockOf(second), nil).text()
-	t.saw("%s, %s", completed, t.report(ctx, "completed"))
-	t.saw("%s", t.deviceCall(ctx, http.MethodDelete, lockOf(second), nil).text())
+	t.sawf("%s, %s", completed, t.report(ctx, "completed"))
+	t.saw(t.deviceCall(ctx, http.MethodDelete, lockOf(second), nil).text())
 	rejected := t.deviceCall(ctx, http.MethodDelete, lockOf(get())+"?reject", nil).text()
-	t.saw("%s, %s", rejected, t.report(ctx, "rejected"))
+	t.sawf("%s, %s", rejected, t.report(ctx, "rejected"))
 }
 
 // headersOf says which headers a message has, of those that all clients read.

@@ -78,7 +78,7 @@ func tryFullQueue(ctx context.Context, t *trial) {
 		}
 		n++
 	}
-	t.saw("after %d: %s", n, text)
+	t.sawf("after %d: %s", n, text)
 	if n != queueSize {
 		t.untried("the queue holds another number than 50")
 	}
@@ -88,14 +88,14 @@ func tryFullQueue(ctx context.Context, t *trial) {
 	for range n {
 		last = l.must(ctx, "message, with credit for all")
 	}
-	t.saw("%s", t.send(ctx, t.message("one-more", "")))
+	t.saw(t.send(ctx, t.message("one-more", "")))
 	a := t.purge(ctx, t.run.token(), "")
 	var purged struct{ TotalMessagesPurged int }
 	if json.Unmarshal(a.body, &purged) != nil || a.status != http.StatusOK {
 		t.stop("%s", a.text())
 	}
-	t.saw("%d are purged", purged.TotalMessagesPurged)
-	t.saw("%s", l.ask(ctx, last, &amqpwire.Accepted{}))
+	t.sawf("%d are purged", purged.TotalMessagesPurged)
+	t.saw(l.ask(ctx, last, &amqpwire.Accepted{}))
 }
 
 // purge empties the device's queue.
@@ -109,13 +109,13 @@ func (t *trial) purge(ctx context.Context, token sas.Token, version string) answ
 
 func tryPurgeReport(ctx context.Context, t *trial) {
 	t.put(ctx, t.message("m", iothub.AckFull))
-	t.saw("%s", t.purge(ctx, t.run.token(), "2001-01-01").text())
+	t.saw(t.purge(ctx, t.run.token(), "2001-01-01").text())
 	t.purge(ctx, t.run.token(), "") // if that one was refused
-	t.saw("%s", t.report(ctx, "m"))
+	t.saw(t.report(ctx, "m"))
 	t.needsKey()
 	narrow := t.run.tokenFor(t.run.host()+t.subject.path()+"/commands", time.Now().Add(time.Hour))
-	t.saw("%s", t.purge(ctx, narrow, "").text())
-	t.saw("%s", t.purge(ctx, t.subject.token(), "").text())
+	t.saw(t.purge(ctx, narrow, "").text())
+	t.saw(t.purge(ctx, t.subject.token(), "").text())
 }
 
 func tryTakeover(ctx context.Context, t *trial) {
@@ -123,10 +123,6 @@ func tryTakeover(ctx context.Context, t *trial) {
 	first := t.receiver(ctx)
 	first.take(ctx)
 	second := t.receiver(ctx)
-	how := first.lost(ctx, t.figures.Soon)
-	if how == "" {
-		how = "it stays attached"
-	}
-	t.saw("%s", how)
+	t.saw(first.fate(ctx, t.figures.Soon))
 	second.again(ctx)
 }

@@ -14,10 +14,10 @@ import (
 func tryPlain(ctx context.Context, t *trial) {
 	first, _, _ := strings.Cut(t.run.host(), ".")
 	offered, outcome := t.plain(ctx, first)
-	t.saw("%s", offered)
-	t.saw("%s", outcome)
+	t.saw(offered)
+	t.saw(outcome)
 	_, outcome = t.plain(ctx, "another")
-	t.saw("%s", outcome)
+	t.saw(outcome)
 }
 
 // plain logs in by SASL PLAIN (AMQP 1.0 part 5 §5.3), as the device of a hub, and

@@ -65,11 +65,11 @@ func tryStatuses(ctx context.Context, t *trial) {
 	t.putShort(ctx, "left")
 	t.pause(ctx, t.figures.Expiry)
 	for _, name := range []string{"completed", "rejected", "left"} {
-		t.saw("%s", t.report(ctx, name))
+		t.saw(t.report(ctx, name))
 	}
 	t.pause(ctx, t.figures.Feedback+t.figures.Soon)
 	for _, name := range []string{"unheard-success", "unheard-reject", "unheard"} {
-		t.saw("%s", t.reportWithin(ctx, name, 0))
+		t.saw(t.reportWithin(ctx, name, 0))
 	}
 }
 
@@ -77,7 +77,7 @@ func tryGeneration(ctx context.Context, t *trial) {
 	t.put(ctx, t.message("m", iothub.AckFull))
 	t.check(t.run.remove(ctx, t.trace, t.subject.id()))
 	old := t.subject.generation
-	t.saw("%s", t.report(ctx, "m"))
+	t.saw(t.report(ctx, "m"))
 	record, _ := t.reported(ctx, 0, func(f iothub.Feedback) bool { return f.MessageID == t.id("m") })
 	if record.DeviceGenerationID == old {
 		t.saw("the generation of the deleted device")

@@ -37,15 +37,17 @@ type observation struct {
 type ended struct{}
 
 // saw tells what the hub does about the next belief.
-func (t *trial) saw(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+func (t *trial) saw(text string) {
 	t.trace.add("-- seen: %s", text)
 	t.seen = append(t.seen, observation{text, t.trace.last()})
 }
 
-// stop is saw, and ends the trial: the beliefs behind it cannot be tried.
+// sawf is saw of a text with values in it.
+func (t *trial) sawf(format string, args ...any) { t.saw(fmt.Sprintf(format, args...)) }
+
+// stop is sawf, and ends the trial: the beliefs behind it cannot be tried.
 func (t *trial) stop(format string, args ...any) {
-	t.saw(format, args...)
+	t.sawf(format, args...)
 	t.why = "it depends on the belief before"
 	panic(ended{})
 }
