@@ -57,14 +57,58 @@ func countOf(d *delivery) any {
 	return count
 }
 
+// returns are the messages of an experiment that come more than once: when each was
+// taken, and when it came again, by its name.
+type returns struct {
+	taken, again map[string]time.Time
+	count        map[string]any // the delivery count, when it came again
+}
+
+// note notes that a message has come, and reports whether that is the first time.
+func (r *returns) note(name string, d *delivery) (first bool) {
+	switch {
+	case r.taken[name].IsZero():
+		r.taken[name] = time.Now()
+		return true
+	case r.again[name].IsZero():
+		r.again[name], r.count[name] = time.Now(), countOf(d)
+	}
+	return false
+}
+
+// takeNew takes messages until one comes for the first time, and returns it with its
+// name.
+func (l *link) takeNew(ctx context.Context, r *returns) (d *delivery, name string) {
+	for {
+		d = l.take(ctx)
+		name = l.peer.trial.nameOf(d.id())
+		if r.note(name, d) {
+			return d, name
+		}
+	}
+}
+
+// await waits until all messages have come again, or will not any more.
+func (r *returns) await(ctx context.Context, l *link) {
+	figures := l.peer.trial.figures
+	l.credit(uint32(len(r.taken) - len(r.again)))
+	for end := time.Now().Add(figures.Lock*3/2 + figures.Soon); len(r.again) < len(r.taken); {
+		d := l.next(ctx, time.Until(end))
+		if d == nil {
+			return
+		}
+		r.note(l.peer.trial.nameOf(d.id()), d)
+	}
+}
+
 // moment words how long after it was taken a message has come again.
-func (t *trial) moment(taken, again time.Time) string {
-	switch waited := again.Sub(taken); {
-	case again.IsZero():
+func (r *returns) moment(name string, f Figures) string {
+	switch waited := r.again[name].Sub(r.taken[name]); {
+	case r.again[name].IsZero():
 		return "it does not come again"
-	case waited >= t.figures.Lock*4/5 && waited <= t.figures.Lock*3/2+t.figures.Soon:
+	case waited >= f.Lock*4/5 && waited <= f.Lock*3/2+f.Soon:
 		return whenLockEnds
-	case waited < t.figures.Silence:
+	case waited < f.Silence:
 		return "it comes again at once"
 	default:
 		return fmt.Sprintf("it comes again after %s", waited.Round(time.Second))
@@ -73,51 +117,29 @@ func (t *trial) moment(taken, again time.Time) string {
 
 // tryLocks takes four messages, each in another way, and waits for all of them.
 func tryLocks(ctx context.Context, t *trial) {
-	names := []string{"closed", "broken", "held", "unsaid"}
-	for _, name := range names {
+	for _, name := range []string{"m1", "m2", "m3", "m4"} {
 		t.put(ctx, t.message(name, ""))
 	}
-	taken := make(map[string]time.Time)
-	take := func(l *link, name string) *delivery {
-		d := l.take(ctx)
-		taken[name] = time.Now()
-		return d
-	}
+	r := &returns{make(map[string]time.Time), make(map[string]time.Time), make(map[string]any)}
 	l := t.receiver(ctx)
-	take(l, "closed")
+	_, closed := l.takeNew(ctx, r)
 	l.peer.say(&amqpwire.Close{})
 	await[*amqpwire.Close](ctx, l.peer, patience, nil)
 	_ = l.peer.net.Close() // the hub has said goodbye
 	l = t.receiver(ctx)
-	take(l, "broken")
+	_, broken := l.takeNew(ctx, r)
 	_ = l.peer.net.Close()
 	t.pause(ctx, t.figures.Silence) // for the hub to notice
 	l = t.receiver(ctx)
-	held := take(l, "held")
-	l.settle(take(l, "unsaid"), nil)
+	held, heldName := l.takeNew(ctx, r)
+	unsaid, unsaidName := l.takeNew(ctx, r)
+	l.settle(unsaid, nil)
 
-	again, count := l.collect(ctx, len(names))
-	t.saw(t.moment(taken["held"], again["held"]))
-	t.sawf("delivery count %v", count["held"])
-	for _, name := range []string{"unsaid", "closed", "broken"} {
-		t.saw(t.moment(taken[name], again[name]))
+	r.await(ctx, l)
+	t.saw(r.moment(heldName, t.figures))
+	t.sawf("delivery count %v", r.count[heldName])
+	for _, name := range []string{unsaidName, closed, broken} {
+		t.saw(r.moment(name, t.figures))
 	}
 	t.saw(l.ask(ctx, held, &amqpwire.Accepted{}))
-}
-
-// collect waits for so many messages, and returns when each came, and its delivery
-// count, by its name.
-func (l *link) collect(ctx context.Context, n int) (at map[string]time.Time, count map[string]any) {
-	t := l.peer.trial
-	at, count = make(map[string]time.Time), make(map[string]any)
-	l.credit(uint32(n))
-	for end := time.Now().Add(t.figures.Lock*3/2 + t.figures.Soon); n > 0; n-- {
-		d := l.next(ctx, time.Until(end))
-		if d == nil {
-			break
-		}
-		name := t.nameOf(d.id())
-		at[name], count[name] = time.Now(), countOf(d)
-	}
-	return at, count
 }

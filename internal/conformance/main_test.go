@@ -169,7 +169,7 @@ func plan(target conformance.Target) string {
 		host = target.Device.Host()
 	}
 	fmt.Fprintf(&b, "This holds %d beliefs about IoT Hub against the hub %s.\n", len(conformance.Beliefs()), host)
-	fmt.Fprintf(&b, "It sends up to %d messages, a hundred a minute, and takes a few minutes, ten at most.\n", conformance.Messages())
+	fmt.Fprintf(&b, "It sends up to %d messages to devices, a hundred a minute, and one of telemetry. It takes\na few minutes, ten at most.\n", conformance.Messages())
 	b.WriteString("If the policy may write the registry, it makes devices whose names begin with\nconformance-, and removes them.\n")
 	if target.Device.DeviceID != "" {
 		fmt.Fprintf(&b, "If not, it uses device %s: it displaces whoever is connected as it, and empties its queue.\n", target.Device.DeviceID)

@@ -13,7 +13,7 @@ const (
 	choiceAgain    = "One that is not acknowledged comes again, marked DUP and with its old packet id, when its lock runs out or, uncounted, in the next connection."
 	choiceTopics   = "a message to a topic that it does not know, one with QoS 2, and whatever breaks a rule of MQTT closes it"
 	choiceReceiver = "Every connection over MQTT counts as a receiver, and is closed if another takes over, over AMQP or MQTT."
-	again          = "it comes again, DUP, with its old packet id"
+	comesAgain     = "it comes again, DUP, with its old packet id"
 )
 
 // mqttExperiments are about what devices see over MQTT.
@@ -21,7 +21,7 @@ var mqttExperiments = []experiment{
 	{
 		needs: service | device, sends: 1, try: tryMQTTLock,
 		beliefs: []Belief{{
-			Name: "over MQTT a message that is not acknowledged comes again when its lock runs out", Source: Inference, Choice: choiceAgain, Local: again,
+			Name: "over MQTT a message that is not acknowledged comes again when its lock runs out", Source: Inference, Choice: choiceAgain, Local: comesAgain,
 		}},
 	},
 	{
@@ -35,7 +35,7 @@ var mqttExperiments = []experiment{
 			{Name: "a null property has no equals sign in a topic", Source: docMQTT, Local: "name"},
 			{Name: "over MQTT a PUBACK completes a message", Source: docMQTT, Choice: "Over MQTT, PUBACK completes a message", Local: string(iothub.Success)},
 			{Name: "a session that was not clean is there in the next connection", Source: "the Python SDK subscribes once only; MQTT 3.1.1 §3.1.2.4", Local: "session present"},
-			{Name: "over MQTT a message that is not acknowledged comes again in the next connection", Source: "MQTT 3.1.1 §4.4, and inference", Choice: choiceAgain, Local: again},
+			{Name: "over MQTT a message that is not acknowledged comes again in the next connection", Source: "MQTT 3.1.1 §4.4, and inference", Choice: choiceAgain, Local: comesAgain},
 		},
 	},
 	{
@@ -77,7 +77,7 @@ func repeated(first, second *mqttwire.Publish) string {
 	case second.ID != first.ID:
 		return "it comes again, DUP, with another packet id"
 	}
-	return again
+	return comesAgain
 }
 
 func tryMQTTLock(ctx context.Context, t *trial) {

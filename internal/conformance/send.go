@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"time"
 
@@ -51,8 +52,8 @@ func (t *trial) reserve(ctx context.Context) {
 	if t.sends--; t.sends < 0 {
 		t.untried("it sends more messages than it said")
 	}
-	t.run.sent.Add(1)
 	t.check(t.run.sendPace.wait(ctx))
+	t.run.sent.Add(1)
 }
 
 // message returns a message for the trial's device, by its name.
@@ -89,11 +90,15 @@ func (t *trial) put(ctx context.Context, messages ...*iothub.Message) {
 	}
 }
 
-// bare takes the address off an error of HTTP: it names the hub.
+// bare takes the addresses off an error of the network: they tell which hub it is.
 func bare(err error) error {
 	var request *url.Error
 	if errors.As(err, &request) {
-		return request.Err
+		err = request.Err
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
 	}
 	return err
 }

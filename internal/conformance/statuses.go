@@ -77,8 +77,11 @@ func tryGeneration(ctx context.Context, t *trial) {
 	t.put(ctx, t.message("m", iothub.AckFull))
 	t.check(t.run.remove(ctx, t.trace, t.subject.id()))
 	old := t.subject.generation
-	t.saw(t.report(ctx, "m"))
+	if status := t.report(ctx, "m"); status == noReport {
+		t.stop(noReport)
+	}
 	record, _ := t.reported(ctx, 0, func(f iothub.Feedback) bool { return f.MessageID == t.id("m") })
+	t.saw(string(record.Status))
 	if record.DeviceGenerationID == old {
 		t.saw("the generation of the deleted device")
 	} else {
