@@ -146,7 +146,7 @@ func (w *world) theirs(n int) (ids []string) {
 			w.t.Fatalf("after feedback on %v: %v", ids, err)
 		}
 		for _, r := range batch.Records {
-			if !strings.HasPrefix(r.MessageID, "conformance-") {
+			if r.DeviceID == given[0].ID {
 				ids = append(ids, r.MessageID)
 			}
 		}

@@ -38,7 +38,13 @@ var feedbackExperiments = []experiment{
 		},
 	},
 	{
-		needs: service, sends: 0, try: tryTwoReaders,
+		needs: service | registry, sends: 1, try: tryNoID,
+		beliefs: []Belief{{
+			Name: "feedback on a message without an id has none", Source: Inference, Choice: "it is then empty in the feedback", Local: "Success of no id",
+		}},
+	},
+	{
+		needs: service, try: tryTwoReaders,
 		beliefs: []Belief{{
 			Name: "readers of feedback compete, and displace nobody", Source: Inference,
 			Choice: "Readers of feedback compete instead, and share.", Local: "both stay attached",
@@ -46,22 +52,33 @@ var feedbackExperiments = []experiment{
 	},
 }
 
+// client returns the project's own device, which leaves when the trial ends.
+func (t *trial) client(ctx context.Context) *iothub.Device {
+	d, err := iothub.DialDevice(ctx, t.subject.cs, &iothub.Options{Dial: t.run.target.amqp})
+	t.check(err)
+	t.closers = append(t.closers, func() { _ = d.Close(context.WithoutCancel(ctx)) })
+	return d
+}
+
 func tryStatuses(ctx context.Context, t *trial) {
-	l := t.receiver(ctx)
+	d := t.client(ctx)
 	for _, s := range []struct {
-		name  string
-		ack   iothub.Ack
-		state amqpwire.DeliveryState
+		name   string
+		ack    iothub.Ack
+		settle func(*iothub.Delivery, context.Context) error
 	}{
-		{"completed", iothub.AckPositive, &amqpwire.Accepted{}},
-		{"rejected", iothub.AckNegative, &amqpwire.Rejected{}},
-		{"unheard-success", iothub.AckNegative, &amqpwire.Accepted{}},
-		{"unheard-reject", iothub.AckPositive, &amqpwire.Rejected{}},
-		{"unheard", iothub.AckNone, &amqpwire.Accepted{}},
+		{"completed", iothub.AckPositive, (*iothub.Delivery).Complete},
+		{"rejected", iothub.AckNegative, (*iothub.Delivery).Reject},
+		{"unheard-success", iothub.AckNegative, (*iothub.Delivery).Complete},
+		{"unheard-reject", iothub.AckPositive, (*iothub.Delivery).Reject},
+		{"unheard", iothub.AckNone, (*iothub.Delivery).Complete},
 	} {
 		t.put(ctx, t.message(s.name, s.ack))
-		l.ask(ctx, l.take(ctx), s.state)
+		m, err := d.Receive(ctx)
+		t.check(err)
+		t.check(s.settle(m, ctx))
 	}
+	_ = d.Close(ctx) // the next one is for nobody; how a socket ends does not matter
 	t.putShort(ctx, "left")
 	t.pause(ctx, t.figures.Expiry)
 	for _, name := range []string{"completed", "rejected", "left"} {
@@ -93,6 +110,24 @@ func tryGeneration(ctx context.Context, t *trial) {
 		t.saw("another generation")
 	} else {
 		t.saw("the same generation")
+	}
+}
+
+func tryNoID(ctx context.Context, t *trial) {
+	m := t.message("", iothub.AckFull)
+	m.ID = ""
+	t.put(ctx, m)
+	l := t.receiver(ctx)
+	l.ask(ctx, l.take(ctx), &amqpwire.Accepted{})
+	mine := func(f iothub.Feedback) bool { return f.DeviceID == t.subject.id() }
+	record, found := t.reported(ctx, t.figures.Feedback+t.figures.Soon, mine)
+	switch {
+	case !found:
+		t.saw(noReport)
+	case record.MessageID == "":
+		t.sawf("%s of no id", record.Status)
+	default:
+		t.sawf("%s of an id of the hub's", record.Status)
 	}
 }
 

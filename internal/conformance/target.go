@@ -120,8 +120,18 @@ func (g *Target) webSocket(ctx context.Context, offered ...string) (net.Conn, st
 	if err != nil {
 		return nil, "", err
 	}
-	return websocket.NetConn(context.WithoutCancel(ctx), socket, websocket.MessageBinary), socket.Subprotocol(), nil
+	stream := websocket.NetConn(context.WithoutCancel(ctx), socket, websocket.MessageBinary)
+	return &socketStream{stream, socket}, socket.Subprotocol(), nil
 }
+
+// socketStream is a WebSocket as a stream. AMQP and MQTT have said goodbye by the time
+// it is closed, so it does not wait for the other side to do so again.
+type socketStream struct {
+	net.Conn
+	socket *websocket.Conn
+}
+
+func (s *socketStream) Close() error { return s.socket.CloseNow() }
 
 // client returns a client for HTTP.
 func (g *Target) client() *http.Client {
