@@ -17,6 +17,7 @@ import (
 	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
 	"iothub-c2d/internal/localhub/defaults"
+	"iothub-c2d/internal/localhub/mqttfront/rawclient"
 )
 
 var kills = flag.Int("kills", 15, "how often TestKilledHub kills the hub")
@@ -29,7 +30,7 @@ func TestKilledHub(t *testing.T) {
 	t.Parallel()
 	data, seed := t.TempDir(), uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))
-	book := &book{acked: map[string]bool{}, completed: map[string]bool{}, reported: map[string]bool{}, abandons: map[string]uint32{}}
+	book := newBook(t)
 	for round := range *kills {
 		hub := startKeptHub(t, data)
 		ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -50,8 +51,8 @@ func TestKilledHub(t *testing.T) {
 	if len(book.acked) == 0 {
 		t.Error("the hub never lived long enough to show anything")
 	}
-	t.Logf("%d kills: %d acknowledged, %d abandoned, %d completed, %d reported, seed %#x",
-		*kills, len(book.acked), len(book.abandons), len(book.completed), len(book.reported), seed)
+	t.Logf("%d kills: %d acknowledged, %d abandoned, %d completed, %d received over MQTT, %d reported, seed %#x",
+		*kills, len(book.acked), len(book.abandons), len(book.completed), len(book.overMQTT), len(book.reported), seed)
 }
 
 var keptDevice = localhub.Device{ID: defaults.DeviceID, Key: defaults.Key()}
@@ -64,7 +65,7 @@ type keptHub struct {
 func startKeptHub(t *testing.T, data string) keptHub {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(binaries, "simulated-device"), "hub", "--listen", "127.0.0.1:0",
-		"--data", data, "--max-queue", "100000")
+		"--data", data, "--max-queue", "100000", "--device", keptDevice.ID, "--device", keptMQTT)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -82,10 +83,20 @@ func startKeptHub(t *testing.T, data string) keptHub {
 
 // book is what the clients know of their messages.
 type book struct {
-	mu                         sync.Mutex // guards acked and completed
+	mu                         sync.Mutex // guards acked, completed and overMQTT
 	acked, completed, reported map[string]bool
+	overMQTT                   map[string]bool   // received, and acknowledged if the hub has heard it
 	abandons                   map[string]uint32 // confirmed by the hub
 	miscounted                 []string          // messages that the hub counts fewer of
+	mqtt                       *rawclient.Device
+}
+
+func newBook(t *testing.T) *book {
+	b := &book{
+		acked: map[string]bool{}, completed: map[string]bool{}, reported: map[string]bool{}, overMQTT: map[string]bool{}, abandons: map[string]uint32{},
+	}
+	b.mqtt = &rawclient.Device{T: t, Hello: helloMQTT, Filter: "devices/" + keptMQTT + "/messages/devicebound/#", Receive: b.receiveMQTT}
+	return b
 }
 
 // work sends, receives, completes and reads feedback until the hub is gone. It
@@ -108,11 +119,16 @@ func (b *book) work(ctx context.Context, address string, round int, begun func()
 	}
 	var crowd sync.WaitGroup
 	defer crowd.Wait()
+	crowd.Go(func() { b.liveOverMQTT(ctx, address) })
+	crowd.Go(func() {
+		for n := 0; b.send(ctx, service, keptMQTT, fmt.Sprintf("mqtt-%d-%d", round, n)) == nil; n++ {
+		}
+	})
 	for i := range 16 {
 		crowd.Go(func() { b.sendSome(ctx, service, fmt.Sprintf("%d-crowd-%d", round, i)) })
 	}
 	for n := 0; ; n++ {
-		if b.send(ctx, service, fmt.Sprintf("%d-%d", round, n)) != nil {
+		if b.send(ctx, service, keptDevice.ID, fmt.Sprintf("%d-%d", round, n)) != nil {
 			return
 		}
 		if n == 0 {
@@ -131,14 +147,14 @@ func (b *book) work(ctx context.Context, address string, round int, begun func()
 // once.
 func (b *book) sendSome(ctx context.Context, service *iothub.Service, name string) {
 	for n := range 4 {
-		if b.send(ctx, service, fmt.Sprintf("%s-%d", name, n)) != nil {
+		if b.send(ctx, service, keptDevice.ID, fmt.Sprintf("%s-%d", name, n)) != nil {
 			return
 		}
 	}
 }
 
-func (b *book) send(ctx context.Context, service *iothub.Service, id string) error {
-	err := service.Send(ctx, keptDevice.ID, &iothub.Message{ID: id, Ack: iothub.AckFull})
+func (b *book) send(ctx context.Context, service *iothub.Service, device, id string) error {
+	err := service.Send(ctx, device, &iothub.Message{ID: id, Ack: iothub.AckFull})
 	if err == nil {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -205,72 +221,4 @@ func (b *book) readOne(ctx context.Context, feedback *iothub.FeedbackReceiver) e
 		b.reported[f.MessageID] = true
 	}
 	return batch.Complete(ctx)
-}
-
-// settleAll empties the hub and compares the books.
-func (b *book) settleAll(t *testing.T, address string) {
-	const sync = 20 * time.Millisecond // the hub writes each change to the disk
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout+time.Duration(len(b.acked))*sync)
-	defer cancel()
-	device, err := iothub.DialDevice(ctx, defaults.DeviceString(address, keptDevice.ID, keptDevice.Key), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer device.Close(ctx)
-	service, err := iothub.DialService(ctx, defaults.ServiceString(address), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer service.Close(ctx)
-	feedback, err := service.ReceiveFeedback(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const looks = 10 // a busy machine may be quiet while there is more to come
-	for range looks {
-		b.untilQuiet(t, ctx, func(ctx context.Context) error { return b.completeOne(ctx, device) })
-		b.untilQuiet(t, ctx, func(ctx context.Context) error { return b.readOne(ctx, feedback) })
-		if len(b.open()) == 0 {
-			break
-		}
-	}
-	if len(b.miscounted) > 0 {
-		t.Errorf("abandons were forgotten of messages %v", b.miscounted)
-	}
-	for _, trouble := range b.open() {
-		t.Error(trouble)
-	}
-}
-
-// open returns what is still missing.
-func (b *book) open() (troubles []string) {
-	for id := range b.acked {
-		// A completion whose answer was lost is known by its feedback.
-		if !b.completed[id] && !b.reported[id] {
-			troubles = append(troubles, fmt.Sprintf("message %s was acknowledged and is lost", id))
-		}
-	}
-	for id := range b.completed {
-		if !b.reported[id] {
-			troubles = append(troubles, fmt.Sprintf("message %s was completed without feedback", id))
-		}
-	}
-	return troubles
-}
-
-// untilQuiet runs step until nothing has come for a while.
-func (b *book) untilQuiet(t *testing.T, ctx context.Context, step func(context.Context) error) {
-	t.Helper()
-	for {
-		const quiet = 500 * time.Millisecond
-		waiting, cancel := context.WithTimeout(ctx, quiet)
-		err := step(waiting)
-		cancel()
-		switch {
-		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
-			return
-		case err != nil:
-			t.Fatal(err)
-		}
-	}
 }

@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 	"internal/localhub/httpfront/page":      {"internal/localhub/broker"},
 	"internal/localhub/mqttfront":           {"internal/mqttwire", "internal/localhub/access", "internal/localhub/broker", "internal/sas"},
 	"internal/localhub/mqttfront/rawclient": {"internal/mqttwire"}, // for tests
+	"internal/localhub/broker/naive":        nil,                   // for tests
 	"internal/localhub/fault":               {"internal/amqpserver", "internal/amqpwire", "internal/faultnet", "internal/localhub/amqpfront"},
 	"internal/localhub": {
 		"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/amqpfront",

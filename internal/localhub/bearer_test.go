@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/jwttest"
 	"iothub-c2d/internal/localhub/broker"
@@ -43,9 +44,9 @@ func TestBearerDialects(t *testing.T) {
 				if status, _ := reply.ApplicationProperties.Get("status-code"); status != int32(200) {
 					t.Fatalf("put-token: %v", reply.ApplicationProperties)
 				}
-				c.sender(0, serviceAddress)
-				c.receiver(1, feedbackAddress)
-				wantHubError(t, c.wantRefused(receiverAttach(2, deviceAddress), amqpserver.CondUnauthorized), int(broker.Unauthorized))
+				c.Sender(0, serviceAddress)
+				c.Receiver(1, feedbackAddress)
+				wantHubError(t, c.WantRefused(rawclient.ReceiverAttach(2, deviceAddress), amqpserver.CondUnauthorized), int(broker.Unauthorized))
 			})
 		})
 	}
@@ -71,7 +72,7 @@ func TestBearerRefusedOverAMQP(t *testing.T) {
 				if text := reply.ApplicationProperties.String("status-description"); status != int32(401) || !strings.Contains(text, test.want) {
 					t.Errorf("status %v %q, want 401 and %q", status, text, test.want)
 				}
-				c.wantRefused(senderAttach(0, serviceAddress), amqpserver.CondUnauthorized)
+				c.WantRefused(rawclient.SenderAttach(0, serviceAddress), amqpserver.CondUnauthorized)
 			})
 		})
 	}
@@ -99,10 +100,10 @@ func TestBearerIsRenewed(t *testing.T) {
 					c.putToken("Bearer " + jwttest.Token("ES256", jwttest.Good(life), jwttest.ES256(key)))
 				}
 				put(10 * time.Minute)
-				c.receiver(1, feedbackAddress)
+				c.Receiver(1, feedbackAddress)
 				time.Sleep(30 * time.Second)
 				put(test.second)
-				wantCondition(t, "the link", c.alive(want[*amqpwire.Detach]).Error, amqpserver.CondUnauthorized)
+				rawclient.WantCondition(t, "the link", c.alive(want[*amqpwire.Detach]).Error, amqpserver.CondUnauthorized)
 				if got := time.Since(start); got != test.want {
 					t.Errorf("detached after %v, want %v", got, test.want)
 				}

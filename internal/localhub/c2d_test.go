@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/broker"
 )
@@ -13,31 +14,31 @@ import (
 // sendC2D sends a message over the wire and returns why it was refused, nil if
 // it was taken.
 func (c *raw) sendC2D(m *amqpwire.Message) *amqpwire.Error {
-	c.t.Helper()
-	c.sendBytes(encode(c.t, m))
+	c.T.Helper()
+	c.sendBytes(rawclient.Encode(c.T, m))
 	d := wantAfterFlows[*amqpwire.Disposition](c)
 	if d.Role != amqpwire.RoleReceiver || !d.Settled || d.First != 0 {
-		c.t.Fatalf("disposition %+v, want delivery 0 settled", d)
+		c.T.Fatalf("disposition %+v, want delivery 0 settled", d)
 	}
 	switch state := d.State.(type) {
 	case *amqpwire.Accepted:
 		return nil
 	case *amqpwire.Rejected:
 		if state.Error == nil {
-			c.t.Fatal("rejected without a reason")
+			c.T.Fatal("rejected without a reason")
 		}
 		return state.Error
 	}
-	c.t.Fatalf("state %T", d.State)
+	c.T.Fatalf("state %T", d.State)
 	return nil
 }
 
 // sendBytes sends an encoded message in frames of 60000 bytes.
 func (c *raw) sendBytes(b []byte) {
-	c.t.Helper()
+	c.T.Helper()
 	for id := new(uint32); ; id = nil {
 		n := min(len(b), 60_000)
-		c.send(0, &amqpwire.Transfer{DeliveryID: id, More: n < len(b)}, b[:n]...)
+		c.Send(0, &amqpwire.Transfer{DeliveryID: id, More: n < len(b)}, b[:n]...)
 		if b = b[n:]; len(b) == 0 {
 			return
 		}
@@ -131,10 +132,10 @@ func TestSendRules(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
 				c := w.service()
-				c.sender(0, serviceAddress)
+				c.Sender(0, serviceAddress)
 				m := c2d("m1")
 				test.edit(m)
-				refused := wantCondition(t, "outcome", c.sendC2D(m), test.condition)
+				refused := rawclient.WantCondition(t, "outcome", c.sendC2D(m), test.condition)
 				if refused != nil {
 					wantHubError(t, refused, test.code)
 				}
@@ -191,7 +192,7 @@ func TestSizeLimit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
 				c := w.service()
-				c.sender(0, serviceAddress)
+				c.Sender(0, serviceAddress)
 				m := c2d("")
 				rest := 65536 - edit(m) - len(m.Properties.To)
 				m.Data[0] = make([]byte, rest)
@@ -199,7 +200,7 @@ func TestSizeLimit(t *testing.T) {
 					t.Errorf("65536 bytes: %v", refused)
 				}
 				m.Data[0] = make([]byte, rest+1)
-				wantHubError(t, wantCondition(t, "65537 bytes", c.sendC2D(m), amqpserver.CondTooLarge), int(broker.TooLarge))
+				wantHubError(t, rawclient.WantCondition(t, "65537 bytes", c.sendC2D(m), amqpserver.CondTooLarge), int(broker.TooLarge))
 			})
 		})
 	}

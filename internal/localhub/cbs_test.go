@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/defaults"
 	"iothub-c2d/internal/sas"
@@ -59,7 +60,7 @@ func TestRequestWithoutProperties(t *testing.T) {
 func TestReplyOrder(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.begun()
-		c.sender(cbsSender, "$cbs")
+		c.Sender(cbsSender, "$cbs")
 		text := token("service", testHost, time.Hour)
 		// No receiver yet: some clients are that fast.
 		c.transfer(&amqpwire.Transfer{Handle: cbsSender}, putTokenRequest(text, "first"))
@@ -67,25 +68,25 @@ func TestReplyOrder(t *testing.T) {
 		if _, ok := disposition.State.(*amqpwire.Accepted); !ok || !disposition.Settled {
 			t.Errorf("disposition %+v, want accepted and settled", disposition)
 		}
-		c.receiver(cbsReceiver, "$cbs")
+		c.Receiver(cbsReceiver, "$cbs")
 		c.transfer(&amqpwire.Transfer{Handle: cbsSender, DeliveryID: new(uint32(1))}, putTokenRequest(text, "second"))
 		want[*amqpwire.Disposition](c)
-		c.wantNothing()
-		c.credit(cbsReceiver, 0, 1)
-		transfer, payload := c.wantTransfer()
-		if got := decode(t, payload).Properties.CorrelationID; got != "first" || len(transfer.DeliveryTag) == 0 || transfer.Settled {
+		c.WantNothing()
+		c.Credit(cbsReceiver, 0, 1)
+		transfer, payload := c.WantTransfer()
+		if got := rawclient.Decode(t, payload).Properties.CorrelationID; got != "first" || len(transfer.DeliveryTag) == 0 || transfer.Settled {
 			t.Errorf("reply to %v: %+v, want an unsettled one to first", got, transfer)
 		}
-		c.wantNothing()
-		c.credit(cbsReceiver, 1, 1)
-		_, payload = c.wantTransfer()
-		if got := decode(t, payload).Properties.CorrelationID; got != "second" {
+		c.WantNothing()
+		c.Credit(cbsReceiver, 1, 1)
+		_, payload = c.WantTransfer()
+		if got := rawclient.Decode(t, payload).Properties.CorrelationID; got != "second" {
 			t.Errorf("reply to %v, want to second", got)
 		}
 		// Settling twice, as the Node SDK does, changes nothing.
-		c.settle(0, &amqpwire.Accepted{})
-		c.settle(0, &amqpwire.Accepted{})
-		c.wantAlive()
+		c.Settle(0, &amqpwire.Accepted{})
+		c.Settle(0, &amqpwire.Accepted{})
+		c.WantAlive()
 	})
 }
 
@@ -93,31 +94,31 @@ func TestReplyOrder(t *testing.T) {
 func TestSettledRequest(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.begun()
-		a := senderAttach(cbsSender, "$cbs")
+		a := rawclient.SenderAttach(cbsSender, "$cbs")
 		a.SndSettleMode = new(amqpwire.SenderSettled)
-		c.send(0, a)
+		c.Send(0, a)
 		if reply := want[*amqpwire.Attach](c); reply.SndSettleMode == nil || *reply.SndSettleMode != amqpwire.SenderSettled {
 			t.Errorf("attach %+v, want the settle mode echoed", reply)
 		}
 		want[*amqpwire.Flow](c)
-		b := receiverAttach(cbsReceiver, "$cbs")
+		b := rawclient.ReceiverAttach(cbsReceiver, "$cbs")
 		b.SndSettleMode = new(amqpwire.SenderSettled)
-		c.send(0, b)
+		c.Send(0, b)
 		want[*amqpwire.Attach](c)
-		c.credit(cbsReceiver, 0, 50)
+		c.Credit(cbsReceiver, 0, 50)
 		request := putTokenRequest(token("service", testHost, time.Hour), "duplex1")
 		request.ApplicationProperties[1].Value = "azure-devices.net:sastoken"
 		request.ApplicationProperties = append(request.ApplicationProperties,
 			amqpwire.Pair{Key: "expiration", Value: amqpwire.NewTimestamp(time.Now().Add(time.Hour))})
 		c.transfer(&amqpwire.Transfer{Handle: cbsSender, Settled: true}, request)
-		transfer, payload := c.wantTransfer()
+		transfer, payload := c.WantTransfer()
 		if !transfer.Settled {
 			t.Errorf("reply %+v, want it settled", transfer)
 		}
-		if got, _ := decode(t, payload).ApplicationProperties.Get("status-code"); got != int32(200) {
+		if got, _ := rawclient.Decode(t, payload).ApplicationProperties.Get("status-code"); got != int32(200) {
 			t.Errorf("status %v, want 200", got)
 		}
-		c.receiver(1, feedbackAddress)
+		c.Receiver(1, feedbackAddress)
 	})
 }
 
@@ -175,8 +176,8 @@ func TestPutTokenRefusals(t *testing.T) {
 				if sig := "sig="; strings.Contains(text, sig) {
 					t.Errorf("description %q holds a signature", text)
 				}
-				c.wantRefused(receiverAttach(0, deviceAddress), amqpserver.CondUnauthorized)
-				c.wantRefused(receiverAttach(0, feedbackAddress), amqpserver.CondUnauthorized)
+				c.WantRefused(rawclient.ReceiverAttach(0, deviceAddress), amqpserver.CondUnauthorized)
+				c.WantRefused(rawclient.ReceiverAttach(0, feedbackAddress), amqpserver.CondUnauthorized)
 			})
 		})
 	}
@@ -214,7 +215,7 @@ func TestTokenForms(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
 				c := w.begun()
 				c.putToken(sign(test.sr, test.end))
-				c.receiver(0, test.works)
+				c.Receiver(0, test.works)
 			})
 		})
 	}
@@ -245,9 +246,9 @@ func TestTokenForTheHubAlone(t *testing.T) {
 				if status, _ := c.request(request).ApplicationProperties.Get("status-code"); status != int32(200) {
 					t.Fatalf("status %v", status)
 				}
-				c.receiver(0, test.works)
-				a := receiverAttach(1, test.refused)
-				c.wantRefused(a, amqpserver.CondUnauthorized)
+				c.Receiver(0, test.works)
+				a := rawclient.ReceiverAttach(1, test.refused)
+				c.WantRefused(a, amqpserver.CondUnauthorized)
 			})
 		})
 	}
@@ -259,16 +260,16 @@ func TestTooManyTokensIsForbidden(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.begun()
 		c.attachCBS()
-		c.credit(cbsReceiver, 0, 2000)
+		c.Credit(cbsReceiver, 0, 2000)
 		const maxTokens = 1000
 		for i := range uint32(maxTokens + 1) {
 			request := putTokenRequest(token("iothubowner", fmt.Sprint(testHost, "/devices/d", i), time.Hour), nil)
 			c.transfer(&amqpwire.Transfer{Handle: cbsSender, DeliveryID: &i, Settled: true}, request)
-			reply := c.next()
-			for reply.frame.Payload == nil {
-				reply = c.next() // a flow
+			reply := c.Next()
+			for reply.Frame.Payload == nil {
+				reply = c.Next() // a flow
 			}
-			status, _ := decode(t, reply.frame.Payload).ApplicationProperties.Get("status-code")
+			status, _ := rawclient.Decode(t, reply.Frame.Payload).ApplicationProperties.Get("status-code")
 			if want := map[bool]int32{false: 200, true: 403}[i == maxTokens]; status != want {
 				t.Fatalf("token %d: status %v, want %d", i, status, want)
 			}
@@ -286,7 +287,7 @@ func escapeBase64(sig []byte) string {
 func TestTooManyReplies(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.service()
-		c.sender(cbsSender, "$cbs")
+		c.Sender(cbsSender, "$cbs")
 		for i := range uint32(maxReplies + 1) {
 			c.transfer(&amqpwire.Transfer{Handle: cbsSender, DeliveryID: &i}, putTokenRequest("bad", nil))
 			d := wantAfterFlows[*amqpwire.Disposition](c)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/access"
 	"iothub-c2d/internal/localhub/amqpfront"
@@ -67,20 +68,20 @@ func TestCutOff(t *testing.T) {
 			t.Run(test.name+" "+policy, func(t *testing.T) {
 				inWorld(t, Options{}, func(t *testing.T, w *world) {
 					other := w.device("dev2")
-					other.receiver(0, "/devices/dev2/messages/devicebound")
+					other.Receiver(0, "/devices/dev2/messages/devicebound")
 					c := w.deviceOf(policy)
 					test.change(w)
 					if test.condition != "" {
 						for range deviceAddresses {
-							refused := wantCondition(t, "detach", want[*amqpwire.Detach](c).Error, test.condition)
+							refused := rawclient.WantCondition(t, "detach", want[*amqpwire.Detach](c).Error, test.condition)
 							wantHubError(t, refused, int(test.code))
 						}
 						c.detachAll()
 						c.wantAttach(again)
 					}
-					c.wantNothing()
-					c.wantAlive()
-					other.wantNothing()
+					c.WantNothing()
+					c.WantAlive()
+					other.WantNothing()
 					if n, want := w.hub.broker.Connected(), map[bool]int{true: 2, false: 1}[again == ""]; n != want {
 						t.Errorf("%d devices are connected, want %d", n, want)
 					}
@@ -102,9 +103,9 @@ func (w *world) deviceOf(policy string) *raw {
 	c.putToken(token(policy, resource, time.Hour))
 	for handle, l := range deviceAddresses {
 		if l.sends {
-			c.sender(uint32(handle), l.address)
+			c.Sender(uint32(handle), l.address)
 		} else {
-			c.receiver(uint32(handle), l.address)
+			c.Receiver(uint32(handle), l.address)
 		}
 	}
 	return c
@@ -112,19 +113,19 @@ func (w *world) deviceOf(policy string) *raw {
 
 func (c *raw) detachAll() {
 	for handle := range deviceAddresses {
-		c.send(0, &amqpwire.Detach{Handle: uint32(handle), Closed: true})
+		c.Send(0, &amqpwire.Detach{Handle: uint32(handle), Closed: true})
 	}
 }
 
 // wantAttach attaches to receive as dev1, and expects the condition, or a link if
 // there is none.
 func (c *raw) wantAttach(condition amqpwire.Symbol) {
-	c.t.Helper()
+	c.T.Helper()
 	if condition != "" {
-		c.wantRefused(receiverAttach(100, deviceAddress), condition)
+		c.WantRefused(rawclient.ReceiverAttach(100, deviceAddress), condition)
 		return
 	}
-	c.receiver(100, deviceAddress)
+	c.Receiver(100, deviceAddress)
 }
 
 // TestPresenceOverAMQP checks what counts as a connected device: a link of it, in
@@ -133,16 +134,16 @@ func TestPresenceOverAMQP(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(c *raw){
 		"detach": func(c *raw) { c.detachAll() },
-		"end":    func(c *raw) { c.send(0, &amqpwire.End{}) },
-		"close":  func(c *raw) { c.send(0, &amqpwire.Close{}) },
-		"hangup": func(c *raw) { _ = c.net.Close() },
+		"end":    func(c *raw) { c.Send(0, &amqpwire.End{}) },
+		"close":  func(c *raw) { c.Send(0, &amqpwire.Close{}) },
+		"hangup": func(c *raw) { _ = c.Net.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
 				module := broker.ID{Device: "dev1", Module: "mod"}
 				c := w.begun()
 				c.putToken(token("", testHost+"/devices/dev1", time.Hour))
-				c.wantRefused(receiverAttach(0, "/devices/dev2/messages/devicebound"), amqpserver.CondUnauthorized)
+				c.WantRefused(rawclient.ReceiverAttach(0, "/devices/dev2/messages/devicebound"), amqpserver.CondUnauthorized)
 				if n := w.hub.broker.Connected(); n != 0 {
 					t.Errorf("%d devices are connected before there is a link", n)
 				}
@@ -205,7 +206,7 @@ func TestChangedWhileItAttaches(t *testing.T) {
 					Faults: func(*amqpserver.Conn, net.Conn) amqpfront.Faults { return meddler{change: func() { test.change(w) }} },
 				})
 				c := w.device("dev1")
-				c.wantRefused(receiverAttach(0, deviceAddress), test.condition)
+				c.WantRefused(rawclient.ReceiverAttach(0, deviceAddress), test.condition)
 				if n := w.hub.broker.Connected(); n != 0 {
 					t.Errorf("%d devices are connected, want none", n)
 				}

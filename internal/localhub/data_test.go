@@ -9,6 +9,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/amqpfront"
 	"iothub-c2d/internal/localhub/broker"
@@ -35,7 +36,7 @@ func TestFarExpiry(t *testing.T) {
 	h := keeper(t, dir)
 	m := c2d("m")
 	m.Properties.AbsoluteExpiryTime = new(amqpwire.Timestamp(1<<63 - 1))
-	message, err := amqpfront.Codec{}.Decode(encode(t, m))
+	message, err := amqpfront.Codec{}.Decode(rawclient.Encode(t, m))
 	if err == nil {
 		err = mailboxOf(t, h).Put(message)
 	}
@@ -50,7 +51,7 @@ func TestFarExpiry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := *decode(t, b).Properties.AbsoluteExpiryTime; got != 1<<63-1 || d.Expires.Year() != 9999 {
+	if got := *rawclient.Decode(t, b).Properties.AbsoluteExpiryTime; got != 1<<63-1 || d.Expires.Year() != 9999 {
 		t.Errorf("expiry %d, in effect %v, want what was sent, and year 9999", got, d.Expires)
 	}
 }
@@ -96,7 +97,7 @@ func keeper(t *testing.T, dir string) *Hub {
 // enqueueKept puts a message that wants all feedback.
 func enqueueKept(t *testing.T, h *Hub, id string, life time.Duration) {
 	t.Helper()
-	message, err := amqpfront.Codec{}.Decode(encode(t, &amqpwire.Message{
+	message, err := amqpfront.Codec{}.Decode(rawclient.Encode(t, &amqpwire.Message{
 		Properties: &amqpwire.Properties{
 			MessageID: id, AbsoluteExpiryTime: new(amqpwire.NewTimestamp(time.Now().Add(life))),
 		},
@@ -136,5 +137,5 @@ func bodyOf(t *testing.T, d broker.Delivery) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(decode(t, b).Data[0])
+	return string(rawclient.Decode(t, b).Data[0])
 }

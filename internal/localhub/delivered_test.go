@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 )
 
@@ -12,55 +13,25 @@ import (
 func TestPreSettled(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.device("dev1")
-		a := receiverAttach(0, deviceAddress)
+		a := rawclient.ReceiverAttach(0, deviceAddress)
 		a.SndSettleMode = new(amqpwire.SenderSettled)
-		c.send(0, a)
+		c.Send(0, a)
 		if reply := want[*amqpwire.Attach](c); *reply.SndSettleMode != amqpwire.SenderSettled {
 			t.Errorf("attach %+v, want the settle mode echoed", reply)
 		}
 		w.enqueue("m1", "m2")
-		c.credit(0, 0, 1)
-		transfer, _ := c.wantTransfer()
+		c.Credit(0, 0, 1)
+		transfer, _ := c.WantTransfer()
 		if !transfer.Settled {
 			t.Errorf("transfer %+v, want it settled", transfer)
 		}
-		c.wantNothing()
-		c.settle(*transfer.DeliveryID, &amqpwire.Released{}) // too late
-		c.wantNothing()
+		c.WantNothing()
+		c.Settle(*transfer.DeliveryID, &amqpwire.Released{}) // too late
+		c.WantNothing()
 		if got := w.queueOf("dev1").Len(); got != 1 {
 			t.Errorf("%d messages pending, want 1", got)
 		}
 	})
-}
-
-// TestSettleModesAreEchoed checks every combination on both kinds of link.
-func TestSettleModesAreEchoed(t *testing.T) {
-	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		c := w.begun()
-		for _, snd := range []*uint8{nil, new(uint8(0)), new(uint8(1)), new(uint8(2))} {
-			for _, rcv := range []*uint8{nil, new(uint8(0)), new(uint8(1))} {
-				for _, a := range []*amqpwire.Attach{senderAttach(5, "$cbs"), receiverAttach(5, "$cbs")} {
-					a.SndSettleMode, a.RcvSettleMode = snd, rcv
-					c.send(0, a)
-					reply := want[*amqpwire.Attach](c)
-					if !equal(reply.SndSettleMode, snd) || !equal(reply.RcvSettleMode, rcv) {
-						t.Errorf("attach %+v, want the modes of %+v", reply, a)
-					}
-					if a.Role == amqpwire.RoleSender {
-						want[*amqpwire.Flow](c)
-					}
-					c.send(0, &amqpwire.Detach{Handle: 5, Closed: true})
-					if d := want[*amqpwire.Detach](c); d.Error != nil || !d.Closed || d.Handle != 5 {
-						t.Errorf("detach %+v", d)
-					}
-				}
-			}
-		}
-	})
-}
-
-func equal[T comparable](a, b *T) bool {
-	return a == nil && b == nil || a != nil && b != nil && *a == *b
 }
 
 // TestDeliveredMessage checks what the device gets: the message as it was sent,
@@ -84,13 +55,13 @@ func TestDeliveredMessage(t *testing.T) {
 			Data:                  [][]byte{[]byte("one"), []byte("two")},
 		}
 		back := w.service()
-		back.sender(0, serviceAddress)
+		back.Sender(0, serviceAddress)
 		back.transfer(&amqpwire.Transfer{}, m)
 		want[*amqpwire.Disposition](back)
 		enqueued := amqpwire.NewTimestamp(time.Now())
 		c := w.listening(10)
 		for count := range 3 {
-			transfer, payload := c.wantTransfer()
+			transfer, payload := c.WantTransfer()
 			if len(transfer.DeliveryTag) != 16 || *transfer.MessageFormat != 0 || transfer.Settled {
 				t.Errorf("transfer %+v, want a tag of 16 bytes, format 0, unsettled", transfer)
 			}
@@ -102,11 +73,11 @@ func TestDeliveredMessage(t *testing.T) {
 				{Key: amqpwire.Symbol("iothub-enqueuedtime"), Value: enqueued},
 				{Key: amqpwire.Symbol("iothub-deliverycount"), Value: uint8(count)},
 			}
-			if diff := diffMessages(&wanted, decode(t, payload)); diff != "" {
+			if diff := diffMessages(&wanted, rawclient.Decode(t, payload)); diff != "" {
 				t.Errorf("message (-want +got):\n%s", diff)
 			}
 			time.Sleep(time.Second)
-			c.settle(*transfer.DeliveryID, &amqpwire.Released{})
+			c.Settle(*transfer.DeliveryID, &amqpwire.Released{})
 		}
 	})
 }

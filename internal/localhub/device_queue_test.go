@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/broker"
 )
@@ -17,13 +18,13 @@ import (
 func TestQueueFullOnTheWire(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.service()
-		c.sender(0, serviceAddress)
+		c.Sender(0, serviceAddress)
 		for _, id := range names(1, 50) {
 			if refused := c.sendC2D(c2d(id)); refused != nil {
 				t.Fatal(refused)
 			}
 		}
-		refused := wantCondition(t, "the 51st", c.sendC2D(c2d("m51")), amqpserver.CondLimitExceeded)
+		refused := rawclient.WantCondition(t, "the 51st", c.sendC2D(c2d("m51")), amqpserver.CondLimitExceeded)
 		wantHubError(t, refused, int(broker.QueueFull))
 		other := c2d("m52")
 		other.Properties.To = "/devices/dev2/messages/devicebound"
@@ -32,9 +33,9 @@ func TestQueueFullOnTheWire(t *testing.T) {
 		}
 		dev := w.listening(1)
 		dev.wantMessages(1, "m1")
-		wantCondition(t, "still the 51st", c.sendC2D(c2d("m51")), amqpserver.CondLimitExceeded)
-		dev.settle(1, &amqpwire.Accepted{})
-		dev.wantNothing()
+		rawclient.WantCondition(t, "still the 51st", c.sendC2D(c2d("m51")), amqpserver.CondLimitExceeded)
+		dev.Settle(1, &amqpwire.Accepted{})
+		dev.WantNothing()
 		if refused := c.sendC2D(c2d("m51")); refused != nil {
 			t.Errorf("after the first is complete: %v", refused)
 		}
@@ -47,7 +48,7 @@ func TestNotAMessage(t *testing.T) {
 		c := w.begun()
 		c.putToken(token("iothubowner", testHost, time.Hour))
 		for _, address := range []string{serviceAddress, eventsAddress, "$cbs"} {
-			c.sender(0, address)
+			c.Sender(0, address)
 			for _, b := range [][]byte{{0xff}, {0x00, 0x53, 0x75}, {0x40}} {
 				c.sendBytes(b)
 				d := want[*amqpwire.Disposition](c)
@@ -55,9 +56,9 @@ func TestNotAMessage(t *testing.T) {
 				if !ok {
 					t.Fatalf("%s: state %T, want rejected", address, d.State)
 				}
-				wantCondition(t, address, rejected.Error, amqpserver.CondDecodeError)
+				rawclient.WantCondition(t, address, rejected.Error, amqpserver.CondDecodeError)
 			}
-			c.send(0, &amqpwire.Detach{Closed: true})
+			c.Send(0, &amqpwire.Detach{Closed: true})
 			want[*amqpwire.Detach](c)
 		}
 	})
@@ -79,8 +80,8 @@ func TestPurge(t *testing.T) {
 				t.Errorf("purge %q: %d, %v, want %d, %v", test.device, n, ok, test.n, test.ok)
 			}
 		}
-		c.dispose(1, nil, &amqpwire.Accepted{})
-		wantCondition(t, "answer", c.wantAnswer(1), condLockLost)
+		c.Dispose(1, nil, &amqpwire.Accepted{})
+		rawclient.WantCondition(t, "answer", c.WantAnswer(1), condLockLost)
 	})
 }
 

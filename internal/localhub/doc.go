@@ -79,12 +79,14 @@
 //   - A second receiver for a device takes over; the first is detached with
 //     amqp:link:stolen. Readers of feedback compete instead, and share. Every
 //     connection over MQTT counts as a receiver, and is closed if another takes over,
-//     over AMQP or MQTT.
+//     over AMQP or MQTT. What a link held may reach a client of MQTT that takes over
+//     after younger messages.
 //   - Over MQTT, PUBACK completes a message; to abandon or reject one is not
 //     possible. Up to 50 are in flight. One that is not acknowledged comes again,
 //     marked DUP and with its old packet id, when its lock runs out or, uncounted, in
-//     the next connection. If the hub ends the connection, since another takes over
-//     or the token expires, it is ready at once.
+//     the next connection; from a hub that was restarted, it comes as a new one. If
+//     the hub ends the connection, since another takes over or the token expires, it
+//     is ready at once.
 //   - A message with more properties than fit into an MQTT topic, which has 65535
 //     bytes, is dead-lettered when it would have to be sent.
 //   - A subscription that IoT Hub does not know is refused, and the connection
@@ -98,8 +100,8 @@
 //     will do.
 //   - Feedback is sent at once unless [Options.FeedbackInterval] says otherwise.
 //     IoT Hub collects for 15 s, or 64 records. The 15 s run from the message
-//     before, or from the start. Feedback about a module carries the id of its
-//     device.
+//     before, or from the start. Of feedback that nobody reads, the oldest is dropped
+//     beyond 10000 messages. Feedback about a module carries the id of its device.
 //   - The 64 KB of a message are its body, the text of its system properties (the
 //     recipient's path too), and names and values of the others. Times, numbers
 //     and annotations are free. A body that is not made of data sections counts
@@ -201,17 +203,19 @@
 //   - A token for a device is good for its modules; a certificate is not.
 //   - Whether a device exists is told to whoever puts a token for it.
 //   - A connection by HTTP may wait two minutes for its next request, which may take
-//     30 s; 16 kB for an identity or a query, 400 kB for a bulk, 4 kB for the text of
-//     a query.
+//     30 s; 32 kB for its header, 16 kB for an identity or a query, 400 kB for a bulk,
+//     4 kB for the text of a query.
 //   - Limits that IoT Hub does not publish: 1000 tokens, 1000 unread replies (of
 //     $cbs and to requests about twins), 5000 links, 8 MB of unfinished messages and
-//     32 MB of all that per connection, 2000 connections, 100 messages of credit, 128
-//     bytes for the id of a request, 16 KB for a packet of MQTT that holds no message,
-//     8 KB for the certificates of a client, 30 s for TLS and WebSocket, another 30 s
-//     to open a connection, a minute to read what the hub writes.
+//     32 MB of all that per connection, 100000 messages that it has not settled, 2000
+//     connections, 100 messages of credit, 128 bytes for the id of a request, 16 KB
+//     for a packet of MQTT that holds no message, 8 KB for the certificates of a
+//     client, 30 s for TLS and WebSocket, another 30 s to open a connection, a minute
+//     to read what the hub writes.
 //   - The clients can make the hub hold [Options.Memory]: three quarters by messages
 //     in the queues of all devices, one by connections. A message too many is refused
-//     with amqp:resource-limit-exceeded and IoT Hub's number 403007.
+//     with amqp:resource-limit-exceeded and IoT Hub's number 403007, a request by HTTP
+//     with 503.
 //   - A client that has shown neither a good token nor a device's certificate can
 //     make the hub hold 32 KB, in sessions, links, unfinished requests and unread
 //     replies, and sends frames of 8 KB at most.

@@ -1,13 +1,11 @@
 package localhub_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -21,55 +19,24 @@ import (
 	"iothub-c2d/internal/sas"
 )
 
-// account is what becomes of the messages for dev1, who is reached over AMQP and
-// MQTT.
-type account struct {
-	mu       sync.Mutex
-	settled  map[string]int    // how often a device has been told that a message is complete, or could believe it
-	reported map[string]string // the statuses in the feedback, by message
-	seen     int               // messages that arrived, again or not
-}
-
-func (l *account) settle(id string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.settled[id]++
-}
-
-func (l *account) see() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.seen++
-}
-
-// read reads feedback until there is some on n messages.
-func (l *account) read(ctx context.Context, t *testing.T, feedback *iothub.FeedbackReceiver, n int) {
+// reported reads feedback until there is some on n messages, and returns the
+// statuses of each.
+func reported(ctx context.Context, t *testing.T, feedback *iothub.FeedbackReceiver, n int) map[string]string {
 	t.Helper()
-	for len(l.reported) < n {
+	statuses := make(map[string]string)
+	for len(statuses) < n {
 		batch, err := feedback.Receive(ctx)
 		check(t, err)
 		for _, r := range batch.Records {
-			l.reported[r.MessageID] += string(r.Status)
+			statuses[r.MessageID] += string(r.Status)
 		}
 		check(t, batch.Complete(ctx))
 	}
+	return statuses
 }
 
-// check expects Success of every message, once, and a device that knows of it.
-func (l *account) check(t *testing.T, ids []string) {
-	t.Helper()
-	for _, id := range ids {
-		if l.reported[id] != string(iothub.Success) || l.settled[id] == 0 {
-			t.Errorf("%s: reported %q, settled %d times", id, l.reported[id], l.settled[id])
-		}
-	}
-	if len(l.reported) != len(ids) {
-		t.Errorf("feedback on %v, want %d messages", slices.Sorted(maps.Keys(l.reported)), len(ids))
-	}
-}
-
-// deviceAMQP receives and completes until another receiver displaces it.
-func deviceAMQP(ctx context.Context, l line, book *account) error {
+// serveAMQP receives and completes until another receiver displaces it.
+func serveAMQP(ctx context.Context, l line, book *ledger) error {
 	cs := sas.ConnectionString{HostName: "localhost", DeviceID: "dev1", Key: defaults.Key()}
 	device, err := iothub.DialDevice(ctx, cs, &iothub.Options{Dial: l.dialer(route{})})
 	if err != nil {
@@ -81,47 +48,23 @@ func deviceAMQP(ctx context.Context, l line, book *account) error {
 		if err != nil {
 			return err
 		}
-		book.see()
 		if err := d.Complete(ctx); err != nil {
 			return err
 		}
-		book.settle(d.ID)
+		book.complete(d.ID, "amqp")
 	}
 }
 
-// deviceMQTT receives and acknowledges until another receiver displaces it.
-func deviceMQTT(ctx context.Context, t *testing.T, l line, book *account) error {
+// serveMQTT has a device receive and acknowledge until another receiver displaces it.
+func serveMQTT(ctx context.Context, l line, device *rawclient.Device) error {
 	c, err := l.connect(ctx)
 	if err != nil {
 		return err
 	}
-	m := rawclient.New(t, c)
-	token := sas.NewToken(defaults.Key(), "localhost/devices/dev1", "", time.Now().Add(time.Hour))
-	m.Send(
-		&mqttwire.Connect{ClientID: "dev1", Username: new("localhost/dev1/"), Password: mqttwire.Password(token.Reveal())},
-		&mqttwire.Subscribe{ID: 1, Filters: []mqttwire.Filter{{Topic: mqttMessages, QoS: mqttwire.AtLeastOnce}}},
-	)
-	for {
-		select {
-		case p := <-m.In:
-			if p, ok := p.(*mqttwire.Publish); ok {
-				book.see()
-				m.Acknowledge(p)
-				_, rest, _ := strings.Cut(p.Topic, "mid=")
-				id, _, _ := strings.Cut(rest, "&")
-				book.settle(id)
-			}
-		case <-m.Over:
-			return iothub.ErrDisplaced
-		case <-ctx.Done():
-			m.HangUp()
-			return ctx.Err()
-		}
-	}
-}
-
-func newAccount() *account {
-	return &account{settled: make(map[string]int), reported: make(map[string]string)}
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	defer stop()
+	device.Serve(rawclient.New(device.T, c))
+	return cmp.Or(ctx.Err(), iothub.ErrDisplaced)
 }
 
 // TestDoorsInTurns has a device come over AMQP and over MQTT in turns, each time
@@ -131,7 +74,7 @@ func TestDoorsInTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
 		l := overPipes(t, localhub.Options{})
-		service, book := dialService(ctx, t, l), newAccount()
+		service := dialService(ctx, t, l)
 		feedback, err := service.ReceiveFeedback(ctx)
 		check(t, err)
 		var ids []string
@@ -151,16 +94,15 @@ func TestDoorsInTurns(t *testing.T) {
 			send()
 			send()
 			held := rawclient.Want[*mqttwire.Publish](m)
+			rawclient.Want[*mqttwire.Publish](m)
 			device, err := iothub.DialDevice(ctx, cs, &iothub.Options{Dial: l.dialer(route{})})
 			check(t, err)
-			rawclient.Want[*mqttwire.Publish](m)
 			m.WantEnd()
 			m.Acknowledge(held) // too late
 			for range 2 {       // both come again
 				d, err := device.Receive(ctx)
 				check(t, err)
 				check(t, d.Complete(ctx))
-				book.settle(d.ID)
 			}
 			send()
 			inHand, err := device.Receive(ctx)
@@ -172,35 +114,43 @@ func TestDoorsInTurns(t *testing.T) {
 				t.Errorf("the AMQP receiver ended with %v, want that it is displaced", err)
 			}
 			p := rawclient.Want[*mqttwire.Publish](m)
-			if !strings.Contains(p.Topic, "mid="+inHand.ID+"&") || p.Dup {
+			if rawclient.MessageID(p) != inHand.ID || p.Dup {
 				t.Errorf("got %+v, want %s, which is no duplicate over MQTT", p, inHand.ID)
 			}
 			m.Acknowledge(p)
-			book.settle(inHand.ID)
 			m.WantAlive()
 			_ = device.Close(ctx)
 		}
-		book.read(ctx, t, feedback, len(ids))
-		book.check(t, ids)
+		got := reported(ctx, t, feedback, len(ids))
+		for _, id := range ids {
+			if got[id] != string(iothub.Success) {
+				t.Errorf("feedback on %s is %q, want Success", id, got[id])
+			}
+		}
 	})
 }
 
-// TestDoorsAtOnce has two clients fight for one device, one over AMQP and one over
-// MQTT: every message is complete once, however often it arrives.
+// TestDoorsAtOnce has three clients take the messages of one device, one over AMQP
+// and one over MQTT, who fight for the place, and one over HTTP, which needs none:
+// every message is complete once, however often it arrives.
 func TestDoorsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const messages = 400
 		ctx, cancel := context.WithCancel(t.Context())
-		l := overPipes(t, localhub.Options{MaxQueue: messages})
-		service, book := dialService(ctx, t, l), newAccount()
+		book := newLedger()
+		l := overPipes(t, localhub.Options{MaxQueue: messages, MaxDeliveryCount: 1000, Observer: book.observe})
+		service := dialService(ctx, t, l)
 		feedback, err := service.ReceiveFeedback(ctx)
 		check(t, err)
+		overMQTT := &rawclient.Device{T: t, Hello: mqttHello, Filter: mqttMessages, Receive: func(p *mqttwire.Publish) {
+			book.acknowledge(rawclient.MessageID(p))
+		}}
 		var devices sync.WaitGroup
 		displaced := make([]int, 2)
 		for i, serve := range []func() error{
-			func() error { return deviceAMQP(ctx, l, book) },
-			func() error { return deviceMQTT(ctx, t, l, book) },
+			func() error { return serveAMQP(ctx, l, book) },
+			func() error { return serveMQTT(ctx, l, overMQTT) },
 		} {
 			devices.Go(func() {
 				for ctx.Err() == nil {
@@ -212,19 +162,23 @@ func TestDoorsAtOnce(t *testing.T) {
 				}
 			})
 		}
-		var ids []string
+		client := restOf(t, l, route{}).asDevice("dev1", defaults.Key())
+		pause := func() { time.Sleep(10 * time.Millisecond) }
+		devices.Go(func() { receiveByHTTP(ctx, t, client, "http", book, pause) })
 		for i := range messages {
-			ids = append(ids, fmt.Sprint("m", i))
-			check(t, service.Send(ctx, "dev1", &iothub.Message{ID: ids[i], Ack: iothub.AckFull}))
+			check(t, service.Send(ctx, "dev1", &iothub.Message{ID: fmt.Sprint("m", i), Body: fmt.Append(nil, "m", i), Ack: iothub.AckFull}))
 			time.Sleep(time.Duration(rand.IntN(10)) * time.Millisecond)
 		}
-		book.read(ctx, t, feedback, messages)
+		for id, statuses := range reported(ctx, t, feedback, messages) {
+			if statuses != string(iothub.Success) {
+				t.Errorf("feedback on %s is %s, want Success", id, statuses)
+			}
+		}
 		cancel()
 		devices.Wait()
-		book.check(t, ids)
+		book.check(t, messages)
 		if displaced[0] < 10 || displaced[1] < 10 || len(l.hub.Pending("dev1")) > 0 {
 			t.Errorf("displaced %d times over AMQP, %d times over MQTT; %v wait", displaced[0], displaced[1], l.hub.Pending("dev1"))
 		}
-		t.Logf("%d messages arrived %d times; displaced %v", messages, book.seen, displaced)
 	})
 }

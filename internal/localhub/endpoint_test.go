@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 )
 
@@ -32,23 +33,23 @@ func TestAttachRefusals(t *testing.T) {
 			{"/devices/nobody/twin", false, amqpserver.CondNotFound, 404001},
 			{"/messages/servicebound/filenotifications", false, amqpserver.CondNotImplemented, 501001},
 		} {
-			a := receiverAttach(9, test.address)
+			a := rawclient.ReceiverAttach(9, test.address)
 			if test.sends {
-				a = senderAttach(9, test.address)
+				a = rawclient.SenderAttach(9, test.address)
 			}
-			wantHubError(t, c.wantRefused(a, test.condition), test.code)
+			wantHubError(t, c.WantRefused(a, test.condition), test.code)
 		}
 		// Without termini there is no address.
-		c.wantRefused(&amqpwire.Attach{Name: "x", Handle: 9, Role: amqpwire.RoleSender}, amqpserver.CondNotFound)
-		c.wantRefused(&amqpwire.Attach{Name: "x", Handle: 9, Role: amqpwire.RoleReceiver}, amqpserver.CondNotFound)
+		c.WantRefused(&amqpwire.Attach{Name: "x", Handle: 9, Role: amqpwire.RoleSender}, amqpserver.CondNotFound)
+		c.WantRefused(&amqpwire.Attach{Name: "x", Handle: 9, Role: amqpwire.RoleReceiver}, amqpserver.CondNotFound)
 		// A handle of a refused link is taken until the client has answered.
-		c.send(0, senderAttach(9, "/no"))
+		c.Send(0, rawclient.SenderAttach(9, "/no"))
 		want[*amqpwire.Attach](c)
 		want[*amqpwire.Detach](c)
-		c.credit(9, 0, 10)
+		c.Credit(9, 0, 10)
 		c.transfer(&amqpwire.Transfer{Handle: 9}, c2d("lost"))
-		c.wantNothing()
-		c.send(0, &amqpwire.Detach{Handle: 9, Closed: true})
-		c.sender(9, serviceAddress)
+		c.WantNothing()
+		c.Send(0, &amqpwire.Detach{Handle: 9, Closed: true})
+		c.Sender(9, serviceAddress)
 	})
 }

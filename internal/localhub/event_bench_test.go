@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/localhub/broker"
 )
 
@@ -22,7 +23,7 @@ func BenchmarkEvents(b *testing.B) {
 		h, address := serveLoad(b, "")
 		subscribe(b, h)
 		c := dialLoad(b, address, token("", testHost+"/devices/dev1", time.Hour))
-		c.attach(receiverAttach(0, deviceAddress))
+		c.attach(rawclient.ReceiverAttach(0, deviceAddress))
 		hubs[i] = func() time.Duration {
 			began := time.Now()
 			fill(b, h, broker.AckNone)

@@ -25,7 +25,7 @@ func TestEveryRefusalIsAnEvent(t *testing.T) {
 	}
 	inWorld(t, Options{MaxQueue: 1, Observer: observer}, func(t *testing.T, w *world) {
 		c := w.service()
-		c.sender(0, serviceAddress)
+		c.Sender(0, serviceAddress)
 		send := func(id string, change func(m *amqpwire.Message)) {
 			m := c2d(id)
 			change(m)

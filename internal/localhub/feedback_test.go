@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/broker"
 )
@@ -37,20 +38,20 @@ func TestFeedbackOnTheWire(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		time.Sleep(1234567800 * time.Nanosecond)
 		back := w.service()
-		back.sender(1, serviceAddress)
-		back.receiver(0, feedbackAddress)
-		back.credit(0, 0, 10)
+		back.Sender(1, serviceAddress)
+		back.Receiver(0, feedbackAddress)
+		back.Credit(0, 0, 10)
 		m := c2d("")
 		m.Properties.MessageID = amqpwire.UUID{0xde, 0xad, 0xbe, 0xef, 15: 7}
 		m.ApplicationProperties = amqpwire.Map{{Key: "iothub-ack", Value: "full"}}
 		back.transfer(&amqpwire.Transfer{Handle: 1}, m)
 		want[*amqpwire.Disposition](back)
 		dev := w.listening(1)
-		dev.wantTransfer()
+		dev.WantTransfer()
 		time.Sleep(time.Second)
-		dev.settle(1, &amqpwire.Accepted{})
+		dev.Settle(1, &amqpwire.Accepted{})
 
-		transfer, payload := back.wantTransfer()
+		transfer, payload := back.WantTransfer()
 		if len(transfer.DeliveryTag) != 16 || transfer.Settled || *transfer.MessageFormat != 0 {
 			t.Errorf("transfer %+v, want an unsettled one with a tag of 16 bytes", transfer)
 		}
@@ -67,7 +68,7 @@ func TestFeedbackOnTheWire(t *testing.T) {
 				`"deviceGenerationId":"` + box.Generation() + `","deviceId":"dev1",` +
 				`"enqueuedTimeUtc":"2000-01-01T00:00:02.2345678Z","statusCode":"Success"}]`)},
 		}
-		if diff := cmp.Diff(wantMessage, decode(t, payload)); diff != "" {
+		if diff := cmp.Diff(wantMessage, rawclient.Decode(t, payload)); diff != "" {
 			t.Errorf("feedback (-want +got):\n%s", diff)
 		}
 	})
@@ -78,31 +79,31 @@ func TestFeedbackQueueRules(t *testing.T) {
 	var log logLines
 	inWorld(t, Options{LockTimeout: time.Second, MaxDeliveryCount: 2, DefaultTTL: time.Minute, Logger: newLogger(&log)}, func(t *testing.T, w *world) {
 		c := w.service()
-		c.receiver(0, feedbackAddress)
-		c.credit(0, 0, 1000)
+		c.Receiver(0, feedbackAddress)
+		c.Credit(0, 0, 1000)
 		w.report("m1")
 		start := time.Now()
-		c.wantTransfer()
-		transfer, _ := c.wantTransfer() // the lock has run out
+		c.WantTransfer()
+		transfer, _ := c.WantTransfer() // the lock has run out
 		if got := time.Since(start); got != time.Minute {
 			t.Errorf("again after %v, want 1m", got)
 		}
-		c.settle(*transfer.DeliveryID, &amqpwire.Released{})
-		transfer, payload := c.wantTransfer()
-		if got := decode(t, payload).Annotations; len(got) != 1 {
+		c.Settle(*transfer.DeliveryID, &amqpwire.Released{})
+		transfer, payload := c.WantTransfer()
+		if got := rawclient.Decode(t, payload).Annotations; len(got) != 1 {
 			t.Errorf("annotations %v, want the time only", got)
 		}
 		// Nine more releases, or an hour, end it.
 		for range 8 {
-			c.settle(*transfer.DeliveryID, &amqpwire.Modified{DeliveryFailed: true})
-			transfer, _ = c.wantTransfer()
+			c.Settle(*transfer.DeliveryID, &amqpwire.Modified{DeliveryFailed: true})
+			transfer, _ = c.WantTransfer()
 		}
-		c.settle(*transfer.DeliveryID, &amqpwire.Released{})
-		c.wantNothing()
+		c.Settle(*transfer.DeliveryID, &amqpwire.Released{})
+		c.WantNothing()
 		if !log.has("feedback message not read") {
 			t.Error("the log says nothing of the message that nobody read")
 		}
-		c.credit(0, 11, 0) // not to read it
+		c.Credit(0, 11, 0) // not to read it
 		synctest.Wait()
 		w.report("m2")
 		if n := w.hub.broker.Feedback().Len(); n != 1 {
@@ -110,7 +111,7 @@ func TestFeedbackQueueRules(t *testing.T) {
 		}
 		for range 59 {
 			time.Sleep(time.Minute)
-			c.send(0, nil)
+			c.Send(0, nil)
 		}
 		time.Sleep(time.Minute - time.Nanosecond)
 		if n := w.hub.broker.Feedback().Len(); n != 1 {

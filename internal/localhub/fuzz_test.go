@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 )
 
@@ -21,7 +22,7 @@ func attack(t *testing.T, hostile []byte, prepare func(w *world) net.Conn) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
 		other := w.service()
-		other.sender(0, serviceAddress)
+		other.Sender(0, serviceAddress)
 		c := prepare(w)
 		_, _ = c.Write(hostile)
 		synctest.Wait()
@@ -84,11 +85,11 @@ func FuzzHubHandshake(f *testing.F) {
 func FuzzHubOpened(f *testing.F) {
 	frames := []amqpwire.Frame{
 		{Body: &amqpwire.Begin{IncomingWindow: 10, OutgoingWindow: 10}},
-		{Body: senderAttach(0, "$cbs")},
-		{Body: receiverAttach(1, "$cbs")},
+		{Body: rawclient.SenderAttach(0, "$cbs")},
+		{Body: rawclient.ReceiverAttach(1, "$cbs")},
 		{Body: &amqpwire.Flow{Handle: new(uint32(1)), LinkCredit: new(uint32(10)), IncomingWindow: 9, Echo: true}},
-		{Body: &amqpwire.Transfer{DeliveryID: new(uint32)}, Payload: encode(f, putTokenRequest("blah", uint64(1)))},
-		{Body: senderAttach(2, serviceAddress)},
+		{Body: &amqpwire.Transfer{DeliveryID: new(uint32)}, Payload: rawclient.Encode(f, putTokenRequest("blah", uint64(1)))},
+		{Body: rawclient.SenderAttach(2, serviceAddress)},
 		{},
 		{Body: &amqpwire.Detach{Handle: 2, Closed: true}},
 		{Body: &amqpwire.End{}},
@@ -98,7 +99,7 @@ func FuzzHubOpened(f *testing.F) {
 		f.Add(appendFrames(f, nil, frames[:i+1]...))
 	}
 	f.Fuzz(func(t *testing.T, hostile []byte) {
-		attack(t, hostile, func(w *world) net.Conn { return w.opened().net })
+		attack(t, hostile, func(w *world) net.Conn { return w.opened().Net })
 	})
 }
 
@@ -109,16 +110,16 @@ func FuzzHubAttached(f *testing.F) {
 	seeds := [][]amqpwire.Frame{
 		{{Body: &amqpwire.Disposition{Role: true, First: 0, Last: new(uint32(9)), State: &amqpwire.Accepted{}}}},
 		{{Body: &amqpwire.Disposition{Role: true, First: 2, Settled: true, State: &amqpwire.Modified{DeliveryFailed: true}}}},
-		{{Body: &amqpwire.Transfer{DeliveryID: id}, Payload: encode(f, c2d("m"))}},
+		{{Body: &amqpwire.Transfer{DeliveryID: id}, Payload: rawclient.Encode(f, c2d("m"))}},
 		{
 			{Body: &amqpwire.Transfer{DeliveryID: id, More: true}, Payload: []byte{0, 0x53, 0x75}},
 			{Body: &amqpwire.Transfer{Aborted: true}},
 		},
-		{{Body: &amqpwire.Transfer{Handle: 4, DeliveryID: id, MessageFormat: new(uint32(batchFormat))}, Payload: encode(f, c2d("m"))}},
+		{{Body: &amqpwire.Transfer{Handle: 4, DeliveryID: id, MessageFormat: new(uint32(batchFormat))}, Payload: rawclient.Encode(f, c2d("m"))}},
 		{{Body: &amqpwire.Flow{Handle: new(uint32(1)), LinkCredit: new(uint32(10)), IncomingWindow: 9, Drain: true}}},
 		{{Body: &amqpwire.Flow{NextIncomingID: new(uint32(1 << 31)), IncomingWindow: 1 << 31, Echo: true}}},
-		{{Body: &amqpwire.Detach{Handle: 1}}, {Body: receiverAttach(1, deviceAddress)}},
-		{{Body: receiverAttach(9, deviceAddress)}},
+		{{Body: &amqpwire.Detach{Handle: 1}}, {Body: rawclient.ReceiverAttach(1, deviceAddress)}},
+		{{Body: rawclient.ReceiverAttach(9, deviceAddress)}},
 		{{Body: &amqpwire.End{}}, {Body: &amqpwire.Begin{}}},
 	}
 	for _, frames := range seeds {
@@ -130,24 +131,24 @@ func FuzzHubAttached(f *testing.F) {
 			w.report("m0")
 			c := w.begun()
 			c.putToken(token("iothubowner", testHost, time.Hour))
-			c.sender(0, serviceAddress)
+			c.Sender(0, serviceAddress)
 			c.deviceLink(2)
-			c.sender(2, "$cbs")
-			c.receiver(3, "$cbs")
-			c.sender(4, eventsAddress)
-			c.receiver(5, feedbackAddress)
-			c.credit(5, 0, 9)
-			return c.net
+			c.Sender(2, "$cbs")
+			c.Receiver(3, "$cbs")
+			c.Sender(4, eventsAddress)
+			c.Receiver(5, feedbackAddress)
+			c.Credit(5, 0, 9)
+			return c.Net
 		})
 	})
 }
 
 // deviceLink attaches dev1's receiver at handle 1, with credit.
 func (c *raw) deviceLink(credit uint32) {
-	a := receiverAttach(1, deviceAddress)
+	a := rawclient.ReceiverAttach(1, deviceAddress)
 	a.RcvSettleMode = new(amqpwire.ReceiverSecond)
-	c.send(0, a)
+	c.Send(0, a)
 	want[*amqpwire.Attach](c)
-	c.credit(1, 0, credit)
+	c.Credit(1, 0, credit)
 	c.wantMessages(1, "m1", "m2")
 }

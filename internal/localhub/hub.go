@@ -62,7 +62,9 @@ func New(options *Options) (*Hub, error) {
 		Broker: h.broker, Access: control, Gateway: o.Gateway, Memory: h.connections, Faults: h.faults(o.Faults),
 	})
 	h.mqtt = mqttfront.New(mqttfront.Options{Broker: h.broker, Access: control, Memory: h.connections})
-	h.http = httpfront.New(httpfront.Options{HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Logger: o.Logger})
+	h.http = httpfront.New(httpfront.Options{
+		HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Memory: h.connections, Logger: o.Logger,
+	})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/defaults"
 )
@@ -28,7 +29,7 @@ func BenchmarkIdleLink(b *testing.B) {
 		none -= footprint()
 		for i, d := range devices {
 			c.putToken(token("", testHost+"/devices/"+d.ID, time.Hour))
-			a := receiverAttach(uint32(i), "/devices/"+d.ID+"/messages/devicebound")
+			a := rawclient.ReceiverAttach(uint32(i), "/devices/"+d.ID+"/messages/devicebound")
 			a.Name = "c2d-" + d.ID
 			c.attach(a)
 			c.grantOn(uint32(i), 0, 10)
@@ -63,7 +64,7 @@ func BenchmarkIdleConnection(b *testing.B) {
 		before += footprint()
 		for range n {
 			c := dialLoad(b, address, token("", testHost+"/devices/dev1", time.Hour))
-			c.attach(receiverAttach(0, deviceAddress))
+			c.attach(rawclient.ReceiverAttach(0, deviceAddress))
 			c.out, c.transfer, c.br = nil, nil, nil
 		}
 		after += footprint()

@@ -1,11 +1,11 @@
 package localhub
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 )
 
@@ -16,67 +16,14 @@ func TestSilentClientIsDropped(t *testing.T) {
 		c := w.opened()
 		for range 3 {
 			time.Sleep(240*time.Second - time.Nanosecond)
-			c.send(0, nil)
+			c.Send(0, nil)
 		}
 		start := time.Now()
 		body := want[*amqpwire.Close](c)
-		wantCondition(t, "close", body.Error, amqpserver.CondLimitExceeded)
-		c.wantEnd()
+		rawclient.WantCondition(t, "close", body.Error, amqpserver.CondLimitExceeded)
+		c.WantEnd()
 		if got := time.Since(start); got != 240*time.Second {
 			t.Errorf("dropped after %v, want 4m0s", got)
 		}
 	})
-}
-
-// TestHalfFrameIsNoSignOfLife checks a client that stops within a frame, after
-// a byte from time to time.
-func TestHalfFrameIsNoSignOfLife(t *testing.T) {
-	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		c := w.opened()
-		start := time.Now()
-		for range 4 {
-			c.write([]byte{0})
-			time.Sleep(time.Minute)
-		}
-		want[*amqpwire.Close](c)
-		c.wantEnd()
-		if got := time.Since(start); got != 240*time.Second {
-			t.Errorf("dropped after %v, want 4m0s", got)
-		}
-	})
-}
-
-// TestHeartbeats checks that the hub keeps a quiet connection alive in time.
-func TestHeartbeats(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		timeout *uint32 // the client's, ms
-		within  time.Duration
-	}{
-		{nil, 2 * time.Minute},
-		{new(uint32(0)), 2 * time.Minute},
-		{new(uint32(240_000)), 2 * time.Minute},
-		{new(uint32(4_000_000_000)), 2 * time.Minute},
-		{new(uint32(30_000)), 15 * time.Second},
-		{new(uint32(1_000)), 500 * time.Millisecond},
-		{new(uint32(1)), 10 * time.Millisecond}, // nobody can keep less
-	} {
-		t.Run(fmt.Sprint(test.within), func(t *testing.T) {
-			inWorld(t, Options{}, func(t *testing.T, w *world) {
-				c := w.connect()
-				c.open(&amqpwire.Open{ContainerID: "raw", IdleTimeOut: test.timeout})
-				for range 4 {
-					start := time.Now()
-					r := <-c.in
-					if r.frame.Body != nil || r.header != (amqpwire.ProtocolHeader{}) {
-						t.Fatalf("the hub sent %s, want a heartbeat", show(r))
-					}
-					if got := time.Since(start); got != test.within {
-						t.Errorf("a heartbeat after %v, want %v", got, test.within)
-					}
-					c.send(0, nil)
-				}
-			})
-		})
-	}
 }

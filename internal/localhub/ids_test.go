@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/defaults"
 	"iothub-c2d/internal/sas"
@@ -50,7 +51,7 @@ func TestIDsOfSDKs(t *testing.T) {
 							return "/devices/" + spell(id) + module + spell(id)
 						}
 						back := w.service()
-						back.sender(0, serviceAddress)
+						back.Sender(0, serviceAddress)
 						m := c2d("m")
 						m.Properties.To = path(d.to) + "/messages/devicebound"
 						if refused := back.sendC2D(m); refused != nil {
@@ -58,13 +59,13 @@ func TestIDsOfSDKs(t *testing.T) {
 						}
 						c := w.begun()
 						c.putToken(token("", testHost+path(d.resource), time.Hour))
-						c.receiver(0, path(d.address)+"/messages/devicebound")
-						c.credit(0, 0, 1)
-						transfer, payload := c.wantTransfer()
-						if got := decode(t, payload).Properties.To; got != m.Properties.To {
+						c.Receiver(0, path(d.address)+"/messages/devicebound")
+						c.Credit(0, 0, 1)
+						transfer, payload := c.WantTransfer()
+						if got := rawclient.Decode(t, payload).Properties.To; got != m.Properties.To {
 							t.Errorf("to %s, want %s", got, m.Properties.To)
 						}
-						c.settle(*transfer.DeliveryID, &amqpwire.Accepted{})
+						c.Settle(*transfer.DeliveryID, &amqpwire.Accepted{})
 					}
 				})
 			})

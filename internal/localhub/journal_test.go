@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/access"
 	"iothub-c2d/internal/localhub/amqpfront"
@@ -86,14 +87,14 @@ func (d *slowDisk) wantPassed(t *testing.T, err error) {
 func TestNothingBeforeItIsOnDisk(t *testing.T) {
 	onSlowDisk(t, func(t *testing.T, w *world, disk *slowDisk) {
 		back, device := w.service(), w.device("dev1")
-		back.sender(0, serviceAddress)
-		back.receiver(1, feedbackAddress)
-		back.credit(1, 0, 10)
+		back.Sender(0, serviceAddress)
+		back.Receiver(1, feedbackAddress)
+		back.Credit(1, 0, 10)
 		device.second(10)
 		quiet := func() {
 			t.Helper()
-			back.wantNothing()
-			device.wantNothing()
+			back.WantNothing()
+			device.WantNothing()
 		}
 		accepted := func(id uint32) {
 			t.Helper()
@@ -116,22 +117,22 @@ func TestNothingBeforeItIsOnDisk(t *testing.T) {
 		accepted(2)
 		device.wantMessages(2, "m2", "m3")
 
-		device.dispose(1, new(uint32(3)), &amqpwire.Accepted{})
+		device.Dispose(1, new(uint32(3)), &amqpwire.Accepted{})
 		quiet()
 		disk.wantPassed(t, nil)
-		if err := device.wantAnswer(1); err != nil {
+		if err := device.WantAnswer(1); err != nil {
 			t.Error(err)
 		}
 		quiet()
 		disk.wantPassed(t, nil)
-		_, feedback := back.wantTransfer()
-		if got := originalIDs(t, decode(t, feedback).Data[0]); !slices.Equal(got, []string{"m1"}) {
+		_, feedback := back.WantTransfer()
+		if got := originalIDs(t, rawclient.Decode(t, feedback).Data[0]); !slices.Equal(got, []string{"m1"}) {
 			t.Errorf("feedback of %q, want of m1", got)
 		}
 		quiet()
 		disk.wantPassed(t, nil)
 		for id := range uint32(2) {
-			if err := device.wantAnswer(2 + id); err != nil {
+			if err := device.WantAnswer(2 + id); err != nil {
 				t.Error(err)
 			}
 		}
@@ -144,17 +145,17 @@ func TestNothingBeforeItIsOnDisk(t *testing.T) {
 func TestBadDisk(t *testing.T) {
 	onSlowDisk(t, func(t *testing.T, w *world, disk *slowDisk) {
 		back, device := w.service(), w.device("dev1")
-		back.sender(0, serviceAddress)
+		back.Sender(0, serviceAddress)
 		device.second(10)
 		for id := range uint32(2) {
 			back.transfer(&amqpwire.Transfer{DeliveryID: &id}, c2d("m"))
 		}
-		back.wantNothing()
+		back.WantNothing()
 		disk.wantPassed(t, nil)
 		want[*amqpwire.Disposition](back)
 		device.wantMessages(1, "m")
-		device.dispose(1, nil, &amqpwire.Accepted{})
-		device.wantNothing()
+		device.Dispose(1, nil, &amqpwire.Accepted{})
+		device.WantNothing()
 		broken := errors.New("the disk is full")
 		disk.wantPassed(t, broken)
 		d := want[*amqpwire.Disposition](back)
@@ -162,7 +163,7 @@ func TestBadDisk(t *testing.T) {
 			t.Errorf("disposition %+v, want it rejected", d)
 		}
 		disk.wantPassed(t, broken)
-		wantCondition(t, "answer", device.wantAnswer(1), amqpserver.CondInternalError)
-		device.wantNothing()
+		rawclient.WantCondition(t, "answer", device.WantAnswer(1), amqpserver.CondInternalError)
+		device.WantNothing()
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/broker"
 )
@@ -16,7 +17,7 @@ import (
 func TestRepliesAreBounded(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.device("dev1")
-		c.sender(cbsSender, "$cbs")
+		c.Sender(cbsSender, "$cbs")
 		ask := func(id any) *amqpwire.Error {
 			t.Helper()
 			c.transfer(&amqpwire.Transfer{Handle: cbsSender}, putTokenRequest("bad", id))
@@ -27,32 +28,32 @@ func TestRepliesAreBounded(t *testing.T) {
 			return nil
 		}
 		for _, id := range []any{nil, "", strings.Repeat("x", maxID), bytes.Repeat([]byte{1}, maxID), uint64(1), amqpwire.UUID{1}} {
-			wantCondition(t, fmt.Sprintf("id %T", id), ask(id), "")
+			rawclient.WantCondition(t, fmt.Sprintf("id %T", id), ask(id), "")
 		}
 		for _, id := range []any{strings.Repeat("x", maxID+1), bytes.Repeat([]byte{1}, maxID+1)} {
-			wantCondition(t, fmt.Sprintf("id %T", id), ask(id), condArgument)
+			rawclient.WantCondition(t, fmt.Sprintf("id %T", id), ask(id), condArgument)
 		}
-		c.begin(1, 100)
-		c.send(1, senderAttach(0, "$cbs"))
+		c.Begin(1, 100)
+		c.Send(1, rawclient.SenderAttach(0, "$cbs"))
 		want[*amqpwire.Attach](c)
 		want[*amqpwire.Flow](c)
 		for i := range uint32(maxReplies - 6) {
-			c.send(1, &amqpwire.Transfer{DeliveryID: &i, DeliveryTag: []byte{1}, Settled: true}, encode(t, putTokenRequest("bad", nil))...)
+			c.Send(1, &amqpwire.Transfer{DeliveryID: &i, DeliveryTag: []byte{1}, Settled: true}, rawclient.Encode(t, putTokenRequest("bad", nil))...)
 		}
-		c.wantQuiet(func(received) {})
-		wantCondition(t, "in another session", ask(nil), amqpserver.CondLimitExceeded)
+		c.WantQuiet(func(rawclient.Received) {})
+		rawclient.WantCondition(t, "in another session", ask(nil), amqpserver.CondLimitExceeded)
 		// The twin's replies count as well.
 		const twin = "/devices/dev1/twin"
-		c.sender(2, twin)
-		c.receiver(3, twin)
+		c.Sender(2, twin)
+		c.Receiver(3, twin)
 		c.transfer(&amqpwire.Transfer{Handle: 2}, &amqpwire.Message{Data: [][]byte{nil}})
 		d := want[*amqpwire.Disposition](c)
 		if rejected, ok := d.State.(*amqpwire.Rejected); !ok || rejected.Error.Condition != amqpserver.CondLimitExceeded {
 			t.Errorf("request about the twin: %+v", d.State)
 		}
-		c.send(1, &amqpwire.End{})
+		c.Send(1, &amqpwire.End{})
 		want[*amqpwire.End](c)
-		wantCondition(t, "after the end of the other session", ask(nil), "")
+		rawclient.WantCondition(t, "after the end of the other session", ask(nil), "")
 	})
 }
 
@@ -62,25 +63,25 @@ func TestPartialMessagesAreBounded(t *testing.T) {
 		c := w.service()
 		const perLink = maxPutToken / 2
 		begin := func(handle uint32) {
-			c.sender(handle, "$cbs")
+			c.Sender(handle, "$cbs")
 			for sent := 0; sent < perLink; sent += 32 << 10 {
-				c.send(0, &amqpwire.Transfer{Handle: handle, DeliveryID: &handle, More: true}, make([]byte, 32<<10)...)
+				c.Send(0, &amqpwire.Transfer{Handle: handle, DeliveryID: &handle, More: true}, make([]byte, 32<<10)...)
 			}
 		}
 		handle := uint32(0)
 		for ; handle < maxPartial/perLink; handle++ {
 			begin(handle)
 		}
-		c.sender(handle, "$cbs")
-		c.send(0, &amqpwire.Transfer{Handle: handle, DeliveryID: new(uint32), More: true}, 1)
-		wantCondition(t, "detach", want[*amqpwire.Detach](c).Error, amqpserver.CondLimitExceeded)
+		c.Sender(handle, "$cbs")
+		c.Send(0, &amqpwire.Transfer{Handle: handle, DeliveryID: new(uint32), More: true}, 1)
+		rawclient.WantCondition(t, "detach", want[*amqpwire.Detach](c).Error, amqpserver.CondLimitExceeded)
 		// One that is given up, one that is detached: there is room for two.
-		c.send(0, &amqpwire.Transfer{Handle: 0, More: true, Aborted: true})
-		c.send(0, &amqpwire.Detach{Handle: 1, Closed: true})
+		c.Send(0, &amqpwire.Transfer{Handle: 0, More: true, Aborted: true})
+		c.Send(0, &amqpwire.Detach{Handle: 1, Closed: true})
 		want[*amqpwire.Detach](c)
 		begin(100)
 		begin(101)
-		c.wantNothing()
+		c.WantNothing()
 	})
 }
 
@@ -90,20 +91,20 @@ func TestModulesAreBounded(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.device("dev1")
 		address := func(module string) *amqpwire.Attach {
-			return receiverAttach(0, "/devices/dev1/modules/"+module+"/messages/devicebound")
+			return rawclient.ReceiverAttach(0, "/devices/dev1/modules/"+module+"/messages/devicebound")
 		}
 		for _, odd := range []string{"ä", "a b", "a%2Fb", strings.Repeat("x", maxID+1)} {
-			c.wantRefused(address(odd), condArgument)
+			c.WantRefused(address(odd), condArgument)
 		}
 		for i := range uint32(maxModules) {
-			c.receiver(i, address(fmt.Sprint(i)).Source.Address)
+			c.Receiver(i, address(fmt.Sprint(i)).Source.Address)
 		}
 		for range 2 {
 			a := address("more")
 			a.Handle = maxModules
-			wantHubError(t, c.wantRefused(a, amqpserver.CondLimitExceeded), int(broker.TooManyModules))
+			wantHubError(t, c.WantRefused(a, amqpserver.CondLimitExceeded), int(broker.TooManyModules))
 		}
-		c.receiver(maxModules, address("0").Source.Address)
+		c.Receiver(maxModules, address("0").Source.Address)
 		want[*amqpwire.Detach](c) // the first one's: there are no more modules for that
 		if _, refused := w.hub.broker.Mailbox(broker.ID{Device: "dev2", Module: "0"}); refused != nil {
 			t.Error(refused)
@@ -116,17 +117,17 @@ func TestModulesAreBounded(t *testing.T) {
 func TestSmallFrames(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.connect()
-		c.open(&amqpwire.Open{ContainerID: "raw", MaxFrameSize: new(uint32(512))})
-		c.begin(0, 5000)
-		long := senderAttach(0, "/"+strings.Repeat("x", 200))
-		if e := c.wantRefused(long, amqpserver.CondNotFound); e.Description != "" || e.Info != nil {
+		c.Open(&amqpwire.Open{ContainerID: "raw", MaxFrameSize: new(uint32(512))})
+		c.Begin(0, 5000)
+		long := rawclient.SenderAttach(0, "/"+strings.Repeat("x", 200))
+		if e := c.WantRefused(long, amqpserver.CondNotFound); e.Description != "" || e.Info != nil {
 			t.Errorf("error %v, want its condition alone", e)
 		}
-		if e := c.wantRefused(senderAttach(0, "/"), amqpserver.CondNotFound); e.Description == "" {
+		if e := c.WantRefused(rawclient.SenderAttach(0, "/"), amqpserver.CondNotFound); e.Description == "" {
 			t.Errorf("error %v, want a description", e)
 		}
 		c.putToken(token("service", testHost, 3600e9))
-		c.sender(0, serviceAddress)
+		c.Sender(0, serviceAddress)
 		m := c2d("m")
 		m.Properties.To = "/devices/" + strings.Repeat("x", 300) + "/messages/devicebound"
 		if e := c.sendC2D(m); e.Condition != amqpserver.CondNotFound || e.Description != "" {

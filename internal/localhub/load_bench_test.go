@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/defaults"
 )
@@ -24,7 +25,7 @@ func BenchmarkSend(b *testing.B) {
 		b.Run(fmt.Sprint(inFlight), func(b *testing.B) {
 			inTurns(b, func(h *Hub, address string) func() time.Duration {
 				c := dialLoad(b, address, token("service", testHost, time.Hour))
-				c.attach(senderAttach(0, serviceAddress))
+				c.attach(rawclient.SenderAttach(0, serviceAddress))
 				return func() time.Duration {
 					began := time.Now()
 					c.sendAll(turn, inFlight)
@@ -45,7 +46,7 @@ func BenchmarkReceive(b *testing.B) {
 			b.Run(fmt.Sprintf("%d/feedback-%s", inFlight, ack), func(b *testing.B) {
 				inTurns(b, func(h *Hub, address string) func() time.Duration {
 					c := dialLoad(b, address, token("", testHost+"/devices/dev1", time.Hour))
-					c.attach(receiverAttach(0, deviceAddress))
+					c.attach(rawclient.ReceiverAttach(0, deviceAddress))
 					return func() time.Duration {
 						fill(b, h, ack)
 						began := time.Now()

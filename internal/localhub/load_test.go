@@ -7,6 +7,7 @@ import (
 	"net"
 	"testing"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 )
 
@@ -43,8 +44,8 @@ func dialLoad(b *testing.B, address, token string) *load {
 	c.out = append(c.out, amqpwire.HeaderAMQP[:]...)
 	c.add(&amqpwire.Open{ContainerID: "load", Hostname: testHost})
 	c.add(&amqpwire.Begin{IncomingWindow: 1 << 31, OutgoingWindow: 5000})
-	c.add(senderAttach(cbsSender, "$cbs"))
-	c.add(receiverAttach(cbsReceiver, "$cbs"))
+	c.add(rawclient.SenderAttach(cbsSender, "$cbs"))
+	c.add(rawclient.ReceiverAttach(cbsReceiver, "$cbs"))
 	c.grantOn(cbsReceiver, 0, 5000)
 	if _, err := c.br.Discard(len(amqpwire.HeaderAMQP)); err != nil {
 		b.Fatal(err)
@@ -56,7 +57,7 @@ func dialLoad(b *testing.B, address, token string) *load {
 	}
 	c.transfer = appendFrame(b, nil, &amqpwire.Transfer{
 		DeliveryID: new(uint32(idPattern)), DeliveryTag: []byte("tag"),
-	}, encode(b, m)...)
+	}, rawclient.Encode(b, m)...)
 	c.idAt = bytes.Index(c.transfer, binary.BigEndian.AppendUint32(nil, idPattern))
 	return c
 }
@@ -70,7 +71,7 @@ func (c *load) attach(a *amqpwire.Attach) {
 
 // putToken puts a token that must be accepted.
 func (c *load) putToken(text string) {
-	c.add(&amqpwire.Transfer{Handle: cbsSender, DeliveryID: new(uint32), Settled: true}, encode(c.b, putTokenRequest(text, "id"))...)
+	c.add(&amqpwire.Transfer{Handle: cbsSender, DeliveryID: new(uint32), Settled: true}, rawclient.Encode(c.b, putTokenRequest(text, "id"))...)
 	c.flush()
 	if reply := c.skip(codeTransfer); !bytes.Contains(reply, []byte("OK")) {
 		c.b.Fatalf("the token is refused: %q", reply)

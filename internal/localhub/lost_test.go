@@ -8,20 +8,21 @@ import (
 	"testing/synctest"
 	"time"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 )
 
 // ends are how a device can let go of a message without a word about it.
 var ends = map[string]func(c *raw){
-	"a hang-up": func(c *raw) { _ = c.net.Close() },
+	"a hang-up": func(c *raw) { _ = c.Net.Close() },
 	"a detach with an error": func(c *raw) {
-		c.send(0, &amqpwire.Detach{Closed: true, Error: &amqpwire.Error{Condition: "app:crash"}})
+		c.Send(0, &amqpwire.Detach{Closed: true, Error: &amqpwire.Error{Condition: "app:crash"}})
 	},
-	"an end with an error":  func(c *raw) { c.send(0, &amqpwire.End{Error: &amqpwire.Error{Condition: "app:crash"}}) },
-	"a close with an error": func(c *raw) { c.send(0, &amqpwire.Close{Error: &amqpwire.Error{Condition: "app:crash"}}) },
-	"rubbish":               func(c *raw) { c.write([]byte{0, 0, 0, 8, 9, 9, 9, 9}) },
-	"a detach":              func(c *raw) { c.send(0, &amqpwire.Detach{Closed: true}) },
-	"a close":               func(c *raw) { c.send(0, &amqpwire.Close{}) },
+	"an end with an error":  func(c *raw) { c.Send(0, &amqpwire.End{Error: &amqpwire.Error{Condition: "app:crash"}}) },
+	"a close with an error": func(c *raw) { c.Send(0, &amqpwire.Close{Error: &amqpwire.Error{Condition: "app:crash"}}) },
+	"rubbish":               func(c *raw) { c.Write([]byte{0, 0, 0, 8, 9, 9, 9, 9}) },
+	"a detach":              func(c *raw) { c.Send(0, &amqpwire.Detach{Closed: true}) },
+	"a close":               func(c *raw) { c.Send(0, &amqpwire.Close{}) },
 }
 
 const (
@@ -42,8 +43,8 @@ func TestMessageThatKillsReceiversIsNamed(t *testing.T) {
 				w.enqueue("killer")
 				for n := 1; n <= 4; n++ {
 					c := w.listening(1)
-					_, payload := c.wantTransfer()
-					if count, _ := decode(t, payload).Annotations.Get("iothub-deliverycount"); count != uint8(0) {
+					_, payload := c.WantTransfer()
+					if count, _ := rawclient.Decode(t, payload).Annotations.Get("iothub-deliverycount"); count != uint8(0) {
 						t.Errorf("delivery count %v, want 0", count)
 					}
 					end(c)
@@ -83,15 +84,15 @@ func TestReceiverThatSettlesClearsTheMessage(t *testing.T) {
 		w.enqueue("m1")
 		for _, settles := range []bool{false, false, true, false, false} {
 			c := w.listening(2)
-			transfer, _ := c.wantTransfer()
+			transfer, _ := c.WantTransfer()
 			if settles {
-				c.settle(*transfer.DeliveryID, &amqpwire.Released{})
-				c.wantTransfer()
-				c.send(0, &amqpwire.Detach{Closed: true})
+				c.Settle(*transfer.DeliveryID, &amqpwire.Released{})
+				c.WantTransfer()
+				c.Send(0, &amqpwire.Detach{Closed: true})
 				synctest.Wait()
 				continue
 			}
-			_ = c.net.Close()
+			_ = c.Net.Close()
 			synctest.Wait()
 			time.Sleep(time.Minute)
 		}
@@ -109,12 +110,12 @@ func TestManyMessagesInHand(t *testing.T) {
 		w.enqueue(names(1, 50)...)
 		c := w.listening(50)
 		for range 50 {
-			c.wantTransfer()
+			c.WantTransfer()
 		}
 		for id := range uint32(41) {
-			c.settle(id+1, &amqpwire.Accepted{}) // 0 was the reply to the token
+			c.Settle(id+1, &amqpwire.Accepted{}) // 0 was the reply to the token
 		}
-		_ = c.net.Close()
+		_ = c.Net.Close()
 		synctest.Wait()
 		if log.count(lostOnce, "m42 (sequence number 42), ") != 1 || log.count(lostOnce, "and 4 more") != 1 {
 			t.Errorf("log %s", fmt.Sprint(log.lines[max(0, len(log.lines)-3):]))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/broker"
 )
@@ -35,13 +36,13 @@ func strangers(t testing.TB) map[string][]byte {
 	}
 	attaches := func(n int, edit func(a *amqpwire.Attach)) []byte {
 		return begun(many(n, func(i uint32) amqpwire.Frame {
-			a := senderAttach(i, "$cbs")
+			a := rawclient.SenderAttach(i, "$cbs")
 			edit(a)
 			return amqpwire.Frame{Body: a}
 		})...)
 	}
 	requests := func(n int, t amqpwire.Transfer, payload []byte) []byte {
-		return begun(append(many(1, func(uint32) amqpwire.Frame { return amqpwire.Frame{Body: senderAttach(0, "$cbs")} }),
+		return begun(append(many(1, func(uint32) amqpwire.Frame { return amqpwire.Frame{Body: rawclient.SenderAttach(0, "$cbs")} }),
 			many(n, func(uint32) amqpwire.Frame { return amqpwire.Frame{Body: &t, Payload: payload} })...)...)
 	}
 	request := putTokenRequest("", nil)
@@ -57,7 +58,7 @@ func strangers(t testing.TB) map[string][]byte {
 		"fewer of them":  attaches(40, func(a *amqpwire.Attach) { a.Properties = make(amqpwire.Map, 500) }),
 		"half a frame":   append(begun(), append([]byte{0, 0, 0x20, 0, 2, 0, 0, 0}, make([]byte, 8000)...)...),
 		"half a request": requests(4, amqpwire.Transfer{DeliveryID: new(uint32), More: true}, make([]byte, 7500)),
-		"replies":        requests(90, amqpwire.Transfer{DeliveryID: new(uint32), Settled: true}, encode(t, request)),
+		"replies":        requests(90, amqpwire.Transfer{DeliveryID: new(uint32), Settled: true}, rawclient.Encode(t, request)),
 	}
 }
 
@@ -111,11 +112,11 @@ func TestMessagesTakeWhatTheyHave(t *testing.T) { // not parallel, likewise
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
 		back := w.service()
-		back.sender(0, serviceAddress)
+		back.Sender(0, serviceAddress)
 		const count, size = 40, 250_000
 		m := c2d("m")
 		m.Footer = amqpwire.Map{{Key: amqpwire.Symbol("nulls"), Value: make(amqpwire.List, size)}}
-		message := encode(t, m)
+		message := rawclient.Encode(t, m)
 		m = nil
 		before := heap()
 		for range count {
@@ -137,7 +138,7 @@ func TestMessagesOfAllDevicesAreBounded(t *testing.T) {
 	const fit, takes = 4, 66_200 // a message of 60,000 bytes does: memory is given out in certain sizes
 	inWorld(t, Options{Memory: (fit*takes + 5000) / 3 * 4}, func(t *testing.T, w *world) {
 		back := w.service()
-		back.sender(0, serviceAddress)
+		back.Sender(0, serviceAddress)
 		send := func(device string) *amqpwire.Error {
 			m := bulky(60_000)
 			m.Properties.To = "/devices/" + device + "/messages/devicebound"
@@ -149,7 +150,7 @@ func TestMessagesOfAllDevicesAreBounded(t *testing.T) {
 				if refused == nil {
 					continue
 				}
-				wantHubError(t, wantCondition(t, "one too many", refused, amqpserver.CondLimitExceeded), int(broker.HubFull))
+				wantHubError(t, rawclient.WantCondition(t, "one too many", refused, amqpserver.CondLimitExceeded), int(broker.HubFull))
 				if !strings.Contains(refused.Description, "receive or purge some") {
 					t.Errorf("refused with %s", refused.Description)
 				}
@@ -167,12 +168,12 @@ func TestMessagesOfAllDevicesAreBounded(t *testing.T) {
 			t.Errorf("a small one: %v", refused)
 		}
 		c := w.listening(1) // for a device there is memory still
-		first, _ := c.wantTransfer()
+		first, _ := c.WantTransfer()
 		for more := first.More; more; {
-			next, _ := c.wantTransfer()
+			next, _ := c.WantTransfer()
 			more = next.More
 		}
-		c.settle(*first.DeliveryID, &amqpwire.Accepted{})
+		c.Settle(*first.DeliveryID, &amqpwire.Accepted{})
 		synctest.Wait()
 		wantFilled("after one is completed", 1)
 		if n, _ := w.hub.Purge("dev2"); n != 2 {
@@ -181,7 +182,7 @@ func TestMessagesOfAllDevicesAreBounded(t *testing.T) {
 		wantFilled("after a purge", 2)
 		time.Sleep(2 * time.Hour)
 		back = w.service()
-		back.sender(0, serviceAddress)
+		back.Sender(0, serviceAddress)
 		wantFilled("after all have expired", fit)
 	})
 }
@@ -196,7 +197,7 @@ func TestKeptMessagesCount(t *testing.T) {
 		for run, fit := range []int{3, 0} {
 			w := newWorld(t, Options{Data: dir, Memory: 3 * takes / 3 * 4})
 			c := w.service()
-			c.sender(0, serviceAddress)
+			c.Sender(0, serviceAddress)
 			n := 0
 			for c.sendC2D(bulky(60_000)) == nil {
 				n++
@@ -216,17 +217,17 @@ func TestTrustedClientsAreBoundedToo(t *testing.T) {
 		hog := w.service()
 		var refused *amqpwire.Error
 		for handle := uint32(0); refused == nil && handle < 100; handle++ {
-			hog.sender(handle, serviceAddress)
+			hog.Sender(handle, serviceAddress)
 			for range 3 {
-				hog.send(0, &amqpwire.Transfer{Handle: handle, DeliveryID: new(uint32), More: true}, make([]byte, 60_000)...)
+				hog.Send(0, &amqpwire.Transfer{Handle: handle, DeliveryID: new(uint32), More: true}, make([]byte, 60_000)...)
 			}
 			synctest.Wait()
-			if len(hog.in) > 0 {
+			if len(hog.In) > 0 {
 				refused = want[*amqpwire.Detach](hog).Error
 			}
 		}
-		wantCondition(t, "a message more", refused, amqpserver.CondLimitExceeded)
-		_ = hog.net.Close()
+		rawclient.WantCondition(t, "a message more", refused, amqpserver.CondLimitExceeded)
+		_ = hog.Net.Close()
 		synctest.Wait()
 		if got := w.hub.connections.left.Load(); got != 1<<20 {
 			t.Errorf("%d bytes are left after the client has gone, want all", got)
@@ -258,7 +259,7 @@ func TestLongTextIsCut(t *testing.T) {
 			text := "SharedAccessSignature sr=" + sr[:3800] + "&sig=YWJjZA==&se=1"
 			wantShort("token", c.request(putTokenRequest(text, nil)).ApplicationProperties.String("status-description"))
 		}
-		c.sender(0, serviceAddress)
+		c.Sender(0, serviceAddress)
 		for name, edit := range map[string]func(*amqpwire.Message){
 			"to":             func(m *amqpwire.Message) { m.Properties.To = "/" + long },
 			"device":         func(m *amqpwire.Message) { m.Properties.To = "/devices/" + long + "/messages/devicebound" },
@@ -279,7 +280,7 @@ func TestLongTextIsCut(t *testing.T) {
 				wantShort(name, refused.Description)
 			}
 		}
-		wantShort("address", c.wantRefused(receiverAttach(9, "/"+long[:4000]), amqpserver.CondNotFound).Description)
+		wantShort("address", c.WantRefused(rawclient.ReceiverAttach(9, "/"+long[:4000]), amqpserver.CondNotFound).Description)
 		near, far := net.Pipe()
 		w.served.Go(func() { w.hub.ServeConn(far) })
 		go func() { _, _ = io.WriteString(near, "GET /"+long+" HTTP/1.1\r\nHost: "+long[:5000]+"\r\n\r\n") }()

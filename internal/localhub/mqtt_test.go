@@ -61,14 +61,19 @@ func (r mqttRoute) dial(ctx context.Context, l line) (net.Conn, error) {
 	return websocket.NetConn(context.Background(), ws, websocket.MessageBinary), nil
 }
 
+// mqttHello returns a CONNECT that the hub must accept.
+func mqttHello() *mqttwire.Connect {
+	return &mqttwire.Connect{
+		ClientID: "dev1", KeepAlive: 600, Username: new("localhost/dev1/?api-version=2021-04-12"),
+		Password: mqttwire.Password(signed(defaults.Key(), "localhost/devices/dev1", "", time.Hour)),
+	}
+}
+
 // connectMQTT returns a client that the hub has let in as dev1.
 func connectMQTT(t *testing.T, c net.Conn, change func(*mqttwire.Connect)) *rawclient.Client {
 	t.Helper()
 	m := rawclient.New(t, c)
-	token := sas.NewToken(defaults.Key(), "localhost/devices/dev1", "", time.Now().Add(time.Hour))
-	p := &mqttwire.Connect{
-		ClientID: "dev1", KeepAlive: 600, Username: new("localhost/dev1/?api-version=2021-04-12"), Password: mqttwire.Password(token.Reveal()),
-	}
+	p := mqttHello()
 	if change != nil {
 		change(p)
 	}

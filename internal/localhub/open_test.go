@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/defaults"
 )
@@ -49,7 +50,7 @@ func TestOpenBeginAttachReplies(t *testing.T) {
 		inWorld(t, Options{Gateway: g}, func(t *testing.T, w *world) {
 			facts := gatewayFacts[g]
 			c := w.connect()
-			open := c.open(&amqpwire.Open{ContainerID: "raw"})
+			open := c.Open(&amqpwire.Open{ContainerID: "raw"})
 			if !regexp.MustCompile(facts.container).MatchString(open.ContainerID) {
 				t.Errorf("container id %q, want %s", open.ContainerID, facts.container)
 			}
@@ -58,7 +59,7 @@ func TestOpenBeginAttachReplies(t *testing.T) {
 				t.Errorf("open (-want +got):\n%s", diff)
 			}
 
-			begin := c.begin(7, 1234)
+			begin := c.Begin(7, 1234)
 			wantBegin := &amqpwire.Begin{
 				RemoteChannel: new(uint16(7)), NextOutgoingID: 1,
 				IncomingWindow: 5000, OutgoingWindow: 1234, HandleMax: new(uint32(262143)),
@@ -68,7 +69,7 @@ func TestOpenBeginAttachReplies(t *testing.T) {
 			}
 
 			properties := amqpwire.Map{{Key: amqpwire.Symbol("com.microsoft:client-version"), Value: "raw/1.0"}}
-			c.send(7, &amqpwire.Attach{
+			c.Send(7, &amqpwire.Attach{
 				Name: "$cbs-sender", Handle: 3, Role: amqpwire.RoleSender,
 				Source:               &amqpwire.Source{Address: "me", Durable: 2, Timeout: 60},
 				Target:               &amqpwire.Target{Address: "$cbs", Durable: 2},
@@ -93,13 +94,13 @@ func TestOpenBeginAttachReplies(t *testing.T) {
 				t.Errorf("flow (-want +got):\n%s", diff)
 			}
 
-			receiver := receiverAttach(4, "$cbs")
-			c.send(7, receiver)
+			receiver := rawclient.ReceiverAttach(4, "$cbs")
+			c.Send(7, receiver)
 			reply := want[*amqpwire.Attach](c)
 			if reply.InitialDeliveryCount == nil || *reply.InitialDeliveryCount != 0 || reply.Role != amqpwire.RoleSender {
 				t.Errorf("attach = %+v, want a sender with the initial delivery count 0", reply)
 			}
-			c.wantNothing()
+			c.WantNothing()
 		})
 	})
 }
@@ -115,10 +116,10 @@ func TestSASLMechanisms(t *testing.T) {
 					if outcome.Code != amqpwire.SASLOK || string(outcome.AdditionalData) != gatewayFacts[g].welcome {
 						t.Fatalf("outcome = %+v, want ok with %q", outcome, gatewayFacts[g].welcome)
 					}
-					c.open(&amqpwire.Open{ContainerID: "raw"})
+					c.Open(&amqpwire.Open{ContainerID: "raw"})
 					// It proves nothing: without a token there are no links.
-					c.begin(0, 5000)
-					c.wantRefused(senderAttach(0, serviceAddress), amqpserver.CondUnauthorized)
+					c.Begin(0, 5000)
+					c.WantRefused(rawclient.SenderAttach(0, serviceAddress), amqpserver.CondUnauthorized)
 				})
 			})
 		}
@@ -127,17 +128,12 @@ func TestSASLMechanisms(t *testing.T) {
 
 // sasl goes through the SASL layer and returns its outcome.
 func (c *raw) sasl(g Gateway, init *amqpwire.SASLInit) *amqpwire.SASLOutcome {
-	c.t.Helper()
-	c.sendHeader(amqpwire.HeaderSASL)
-	if got := c.next().header; got != amqpwire.HeaderSASL {
-		c.t.Fatalf("header %q, want SASL's", got[:])
+	c.T.Helper()
+	offer, outcome := c.SASL(init)
+	if diff := cmp.Diff(gatewayFacts[g].mechanisms, offer); diff != "" {
+		c.T.Errorf("mechanisms (-want +got):\n%s", diff)
 	}
-	offer := want[*amqpwire.SASLMechanisms](c)
-	if diff := cmp.Diff(gatewayFacts[g].mechanisms, offer.Mechanisms); diff != "" {
-		c.t.Errorf("mechanisms (-want +got):\n%s", diff)
-	}
-	c.send(0, init)
-	return want[*amqpwire.SASLOutcome](c)
+	return outcome
 }
 
 func TestSASLPlain(t *testing.T) {
@@ -173,15 +169,15 @@ func TestSASLPlain(t *testing.T) {
 					if outcome.Code != amqpwire.SASLAuth {
 						t.Errorf("outcome = %+v, want auth", outcome)
 					}
-					c.wantEnd()
+					c.WantEnd()
 					return
 				}
 				if outcome.Code != amqpwire.SASLOK {
 					t.Fatalf("outcome = %+v, want ok", outcome)
 				}
-				c.open(&amqpwire.Open{ContainerID: "raw"})
-				c.begin(0, 5000)
-				c.receiver(0, test.works)
+				c.Open(&amqpwire.Open{ContainerID: "raw"})
+				c.Begin(0, 5000)
+				c.Receiver(0, test.works)
 			})
 		})
 	}
@@ -204,7 +200,7 @@ func TestSASLRefusals(t *testing.T) {
 				if got := c.sasl(GatewayV2, &test.init); got.Code != amqpwire.SASLAuth {
 					t.Errorf("outcome = %+v, want auth", got)
 				}
-				c.wantEnd()
+				c.WantEnd()
 			})
 		})
 	}
@@ -218,32 +214,32 @@ func TestBeforeOpen(t *testing.T) {
 		do   func(c *raw)
 	}{
 		{"begin instead of open", func(c *raw) {
-			c.sendHeader(amqpwire.HeaderAMQP)
-			c.next()
-			c.send(0, &amqpwire.Begin{})
+			c.SendHeader(amqpwire.HeaderAMQP)
+			c.Next()
+			c.Send(0, &amqpwire.Begin{})
 		}},
 		{"heartbeat instead of open", func(c *raw) {
-			c.sendHeader(amqpwire.HeaderAMQP)
-			c.next()
-			c.send(0, nil)
+			c.SendHeader(amqpwire.HeaderAMQP)
+			c.Next()
+			c.Send(0, nil)
 		}},
 		{"open instead of init", func(c *raw) {
-			c.sendHeader(amqpwire.HeaderSASL)
-			c.next()
+			c.SendHeader(amqpwire.HeaderSASL)
+			c.Next()
 			want[*amqpwire.SASLMechanisms](c)
-			c.send(0, &amqpwire.Open{})
+			c.Send(0, &amqpwire.Open{})
 		}},
 		{"SASL twice", func(c *raw) {
 			c.sasl(GatewayV2, &amqpwire.SASLInit{Mechanism: "ANONYMOUS"})
-			c.sendHeader(amqpwire.HeaderSASL)
-			c.next()
+			c.SendHeader(amqpwire.HeaderSASL)
+			c.Next()
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
 				c := w.connect()
 				test.do(c)
-				c.wantEnd()
+				c.WantEnd()
 			})
 		})
 	}

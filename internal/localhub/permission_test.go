@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/broker"
 )
@@ -62,20 +63,20 @@ func TestPermissions(t *testing.T) {
 					c.putToken(token(test.policy, test.resource, time.Hour))
 				}
 				for i, l := range all {
-					a := receiverAttach(0, l.address)
+					a := rawclient.ReceiverAttach(0, l.address)
 					if l.sends {
-						a = senderAttach(0, l.address)
+						a = rawclient.SenderAttach(0, l.address)
 					}
 					if !strings.Contains(test.allowed, "CFDEOMN"[i:i+1]) {
-						refused := c.wantRefused(a, amqpserver.CondUnauthorized)
+						refused := c.WantRefused(a, amqpserver.CondUnauthorized)
 						wantHubError(t, refused, int(broker.Unauthorized))
 						continue
 					}
-					c.send(0, a)
+					c.Send(0, a)
 					if want[*amqpwire.Attach](c); l.sends {
 						want[*amqpwire.Flow](c)
 					}
-					c.send(0, &amqpwire.Detach{Closed: true})
+					c.Send(0, &amqpwire.Detach{Closed: true})
 					want[*amqpwire.Detach](c)
 				}
 			})
@@ -92,10 +93,10 @@ func TestTokenExpiry(t *testing.T) {
 		c := w.begun()
 		c.putToken(token("", testHost+"/devices/dev1", time.Minute))
 		c.putToken(token("", testHost+"/devices/dev2", 4*time.Minute))
-		c.receiver(1, deviceAddress)
-		c.receiver(2, "/devices/dev2/messages/devicebound")
-		c.credit(1, 0, 5)
-		c.wantTransfer()
+		c.Receiver(1, deviceAddress)
+		c.Receiver(2, "/devices/dev2/messages/devicebound")
+		c.Credit(1, 0, 5)
+		c.WantTransfer()
 		for _, end := range []struct {
 			handle uint32
 			after  time.Duration
@@ -107,14 +108,14 @@ func TestTokenExpiry(t *testing.T) {
 			if detach.Handle != end.handle || !detach.Closed {
 				t.Errorf("detach %+v, want handle %d closed", detach, end.handle)
 			}
-			wantHubError(t, wantCondition(t, "detach", detach.Error, amqpserver.CondUnauthorized), int(broker.Unauthorized))
+			wantHubError(t, rawclient.WantCondition(t, "detach", detach.Error, amqpserver.CondUnauthorized), int(broker.Unauthorized))
 			// What crosses the detach is ignored.
-			c.credit(end.handle, 0, 50)
-			c.settle(0, &amqpwire.Accepted{})
-			c.send(0, &amqpwire.Detach{Handle: end.handle, Closed: true})
+			c.Credit(end.handle, 0, 50)
+			c.Settle(0, &amqpwire.Accepted{})
+			c.Send(0, &amqpwire.Detach{Handle: end.handle, Closed: true})
 		}
-		c.wantNothing()
-		c.wantAlive()
+		c.WantNothing()
+		c.WantAlive()
 		// The message went back when the link ended, not when its lock did.
 		if e, ok := w.queueOf("dev1").Take(); !ok || e.DeliveryCount != 0 {
 			t.Errorf("took %+v, %v, want the message back, uncounted", e, ok)
@@ -124,7 +125,7 @@ func TestTokenExpiry(t *testing.T) {
 
 // alive waits for a frame with a heartbeat sent every 100 s meanwhile.
 func (c *raw) alive(wait func(*raw) *amqpwire.Detach) *amqpwire.Detach {
-	c.t.Helper()
+	c.T.Helper()
 	ticker := time.NewTicker(100 * time.Second)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -132,7 +133,7 @@ func (c *raw) alive(wait func(*raw) *amqpwire.Detach) *amqpwire.Detach {
 		for {
 			select {
 			case <-ticker.C:
-				c.send(0, nil)
+				c.Send(0, nil)
 			case <-stop:
 				return
 			}
@@ -161,7 +162,7 @@ func TestRenewal(t *testing.T) {
 				start := time.Now()
 				c := w.begun()
 				c.putToken(token("", testHost+"/devices/dev1", 10*time.Minute))
-				c.receiver(1, deviceAddress)
+				c.Receiver(1, deviceAddress)
 				time.Sleep(30 * time.Second)
 				c.putToken(token("", testHost+"/devices/dev1", test.second))
 				c.alive(want[*amqpwire.Detach])
@@ -181,7 +182,7 @@ func TestSecondTokenTakesOver(t *testing.T) {
 		c := w.begun()
 		c.putToken(token("", testHost+"/devices/dev1", time.Minute))
 		c.putToken(token("device", testHost, 30*time.Minute))
-		c.receiver(1, deviceAddress)
+		c.Receiver(1, deviceAddress)
 		c.alive(want[*amqpwire.Detach])
 		if got, want := time.Since(start), 35*time.Minute; got != want {
 			t.Errorf("detached after %v, want %v", got, want)
@@ -194,11 +195,11 @@ func TestExpiredTokenWithinSkew(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.begun()
 		c.putToken(token("service", testHost, time.Second-5*time.Minute))
-		c.receiver(1, feedbackAddress)
+		c.Receiver(1, feedbackAddress)
 		time.Sleep(time.Second - time.Nanosecond)
-		c.wantNothing()
+		c.WantNothing()
 		time.Sleep(time.Nanosecond)
-		wantCondition(t, "detach", want[*amqpwire.Detach](c).Error, amqpserver.CondUnauthorized)
+		rawclient.WantCondition(t, "detach", want[*amqpwire.Detach](c).Error, amqpserver.CondUnauthorized)
 	})
 }
 
@@ -209,9 +210,9 @@ func TestPlainTokenExpiry(t *testing.T) {
 		c := w.connect()
 		response := "\x00service@sas.root.myhub\x00" + token("service", testHost, time.Minute)
 		c.sasl(GatewayV2, &amqpwire.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte(response)})
-		c.open(&amqpwire.Open{ContainerID: "raw"})
-		c.begin(0, 5000)
-		c.receiver(1, feedbackAddress)
+		c.Open(&amqpwire.Open{ContainerID: "raw"})
+		c.Begin(0, 5000)
+		c.Receiver(1, feedbackAddress)
 		c.alive(want[*amqpwire.Detach])
 		if got, want := time.Since(start), 6*time.Minute; got != want {
 			t.Errorf("detached after %v, want %v", got, want)

@@ -3,9 +3,9 @@ package localhub
 import (
 	"encoding/json"
 	"fmt"
-	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/address"
 	"iothub-c2d/internal/localhub/amqpfront"
@@ -20,18 +20,8 @@ import (
 func (w *world) opened() *raw {
 	w.t.Helper()
 	c := w.connect()
-	c.open(&amqpwire.Open{ContainerID: "raw", Hostname: testHost})
+	c.Open(&amqpwire.Open{ContainerID: "raw", Hostname: testHost})
 	return c
-}
-
-func (c *raw) open(o *amqpwire.Open) *amqpwire.Open {
-	c.t.Helper()
-	c.sendHeader(amqpwire.HeaderAMQP)
-	c.send(0, o)
-	if got := c.next().header; got != amqpwire.HeaderAMQP {
-		c.t.Fatalf("header %q, want AMQP's", got[:])
-	}
-	return want[*amqpwire.Open](c)
 }
 
 // begun returns a client with an open session on channel 0 with windows of
@@ -39,14 +29,8 @@ func (c *raw) open(o *amqpwire.Open) *amqpwire.Open {
 func (w *world) begun() *raw {
 	w.t.Helper()
 	c := w.opened()
-	c.begin(0, 5000)
+	c.Begin(0, 5000)
 	return c
-}
-
-func (c *raw) begin(channel uint16, window uint32) *amqpwire.Begin {
-	c.t.Helper()
-	c.send(channel, &amqpwire.Begin{IncomingWindow: window, OutgoingWindow: 5000})
-	return want[*amqpwire.Begin](c)
 }
 
 // The handles of the $cbs links, out of the way of the tests'.
@@ -70,7 +54,7 @@ func (w *world) loggedIn(g Gateway) *raw {
 	c := w.connect()
 	response := "\x00service@sas.root.myhub\x00" + token("service", testHost, time.Hour)
 	c.sasl(g, &amqpwire.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte(response)})
-	c.open(&amqpwire.Open{ContainerID: "raw"})
+	c.Open(&amqpwire.Open{ContainerID: "raw"})
 	return c
 }
 
@@ -88,23 +72,23 @@ func token(policy, resource string, life time.Duration) string {
 
 // putToken puts a token that must be accepted, and detaches from $cbs again.
 func (c *raw) putToken(text string) {
-	c.t.Helper()
+	c.T.Helper()
 	c.attachCBS()
 	reply := c.request(putTokenRequest(text, "id"))
 	if status, _ := reply.ApplicationProperties.Get("status-code"); status != int32(200) {
-		c.t.Fatalf("put-token: %v", reply.ApplicationProperties)
+		c.T.Fatalf("put-token: %v", reply.ApplicationProperties)
 	}
 	for _, handle := range []uint32{cbsSender, cbsReceiver} {
-		c.send(0, &amqpwire.Detach{Handle: handle, Closed: true})
+		c.Send(0, &amqpwire.Detach{Handle: handle, Closed: true})
 		want[*amqpwire.Detach](c)
 	}
 }
 
 func (c *raw) attachCBS() {
-	c.t.Helper()
-	c.sender(cbsSender, "$cbs")
-	c.receiver(cbsReceiver, "$cbs")
-	c.credit(cbsReceiver, 0, 100)
+	c.T.Helper()
+	c.Sender(cbsSender, "$cbs")
+	c.Receiver(cbsReceiver, "$cbs")
+	c.Credit(cbsReceiver, 0, 100)
 }
 
 func putTokenRequest(text string, id any) *amqpwire.Message {
@@ -121,97 +105,20 @@ func putTokenRequest(text string, id any) *amqpwire.Message {
 
 // request sends a $cbs request and returns the reply, which it settles.
 func (c *raw) request(m *amqpwire.Message) *amqpwire.Message {
-	c.t.Helper()
+	c.T.Helper()
 	c.transfer(&amqpwire.Transfer{Handle: cbsSender}, m)
 	if d := want[*amqpwire.Disposition](c); !d.Settled || d.Role != amqpwire.RoleReceiver {
-		c.t.Fatalf("the request was answered with %+v", d)
+		c.T.Fatalf("the request was answered with %+v", d)
 	}
-	t, payload := c.wantTransfer()
-	c.settle(*t.DeliveryID, &amqpwire.Accepted{})
-	return decode(c.t, payload)
-}
-
-func decode(t testing.TB, payload []byte) *amqpwire.Message {
-	t.Helper()
-	m, err := amqpwire.DecodeMessage(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-func encode(t testing.TB, m *amqpwire.Message) []byte {
-	t.Helper()
-	b, err := m.Append(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// sender attaches a link to send on, which must succeed.
-func (c *raw) sender(handle uint32, address string) *amqpwire.Attach {
-	c.t.Helper()
-	c.send(0, senderAttach(handle, address))
-	a := want[*amqpwire.Attach](c)
-	if a.Target == nil {
-		c.t.Fatalf("attach to %q refused: %v", address, want[*amqpwire.Detach](c).Error)
-	}
-	want[*amqpwire.Flow](c)
-	return a
-}
-
-func senderAttach(handle uint32, address string) *amqpwire.Attach {
-	return &amqpwire.Attach{
-		Name: "out", Handle: handle, Role: amqpwire.RoleSender,
-		Source: &amqpwire.Source{}, Target: &amqpwire.Target{Address: address},
-		InitialDeliveryCount: new(uint32),
-	}
-}
-
-// receiver attaches a link to receive on, which must succeed.
-func (c *raw) receiver(handle uint32, address string) *amqpwire.Attach {
-	c.t.Helper()
-	c.send(0, receiverAttach(handle, address))
-	a := want[*amqpwire.Attach](c)
-	if a.Source == nil {
-		c.t.Fatalf("attach to %q refused: %v", address, want[*amqpwire.Detach](c).Error)
-	}
-	return a
-}
-
-func receiverAttach(handle uint32, address string) *amqpwire.Attach {
-	return &amqpwire.Attach{
-		Name: "in", Handle: handle, Role: amqpwire.RoleReceiver,
-		Source: &amqpwire.Source{Address: address}, Target: &amqpwire.Target{},
-	}
-}
-
-// credit grants credit, at a delivery-count, and a session window of 5000.
-func (c *raw) credit(handle, count, credit uint32) {
-	c.t.Helper()
-	c.send(0, &amqpwire.Flow{
-		NextIncomingID: new(uint32(1)), IncomingWindow: 1 << 20, OutgoingWindow: 5000,
-		Handle: &handle, DeliveryCount: &count, LinkCredit: &credit,
-	})
+	t, payload := c.WantTransfer()
+	c.Settle(*t.DeliveryID, &amqpwire.Accepted{})
+	return rawclient.Decode(c.T, payload)
 }
 
 // transfer sends a message in one frame. What t leaves out is filled in.
 func (c *raw) transfer(t *amqpwire.Transfer, m *amqpwire.Message) {
-	c.t.Helper()
-	if t.DeliveryID == nil {
-		t.DeliveryID = new(uint32)
-	}
-	if t.DeliveryTag == nil {
-		t.DeliveryTag = []byte("tag")
-	}
-	c.send(0, t, encode(c.t, m)...)
-}
-
-// settle settles a delivery as a receiver that expects no answer.
-func (c *raw) settle(id uint32, state amqpwire.DeliveryState) {
-	c.t.Helper()
-	c.send(0, &amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: id, Settled: true, State: state})
+	c.T.Helper()
+	c.Transfer(t, rawclient.Encode(c.T, m))
 }
 
 // c2d returns a message to dev1.
@@ -233,7 +140,7 @@ func (w *world) enqueue(ids ...string) {
 // put is enqueue, of any message.
 func (w *world) put(m *amqpwire.Message) {
 	w.t.Helper()
-	message, err := amqpfront.Codec{}.Decode(encode(w.t, m))
+	message, err := amqpfront.Codec{}.Decode(rawclient.Encode(w.t, m))
 	if err == nil {
 		to, _ := address.Recipient(m.Properties.To)
 		mailbox, _ := w.hub.broker.Mailbox(to)
@@ -258,8 +165,8 @@ func (w *world) queueOf(device string) *broker.Queue {
 func (w *world) listening(credit uint32) *raw {
 	w.t.Helper()
 	c := w.device("dev1")
-	c.receiver(0, deviceAddress)
-	c.credit(0, 0, credit)
+	c.Receiver(0, deviceAddress)
+	c.Credit(0, 0, credit)
 	return c
 }
 

@@ -8,24 +8,6 @@ import (
 	"iothub-c2d/internal/amqpwire"
 )
 
-// wantRefused sends an attach that the hub must refuse.
-func (c *raw) wantRefused(a *amqpwire.Attach, condition amqpwire.Symbol) *amqpwire.Error {
-	c.t.Helper()
-	c.send(0, a)
-	reply := want[*amqpwire.Attach](c)
-	if a.Role == amqpwire.RoleSender && reply.Target != nil || a.Role == amqpwire.RoleReceiver && reply.Source != nil {
-		c.t.Fatalf("attach = %+v, want it without the hub's terminus", reply)
-	}
-	detach := want[*amqpwire.Detach](c)
-	if detach.Handle != a.Handle || !detach.Closed {
-		c.t.Errorf("detach = %+v, want handle %d closed", detach, a.Handle)
-	}
-	refused := wantCondition(c.t, "detach", detach.Error, condition)
-	c.send(0, &amqpwire.Detach{Handle: a.Handle, Closed: true})
-	c.wantNothing()
-	return refused
-}
-
 // wantHubError checks the form of an error of the hub's: JSON with its code and
 // a tracking id, which is also in info.
 func wantHubError(t testing.TB, e *amqpwire.Error, code int) {

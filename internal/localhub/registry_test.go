@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/iothub"
 	"iothub-c2d/internal/localhub"
 	"iothub-c2d/internal/localhub/defaults"
 	"iothub-c2d/internal/sas"
@@ -167,4 +168,57 @@ func TestActivity(t *testing.T) {
 	if o = r.want(200, "GET", "/devices/dev1", "").object(t); o["lastActivityTime"].(string) <= first {
 		t.Errorf("after telemetry: %v", o)
 	}
+}
+
+// TestRegistryIsKept restarts a hub with --data: devices that were made by REST are
+// there, with keys, status, modules and messages; deleted ones are not.
+func TestRegistryIsKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	given := []localhub.Device{{ID: "given", Key: defaults.Key()}}
+	run := func(devices []localhub.Device, f func(r rest, l line)) {
+		hub := newHub(t, localhub.Options{Data: dir, Devices: devices})
+		defer hub.Close()
+		l := serve(t, hub)
+		f(restOf(t, l, route{}), l)
+	}
+	var before string
+	var keys [2]sas.Key
+	run(given, func(r rest, l line) {
+		keys = keysOf(t, r.want(200, "PUT", "/devices/dev1", `{}`).object(t))
+		r.want(200, "PUT", "/devices/dev1/modules/m", `{"managedBy":"me"}`)
+		r.want(200, "PUT", "/devices/off", `{"status":"disabled","statusReason":"why","authentication":{"type":"selfSigned","x509Thumbprint":{"primaryThumbprint":"`+strings.Repeat("AB", 20)+`"}}}`)
+		r.want(200, "PUT", "/devices/gone", `{}`)
+		r.want(200, "PUT", "/devices/given", `{"status":"disabled"}`, "If-Match", "*")
+		service := backEnd(t, l)
+		check(t, service.Send(t.Context(), "dev1", &iothub.Message{ID: "m1"}))
+		check(t, service.Send(t.Context(), "gone", &iothub.Message{ID: "m2"}))
+		r.want(204, "DELETE", "/devices/gone", "")
+		before = r.want(200, "GET", "/devices", "").body + r.want(200, "GET", "/devices/dev1/modules", "").body
+		_ = service.Close(t.Context())
+	})
+	run(given, func(r rest, l line) {
+		if after := r.want(200, "GET", "/devices", "").body + r.want(200, "GET", "/devices/dev1/modules", "").body; after != before {
+			t.Errorf("after a restart:\n%s\nbefore:\n%s", after, before)
+		}
+		device := r.asDevice("dev1", keys[1])
+		lock := device.want(200, "GET", inbox, "").lockOf(t)
+		device.want(204, "DELETE", inbox+"/"+lock, "")
+		r.do("GET", "/devices/gone", "").wantRefused(t, "the deleted one", 404, "DeviceNotFound")
+		r.asDevice("given", defaults.Key()).do("GET", "/devices/given/messages/devicebound", "").wantRefused(t, "disabled", 401, "IotHubUnauthorizedAccess")
+	})
+	// Other settings: what they do not name stays, what they name has their key.
+	other := sas.NewKey([]byte("the key of the settings"))
+	run([]localhub.Device{{ID: "dev1", Key: other}}, func(r rest, _ line) {
+		r.asDevice("dev1", keys[0]).do("GET", inbox, "").wantRefused(t, "the old key", 401, "IotHubUnauthorizedAccess")
+		r.asDevice("dev1", other).want(204, "GET", inbox, "")
+		if n := len(r.want(200, "GET", "/devices", "").list(t)); n != 3 {
+			t.Errorf("%d devices, want 3", n)
+		}
+		r.want(200, "GET", "/devices/dev1/modules/m", "")
+		r.want(200, "PUT", "/devices/gone", `{}`)
+		if n := r.want(200, "GET", "/devices/gone", "").object(t)["cloudToDeviceMessageCount"]; n != 0.0 {
+			t.Errorf("the new one has %v messages of the old one", n)
+		}
+	})
 }

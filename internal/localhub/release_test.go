@@ -12,18 +12,18 @@ import (
 func TestReleaseIsOneStep(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(w *world, c *raw){
-		"detach":     func(_ *world, c *raw) { c.send(0, &amqpwire.Detach{Closed: true}) },
-		"end":        func(_ *world, c *raw) { c.send(0, &amqpwire.End{}) },
-		"takeover":   func(w *world, _ *raw) { w.device("dev1").receiver(0, deviceAddress) },
-		"expiration": func(_ *world, c *raw) { time.Sleep(2 * time.Minute); c.send(0, nil); time.Sleep(3 * time.Minute) },
+		"detach":     func(_ *world, c *raw) { c.Send(0, &amqpwire.Detach{Closed: true}) },
+		"end":        func(_ *world, c *raw) { c.Send(0, &amqpwire.End{}) },
+		"takeover":   func(w *world, _ *raw) { w.device("dev1").Receiver(0, deviceAddress) },
+		"expiration": func(_ *world, c *raw) { time.Sleep(2 * time.Minute); c.Send(0, nil); time.Sleep(3 * time.Minute) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, Options{LockTimeout: time.Hour}, func(t *testing.T, w *world) {
 				w.enqueue(names(1, 20)...)
 				c := w.begun()
 				c.putToken(token("", testHost+"/devices/dev1", time.Second))
-				c.receiver(0, deviceAddress)
-				c.credit(0, 0, 20)
+				c.Receiver(0, deviceAddress)
+				c.Credit(0, 0, 20)
 				c.wantMessages(1, names(1, 20)...)
 				q := w.queueOf("dev1")
 				first := make(chan int, 20)

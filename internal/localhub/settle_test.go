@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/broker"
 )
@@ -27,39 +28,15 @@ var outcomes = []struct {
 
 // second attaches dev1's receiver with rcv-settle-mode second.
 func (c *raw) second(credit uint32) {
-	c.t.Helper()
-	a := receiverAttach(0, deviceAddress)
+	c.T.Helper()
+	a := rawclient.ReceiverAttach(0, deviceAddress)
 	a.RcvSettleMode = new(amqpwire.ReceiverSecond)
-	c.send(0, a)
+	c.Send(0, a)
 	reply := want[*amqpwire.Attach](c)
 	if reply.RcvSettleMode == nil || *reply.RcvSettleMode != amqpwire.ReceiverSecond {
-		c.t.Fatalf("attach %+v, want the settle mode echoed", reply)
+		c.T.Fatalf("attach %+v, want the settle mode echoed", reply)
 	}
-	c.credit(0, 0, credit)
-}
-
-// dispose says something of deliveries without settling them.
-func (c *raw) dispose(first uint32, last *uint32, state amqpwire.DeliveryState) {
-	c.t.Helper()
-	c.send(0, &amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: first, Last: last, State: state})
-}
-
-// wantAnswer returns the error of the hub's answer to a settlement, nil if the
-// settlement was carried out.
-func (c *raw) wantAnswer(id uint32) *amqpwire.Error {
-	c.t.Helper()
-	d := want[*amqpwire.Disposition](c)
-	if d.Role != amqpwire.RoleSender || d.First != id || d.Last != nil || !d.Settled {
-		c.t.Fatalf("disposition %+v, want delivery %d settled", d, id)
-	}
-	switch state := d.State.(type) {
-	case *amqpwire.Accepted:
-		return nil
-	case *amqpwire.Rejected:
-		return state.Error
-	}
-	c.t.Fatalf("state %T, want accepted or rejected", d.State)
-	return nil
+	c.Credit(0, 0, credit)
 }
 
 // TestOutcomes checks each outcome in both modes. In the second the answer is
@@ -75,17 +52,17 @@ func TestOutcomes(t *testing.T) {
 					c.second(1)
 					c.wantMessages(1, "m1")
 					if second {
-						c.dispose(1, nil, test.state)
-						if err := c.wantAnswer(1); err != nil {
+						c.Dispose(1, nil, test.state)
+						if err := c.WantAnswer(1); err != nil {
 							t.Errorf("answer: %v", err)
 						}
 					} else {
-						c.settle(1, test.state)
+						c.Settle(1, test.state)
 					}
-					c.wantNothing()
+					c.WantNothing()
 					// What comes too late is ignored.
-					c.settle(1, &amqpwire.Accepted{})
-					c.wantNothing()
+					c.Settle(1, &amqpwire.Accepted{})
+					c.WantNothing()
 					e, back := w.queueOf("dev1").Take()
 					if back != (test.ended == "") || back && e.DeliveryCount != test.count {
 						t.Errorf("back: %v with count %d, want %v, %d", back, e.DeliveryCount, test.ended == "", test.count)
@@ -119,7 +96,7 @@ func TestNoOutcome(t *testing.T) {
 				if name != "in the wrong role" {
 					d.Role = amqpwire.RoleReceiver
 				}
-				c.send(0, &d)
+				c.Send(0, &d)
 				c.wantMessages(2, "m1")
 				if got := time.Since(start); got != time.Minute {
 					t.Errorf("again after %v, want 1m", got)
@@ -136,13 +113,13 @@ func TestLockLost(t *testing.T) {
 		c.second(2)
 		c.wantMessages(1, "m1")
 		c.wantMessages(2, "m1") // a minute later
-		c.dispose(1, nil, &amqpwire.Accepted{})
-		wantHubError(t, wantCondition(t, "answer", c.wantAnswer(1), condLockLost), int(broker.LockLost))
-		c.dispose(2, nil, &amqpwire.Accepted{})
-		if err := c.wantAnswer(2); err != nil {
+		c.Dispose(1, nil, &amqpwire.Accepted{})
+		wantHubError(t, rawclient.WantCondition(t, "answer", c.WantAnswer(1), condLockLost), int(broker.LockLost))
+		c.Dispose(2, nil, &amqpwire.Accepted{})
+		if err := c.WantAnswer(2); err != nil {
 			t.Errorf("answer: %v", err)
 		}
-		c.wantNothing()
+		c.WantNothing()
 	})
 }
 
@@ -169,13 +146,13 @@ func TestDispositionRanges(t *testing.T) {
 				c := w.device("dev1")
 				c.second(5)
 				c.wantMessages(1, names(1, 5)...)
-				c.dispose(test.first, &test.last, &amqpwire.Accepted{})
+				c.Dispose(test.first, &test.last, &amqpwire.Accepted{})
 				for _, id := range test.want {
-					if err := c.wantAnswer(id); err != nil {
+					if err := c.WantAnswer(id); err != nil {
 						t.Errorf("delivery %d: %v", id, err)
 					}
 				}
-				c.wantNothing()
+				c.WantNothing()
 				if got, want := w.queueOf("dev1").Len(), 5-len(test.want); got != want {
 					t.Errorf("%d messages pending, want %d", got, want)
 				}
@@ -191,14 +168,14 @@ func TestSettledRange(t *testing.T) {
 		c := w.listening(9)
 		c.wantMessages(1, "m1", "m2")
 		c.putToken(token("service", testHost, time.Hour)) // its reply is delivery 3
-		c.receiver(1, feedbackAddress)
-		c.credit(1, 0, 1)
+		c.Receiver(1, feedbackAddress)
+		c.Credit(1, 0, 1)
 		w.report("")
-		if transfer, _ := c.wantTransfer(); *transfer.DeliveryID != 4 {
+		if transfer, _ := c.WantTransfer(); *transfer.DeliveryID != 4 {
 			t.Fatalf("delivery %d, want 4", *transfer.DeliveryID)
 		}
-		c.send(0, &amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: 0, Last: new(uint32(9)), Settled: true, State: &amqpwire.Accepted{}})
-		c.wantNothing()
+		c.Send(0, &amqpwire.Disposition{Role: amqpwire.RoleReceiver, First: 0, Last: new(uint32(9)), Settled: true, State: &amqpwire.Accepted{}})
+		c.WantNothing()
 		if a, b := w.queueOf("dev1").Len(), w.hub.broker.Feedback().Len(); a != 0 || b != 0 {
 			t.Errorf("%d messages, %d of feedback pending, want none", a, b)
 		}

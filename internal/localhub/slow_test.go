@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 )
 
@@ -18,16 +19,16 @@ func TestSlowHandshake(t *testing.T) {
 		want time.Duration
 	}{
 		{"nothing", func(*raw) {}, 30 * time.Second},
-		{"one byte", func(c *raw) { c.write([]byte("A")) }, 30 * time.Second},
-		{"a header", func(c *raw) { c.sendHeader(amqpwire.HeaderAMQP) }, 30 * time.Second},
-		{"a SASL header", func(c *raw) { c.sendHeader(amqpwire.HeaderSASL) }, 30 * time.Second},
+		{"one byte", func(c *raw) { c.Write([]byte("A")) }, 30 * time.Second},
+		{"a header", func(c *raw) { c.SendHeader(amqpwire.HeaderAMQP) }, 30 * time.Second},
+		{"a SASL header", func(c *raw) { c.SendHeader(amqpwire.HeaderSASL) }, 30 * time.Second},
 		{"half an open", func(c *raw) {
-			c.sendHeader(amqpwire.HeaderAMQP)
-			c.write([]byte{0, 0, 0, 99, 2})
+			c.SendHeader(amqpwire.HeaderAMQP)
+			c.Write([]byte{0, 0, 0, 99, 2})
 		}, 30 * time.Second},
 		{"a byte now and then", func(c *raw) {
 			for _, b := range amqpwire.HeaderAMQP {
-				c.write([]byte{b})
+				c.Write([]byte{b})
 				time.Sleep(3 * time.Second)
 			}
 		}, 21*time.Second + 30*time.Second},
@@ -37,7 +38,7 @@ func TestSlowHandshake(t *testing.T) {
 				start := time.Now()
 				c := w.connect()
 				test.say(c)
-				<-c.over
+				<-c.Over
 				if got := time.Since(start); got != test.want {
 					t.Errorf("dropped after %v, want %v", got, test.want)
 				}
@@ -56,21 +57,18 @@ func TestClientThatDoesNotRead(t *testing.T) {
 			defer close(over)
 			w.hub.ServeConn(far)
 		})
-		c := &raw{t: t, net: near, in: make(chan received, 8), over: make(chan struct{})}
-		w.served.Go(c.read)
-		t.Cleanup(func() { _ = near.Close() })
-
-		c.open(&amqpwire.Open{ContainerID: "raw"})
-		c.begin(0, 5000)
+		c := &raw{rawclient.NewWithRoom(t, near, 8)}
+		c.Open(&amqpwire.Open{ContainerID: "raw"})
+		c.Begin(0, 5000)
 		c.putToken(token("", testHost+"/devices/dev1", time.Hour))
-		c.receiver(0, deviceAddress)
+		c.Receiver(0, deviceAddress)
 		// From here on nobody takes what the client reads, so it stops to.
 		start := time.Now()
 		// In a goroutine: when the hub's buffers are full it does not read either.
 		w.served.Go(func() {
-			c.credit(0, 0, 1000)
-			for c.net.SetWriteDeadline(time.Now().Add(time.Hour)) == nil {
-				if _, err := c.net.Write([]byte{0, 0, 0, 8, 2, 0, 0, 0}); err != nil {
+			c.Credit(0, 0, 1000)
+			for c.Net.SetWriteDeadline(time.Now().Add(time.Hour)) == nil {
+				if _, err := c.Net.Write([]byte{0, 0, 0, 8, 2, 0, 0, 0}); err != nil {
 					return
 				}
 				time.Sleep(time.Second)
@@ -80,7 +78,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 			w.enqueue("m")
 		}
 		other := w.service()
-		other.sender(0, serviceAddress)
+		other.Sender(0, serviceAddress)
 		for range 20 {
 			m := c2d("x")
 			m.Properties.To = "/devices/dev2/messages/devicebound"
@@ -95,7 +93,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 		if got := time.Since(start); got != writeTimeout {
 			t.Errorf("dropped after %v, want %v", got, writeTimeout)
 		}
-		c.wantQuiet(func(received) {}) // let the client end
+		c.WantQuiet(func(rawclient.Received) {}) // let the client end
 		// Nothing is lost: locks run out.
 		time.Sleep(time.Minute)
 		for range 200 {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/broker"
 )
@@ -81,15 +82,15 @@ func TestUnstorableTypesAreRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
 				c := w.service()
-				c.sender(0, serviceAddress)
+				c.Sender(0, serviceAddress)
 				msg := c2d("odd")
 				test.edit(msg)
 				refused := c.sendC2D(msg)
 				if test.text == "" {
-					wantCondition(t, "outcome", refused, "")
+					rawclient.WantCondition(t, "outcome", refused, "")
 					return
 				}
-				wantHubError(t, wantCondition(t, "outcome", refused, condArgument), int(broker.BadArgument))
+				wantHubError(t, rawclient.WantCondition(t, "outcome", refused, condArgument), int(broker.BadArgument))
 				if !strings.Contains(refused.Description, test.text) {
 					t.Errorf("refused with %s, want %q", refused.Description, test.text)
 				}
@@ -125,10 +126,10 @@ func widely() []byte {
 func TestMessagesPassAsTheyCame(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		back := w.service()
-		back.sender(0, serviceAddress)
-		header := encode(t, &amqpwire.Message{Header: &amqpwire.Header{Durable: true}, DeliveryAnnotations: amqpwire.Map{}})
+		back.Sender(0, serviceAddress)
+		header := rawclient.Encode(t, &amqpwire.Message{Header: &amqpwire.Header{Durable: true}, DeliveryAnnotations: amqpwire.Map{}})
 		annotations := amqpwire.Map{{Key: amqpwire.Symbol("dt-subject"), Value: "kept"}, {Key: amqpwire.Symbol("iothub-deliverycount"), Value: "forged"}}
-		for _, before := range [][]byte{nil, append(header, encode(t, &amqpwire.Message{Annotations: annotations})...)} {
+		for _, before := range [][]byte{nil, append(header, rawclient.Encode(t, &amqpwire.Message{Annotations: annotations})...)} {
 			back.sendBytes(append(before, widely()...))
 			if d := wantAfterFlows[*amqpwire.Disposition](back); d.State == nil {
 				t.Fatalf("%+v", d)
@@ -136,9 +137,9 @@ func TestMessagesPassAsTheyCame(t *testing.T) {
 		}
 		c := w.listening(10)
 		for _, kept := range []int{0, 1} {
-			_, payload := c.wantTransfer()
+			_, payload := c.WantTransfer()
 			rest, ok := bytes.CutSuffix(payload, widely())
-			if m := decode(t, rest); !ok || len(m.Annotations) != kept+3 || m.Header != nil || m.DeliveryAnnotations != nil {
+			if m := rawclient.Decode(t, rest); !ok || len(m.Annotations) != kept+3 || m.Header != nil || m.DeliveryAnnotations != nil {
 				t.Errorf("delivered % x, want stamps and then % x", payload, widely())
 			}
 		}
@@ -155,8 +156,8 @@ func TestGrowthIsNotDelivered(t *testing.T) {
 		size := len(pair) + 4
 		footer := append([]byte{0, 0x53, 0x78, 0xd1, 0, byte(size >> 16), byte(size >> 8), byte(size), 0, 0, 0, 2}, pair...)
 		back := w.service()
-		back.sender(0, serviceAddress)
-		back.sendBytes(append(encode(t, c2d("numbers")), footer...))
+		back.Sender(0, serviceAddress)
+		back.sendBytes(append(rawclient.Encode(t, c2d("numbers")), footer...))
 		d := wantAfterFlows[*amqpwire.Disposition](back)
 		if _, ok := d.State.(*amqpwire.Accepted); !ok {
 			t.Fatalf("%+v", d.State)
@@ -164,7 +165,7 @@ func TestGrowthIsNotDelivered(t *testing.T) {
 		c := w.listening(1)
 		n := 0
 		for more := true; more; {
-			transfer, payload := c.wantTransfer()
+			transfer, payload := c.WantTransfer()
 			n += len(payload)
 			more = transfer.More
 		}
@@ -179,27 +180,27 @@ func TestGrowthIsNotDelivered(t *testing.T) {
 func TestMessagesAreMeasuredAsDelivered(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		back := w.service()
-		back.sender(0, serviceAddress)
+		back.Sender(0, serviceAddress)
 		padded := func(padding int) *amqpwire.Message {
 			m := c2d("m")
 			m.Footer = amqpwire.Map{{Key: amqpwire.Symbol("padding"), Value: make([]byte, padding)}}
 			return m
 		}
-		bare := len(encode(t, padded(70_000))) - 70_000
+		bare := len(rawclient.Encode(t, padded(70_000))) - 70_000
 		// The stamps of the first delivery; later ones have numbers with more digits.
 		const largest = 3 + 2 + 1 + 2 + len("x-opt-sequence-number") + 9 + 2 + len("iothub-enqueuedtime") + 9 + 2 + len("iothub-deliverycount") + 2
 		fits := maxMessage - bare - largest
-		refused := wantCondition(t, "one byte more", back.sendC2D(padded(fits+1)), amqpserver.CondTooLarge)
+		refused := rawclient.WantCondition(t, "one byte more", back.sendC2D(padded(fits+1)), amqpserver.CondTooLarge)
 		wantHubError(t, refused, int(broker.TooLarge))
-		wantCondition(t, "what fits", back.sendC2D(padded(fits)), "")
+		rawclient.WantCondition(t, "what fits", back.sendC2D(padded(fits)), "")
 		c := w.device("dev1")
-		if a := c.receiver(0, deviceAddress); a.MaxMessageSize == nil || *a.MaxMessageSize != maxMessage {
+		if a := c.Receiver(0, deviceAddress); a.MaxMessageSize == nil || *a.MaxMessageSize != maxMessage {
 			t.Errorf("the device is told %v, want %d bytes", a.MaxMessageSize, maxMessage)
 		}
-		c.credit(0, 0, 1)
+		c.Credit(0, 0, 1)
 		n := 0
 		for more := true; more; {
-			transfer, payload := c.wantTransfer()
+			transfer, payload := c.WantTransfer()
 			n += len(payload)
 			more = transfer.More
 		}
@@ -219,8 +220,8 @@ func TestUndeliverableMessageIsRejected(t *testing.T) {
 		w.put(m)
 		w.enqueue("m1")
 		c := w.listening(10)
-		if _, payload := c.wantTransfer(); idOf(decode(t, payload)) != "m1" {
-			t.Errorf("delivered %v, want m1", decode(t, payload).Properties)
+		if _, payload := c.WantTransfer(); idOf(rawclient.Decode(t, payload)) != "m1" {
+			t.Errorf("delivered %v, want m1", rawclient.Decode(t, payload).Properties)
 		}
 		if !log.has("message rejected, since it cannot be delivered id=giant") {
 			t.Errorf("log = %q", log.lines)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpserver"
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/broker"
 )
@@ -18,41 +19,41 @@ func TestTakeover(t *testing.T) {
 		first.wantMessages(1, "m1")
 		second := w.listening(5)
 		detach := want[*amqpwire.Detach](first)
-		wantHubError(t, wantCondition(t, "detach", detach.Error, amqpserver.CondStolen), int(broker.LinkConflict))
+		wantHubError(t, rawclient.WantCondition(t, "detach", detach.Error, amqpserver.CondStolen), int(broker.LinkConflict))
 		if !detach.Closed || detach.Handle != 0 {
 			t.Errorf("detach %+v, want handle 0 closed", detach)
 		}
 		second.wantMessagesInAnyOrder("m1", "m2")
 		// What the loser says now means nothing, and its end changes nothing.
-		first.settle(1, &amqpwire.Accepted{})
-		first.credit(0, 1, 5)
-		first.send(0, &amqpwire.Detach{Closed: true})
-		first.wantNothing()
+		first.Settle(1, &amqpwire.Accepted{})
+		first.Credit(0, 1, 5)
+		first.Send(0, &amqpwire.Detach{Closed: true})
+		first.WantNothing()
 		if n := w.queueOf("dev1").Len(); n != 2 {
 			t.Errorf("%d messages pending, want 2", n)
 		}
 		w.enqueue("m3")
 		second.wantMessagesInAnyOrder("m3")
 		// A third, and on the same connection.
-		second.receiver(9, deviceAddress)
-		wantCondition(t, "detach", want[*amqpwire.Detach](second).Error, amqpserver.CondStolen)
-		second.credit(9, 0, 5)
+		second.Receiver(9, deviceAddress)
+		rawclient.WantCondition(t, "detach", want[*amqpwire.Detach](second).Error, amqpserver.CondStolen)
+		second.Credit(9, 0, 5)
 		second.wantMessagesInAnyOrder("m1", "m2", "m3")
 	})
 }
 
 // wantMessagesInAnyOrder checks transfers of whole messages.
 func (c *raw) wantMessagesInAnyOrder(ids ...string) {
-	c.t.Helper()
+	c.T.Helper()
 	missing := make(map[string]bool)
 	for _, id := range ids {
 		missing[id] = true
 	}
 	for range ids {
-		_, payload := c.wantTransfer()
-		id := idOf(decode(c.t, payload))
+		_, payload := c.WantTransfer()
+		id := idOf(rawclient.Decode(c.T, payload))
 		if !missing[id] {
-			c.t.Fatalf("message %s, want one of %v", id, missing)
+			c.T.Fatalf("message %s, want one of %v", id, missing)
 		}
 		delete(missing, id)
 	}
@@ -68,11 +69,11 @@ func TestNoTakeoverOfOthers(t *testing.T) {
 			deviceAddress, "/devices/dev2/messages/devicebound", "/devices/dev1/modules/a/messages/devicebound",
 			"/devices/dev1/modules/b/messages/devicebound", feedbackAddress, feedbackAddress,
 		} {
-			c.receiver(uint32(i), address)
+			c.Receiver(uint32(i), address)
 		}
-		c.sender(50, eventsAddress)
-		c.sender(51, eventsAddress)
-		c.wantNothing()
+		c.Sender(50, eventsAddress)
+		c.Sender(51, eventsAddress)
+		c.WantNothing()
 	})
 }
 
@@ -82,30 +83,30 @@ func TestCleanDetachReturnsMessages(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(c *raw){
 		"detach": func(c *raw) {
-			c.send(0, &amqpwire.Detach{Closed: true})
+			c.Send(0, &amqpwire.Detach{Closed: true})
 			if d := want[*amqpwire.Detach](c); !d.Closed || d.Error != nil {
-				c.t.Errorf("detach %+v, want closed without error", d)
+				c.T.Errorf("detach %+v, want closed without error", d)
 			}
 		},
 		"detach, not closed": func(c *raw) {
-			c.send(0, &amqpwire.Detach{})
+			c.Send(0, &amqpwire.Detach{})
 			if d := want[*amqpwire.Detach](c); d.Closed {
-				c.t.Errorf("detach %+v, want not closed", d)
+				c.T.Errorf("detach %+v, want not closed", d)
 			}
 		},
 		"detach with error": func(c *raw) {
-			c.send(0, &amqpwire.Detach{Closed: true, Error: &amqpwire.Error{Condition: "x:y"}})
+			c.Send(0, &amqpwire.Detach{Closed: true, Error: &amqpwire.Error{Condition: "x:y"}})
 			want[*amqpwire.Detach](c)
 		},
 		"end": func(c *raw) {
-			c.send(0, &amqpwire.End{})
+			c.Send(0, &amqpwire.End{})
 			if e := want[*amqpwire.End](c); e.Error != nil {
-				c.t.Errorf("end with %v", e.Error)
+				c.T.Errorf("end with %v", e.Error)
 			}
-			c.begin(0, 10) // the channel is free again
+			c.Begin(0, 10) // the channel is free again
 		},
 		"end with error": func(c *raw) {
-			c.send(0, &amqpwire.End{Error: &amqpwire.Error{Condition: "x:y"}})
+			c.Send(0, &amqpwire.End{Error: &amqpwire.Error{Condition: "x:y"}})
 			want[*amqpwire.End](c)
 		},
 	} {
@@ -115,7 +116,7 @@ func TestCleanDetachReturnsMessages(t *testing.T) {
 				c := w.listening(2)
 				c.wantMessages(1, "m1", "m2")
 				end(c)
-				c.wantAlive()
+				c.WantAlive()
 				for _, id := range []string{"m1", "m2", "m3"} {
 					e, ok := w.queueOf("dev1").Take()
 					if !ok || e.Message.ID != id || e.DeliveryCount != 0 {
@@ -132,24 +133,24 @@ func TestCleanDetachReturnsMessages(t *testing.T) {
 func TestLostConnectionLeavesLocks(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(c *raw){
-		"hang up": func(c *raw) { _ = c.net.Close() },
+		"hang up": func(c *raw) { _ = c.Net.Close() },
 		"close": func(c *raw) {
-			c.send(0, &amqpwire.Close{})
+			c.Send(0, &amqpwire.Close{})
 			if got := want[*amqpwire.Close](c); got.Error != nil {
-				c.t.Errorf("close with %v", got.Error)
+				c.T.Errorf("close with %v", got.Error)
 			}
-			_ = c.net.Close()
+			_ = c.Net.Close()
 		},
 		"close with error": func(c *raw) {
-			c.send(0, &amqpwire.Close{Error: &amqpwire.Error{Condition: "x:y"}})
+			c.Send(0, &amqpwire.Close{Error: &amqpwire.Error{Condition: "x:y"}})
 			if got := want[*amqpwire.Close](c); got.Error != nil {
-				c.t.Errorf("close with %v", got.Error)
+				c.T.Errorf("close with %v", got.Error)
 			}
-			_ = c.net.Close()
+			_ = c.Net.Close()
 		},
 		"garbage": func(c *raw) {
-			c.write([]byte("GET / HTTP/1.1\r\n\r\n"))
-			c.wantClose(amqpserver.CondFramingError)
+			c.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
+			c.WantClose(amqpserver.CondFramingError)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -159,7 +160,7 @@ func TestLostConnectionLeavesLocks(t *testing.T) {
 				start := time.Now()
 				c.wantMessages(1, "m1")
 				end(c)
-				c.wantEnd()
+				c.WantEnd()
 				if took := time.Since(start); took != 0 {
 					t.Errorf("the end took %v", took)
 				}
@@ -178,8 +179,8 @@ func TestLostConnectionLeavesLocks(t *testing.T) {
 func TestHubClose(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		polite, rude := w.listening(1), w.service()
-		rude.sender(3, serviceAddress)
-		polite.sender(1, eventsAddress)
+		rude.Sender(3, serviceAddress)
+		polite.Sender(1, eventsAddress)
 		gone := make(chan struct{})
 		start := time.Now()
 		w.hub.Close()
@@ -189,17 +190,17 @@ func TestHubClose(t *testing.T) {
 		}()
 		for range 2 {
 			d := want[*amqpwire.Detach](polite)
-			wantCondition(t, "detach", d.Error, amqpserver.CondDetachForced)
+			rawclient.WantCondition(t, "detach", d.Error, amqpserver.CondDetachForced)
 		}
-		polite.wantClose(amqpserver.CondConnectionForced)
-		wantCondition(t, "detach", want[*amqpwire.Detach](rude).Error, amqpserver.CondDetachForced)
-		wantCondition(t, "close", want[*amqpwire.Close](rude).Error, amqpserver.CondConnectionForced)
+		polite.WantClose(amqpserver.CondConnectionForced)
+		rawclient.WantCondition(t, "detach", want[*amqpwire.Detach](rude).Error, amqpserver.CondDetachForced)
+		rawclient.WantCondition(t, "close", want[*amqpwire.Close](rude).Error, amqpserver.CondConnectionForced)
 		<-gone // though the rude one says nothing
 		if got := time.Since(start); got > closeGrace {
 			t.Errorf("gone after %v, want at most %v", got, closeGrace)
 		}
 		late := w.connect()
-		late.wantEnd()
+		late.WantEnd()
 	})
 }
 
@@ -210,11 +211,11 @@ func TestCloseRightAfterSettling(t *testing.T) {
 		w.enqueue("m1")
 		c := w.listening(1)
 		c.wantMessages(1, "m1")
-		c.settle(1, &amqpwire.Accepted{})
-		c.send(0, &amqpwire.Detach{Closed: true})
-		c.send(0, &amqpwire.End{})
-		c.send(0, &amqpwire.Close{})
-		_ = c.net.Close()
+		c.Settle(1, &amqpwire.Accepted{})
+		c.Send(0, &amqpwire.Detach{Closed: true})
+		c.Send(0, &amqpwire.End{})
+		c.Send(0, &amqpwire.Close{})
+		_ = c.Net.Close()
 		w.served.Wait()
 		if n := w.queueOf("dev1").Len(); n != 0 {
 			t.Errorf("%d messages pending, want none", n)

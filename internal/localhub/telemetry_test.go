@@ -3,16 +3,17 @@ package localhub
 import (
 	"testing"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 )
 
 func TestTelemetryIsCounted(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.device("dev1")
-		if a := c.sender(0, eventsAddress); *a.MaxMessageSize != 262144 {
+		if a := c.Sender(0, eventsAddress); *a.MaxMessageSize != 262144 {
 			t.Errorf("max-message-size %d, want 262144", *a.MaxMessageSize)
 		}
-		one := encode(t, &amqpwire.Message{Data: [][]byte{[]byte("hello")}})
+		one := rawclient.Encode(t, &amqpwire.Message{Data: [][]byte{[]byte("hello")}})
 		batch := &amqpwire.Message{Data: [][]byte{one, one, one}}
 		for _, test := range []struct {
 			name   string

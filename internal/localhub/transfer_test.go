@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"iothub-c2d/internal/amqpserver/rawclient"
 	"iothub-c2d/internal/amqpwire"
 )
 
@@ -32,17 +33,17 @@ func TestMultiFrameReceive(t *testing.T) {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
 				c := w.connect()
-				c.open(&amqpwire.Open{ContainerID: "raw", MaxFrameSize: &size})
-				c.begin(0, 5000)
+				c.Open(&amqpwire.Open{ContainerID: "raw", MaxFrameSize: &size})
+				c.Begin(0, 5000)
 				c.putToken(token("", testHost+"/devices/dev1", time.Hour))
-				c.receiver(0, deviceAddress)
+				c.Receiver(0, deviceAddress)
 				m := bulky(60_000)
 				w.put(m)
-				c.credit(0, 0, 1)
+				c.Credit(0, 0, 1)
 				var whole []byte
 				limit := int(min(max(size, 512), 65535))
 				for frames := 0; ; frames++ {
-					transfer, payload := c.wantTransfer()
+					transfer, payload := c.WantTransfer()
 					if first := frames == 0; first != (transfer.DeliveryID != nil) || first != (len(transfer.DeliveryTag) == 16) {
 						t.Errorf("frame %d: %+v, want id and tag on the first only", frames, transfer)
 					}
@@ -54,11 +55,11 @@ func TestMultiFrameReceive(t *testing.T) {
 						break
 					}
 				}
-				if got := decode(t, whole).Data[0]; !bytes.Equal(got, m.Data[0]) {
+				if got := rawclient.Decode(t, whole).Data[0]; !bytes.Equal(got, m.Data[0]) {
 					t.Error("the body is not what was sent")
 				}
-				c.settle(1, &amqpwire.Accepted{})
-				c.wantNothing()
+				c.Settle(1, &amqpwire.Accepted{})
+				c.WantNothing()
 				if n := w.queueOf("dev1").Len(); n != 0 {
 					t.Errorf("%d messages pending, want none", n)
 				}
@@ -74,17 +75,17 @@ func TestMultiFrameSend(t *testing.T) {
 		t.Run(fmt.Sprint(piece), func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
 				c := w.service()
-				c.sender(0, serviceAddress)
+				c.Sender(0, serviceAddress)
 				m := bulky(60_000)
 				if piece == 1 {
 					m = bulky(500)
 				}
-				rest := encode(t, m)
+				rest := rawclient.Encode(t, m)
 				for id := new(uint32(7)); len(rest) > piece; id = nil {
-					c.send(0, &amqpwire.Transfer{DeliveryID: id, DeliveryTag: []byte("t"), More: true}, rest[:piece]...)
+					c.Send(0, &amqpwire.Transfer{DeliveryID: id, DeliveryTag: []byte("t"), More: true}, rest[:piece]...)
 					rest = rest[piece:]
 				}
-				c.send(0, &amqpwire.Transfer{DeliveryID: new(uint32(7))}, rest...)
+				c.Send(0, &amqpwire.Transfer{DeliveryID: new(uint32(7))}, rest...)
 				d := want[*amqpwire.Disposition](c)
 				if _, ok := d.State.(*amqpwire.Accepted); !ok || d.First != 7 || !d.Settled || d.Role != amqpwire.RoleReceiver {
 					t.Errorf("disposition %+v, want 7 accepted and settled", d)
@@ -103,25 +104,25 @@ func TestMultiFrameSend(t *testing.T) {
 func TestWindowCutsMessage(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.connect()
-		c.open(&amqpwire.Open{ContainerID: "raw", MaxFrameSize: new(uint32(1024))})
-		c.begin(0, 5000)
+		c.Open(&amqpwire.Open{ContainerID: "raw", MaxFrameSize: new(uint32(1024))})
+		c.Begin(0, 5000)
 		c.putToken(token("", testHost+"/devices/dev1", time.Hour))
-		c.receiver(0, deviceAddress)
+		c.Receiver(0, deviceAddress)
 		m := bulky(4000)
 		w.put(m)
 		var whole []byte
 		for next := uint32(2); ; next++ {
-			c.send(0, &amqpwire.Flow{
+			c.Send(0, &amqpwire.Flow{
 				NextIncomingID: &next, IncomingWindow: 1, OutgoingWindow: 1,
 				Handle: new(uint32), DeliveryCount: new(uint32), LinkCredit: new(uint32(1)),
 			})
-			transfer, payload := c.wantTransfer()
-			c.wantNothing()
+			transfer, payload := c.WantTransfer()
+			c.WantNothing()
 			if whole = append(whole, payload...); !transfer.More {
 				break
 			}
 		}
-		if got := decode(t, whole).Data[0]; !bytes.Equal(got, m.Data[0]) {
+		if got := rawclient.Decode(t, whole).Data[0]; !bytes.Equal(got, m.Data[0]) {
 			t.Error("the body is not what was sent")
 		}
 	})
@@ -135,18 +136,18 @@ func TestCutMessageGoesBack(t *testing.T) {
 		t.Run(fmt.Sprint(mode), func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
 				c := w.connect()
-				c.open(&amqpwire.Open{ContainerID: "raw", MaxFrameSize: new(uint32(1024))})
-				c.begin(0, 2)
+				c.Open(&amqpwire.Open{ContainerID: "raw", MaxFrameSize: new(uint32(1024))})
+				c.Begin(0, 2)
 				c.putToken(token("", testHost+"/devices/dev1", time.Hour))
 				w.put(bulky(4000))
-				a := receiverAttach(0, deviceAddress)
+				a := rawclient.ReceiverAttach(0, deviceAddress)
 				a.SndSettleMode = &mode
-				c.send(0, a)
+				c.Send(0, a)
 				want[*amqpwire.Attach](c)
-				c.send(0, &amqpwire.Flow{NextIncomingID: new(uint32(2)), IncomingWindow: 1, Handle: new(uint32), LinkCredit: new(uint32(5))})
-				c.wantTransfer()
-				c.wantNothing()
-				c.send(0, &amqpwire.Detach{Closed: true})
+				c.Send(0, &amqpwire.Flow{NextIncomingID: new(uint32(2)), IncomingWindow: 1, Handle: new(uint32), LinkCredit: new(uint32(5))})
+				c.WantTransfer()
+				c.WantNothing()
+				c.Send(0, &amqpwire.Detach{Closed: true})
 				want[*amqpwire.Detach](c)
 				if e, ok := w.queueOf("dev1").Take(); !ok || e.DeliveryCount != 0 {
 					t.Errorf("the message is not back")
@@ -159,10 +160,10 @@ func TestCutMessageGoesBack(t *testing.T) {
 func TestAbortedTransfer(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.service()
-		c.sender(0, serviceAddress)
-		c.send(0, &amqpwire.Transfer{DeliveryID: new(uint32(1)), More: true}, 1, 2, 3)
-		c.send(0, &amqpwire.Transfer{Aborted: true})
-		c.wantNothing()
+		c.Sender(0, serviceAddress)
+		c.Send(0, &amqpwire.Transfer{DeliveryID: new(uint32(1)), More: true}, 1, 2, 3)
+		c.Send(0, &amqpwire.Transfer{Aborted: true})
+		c.WantNothing()
 		c.transfer(&amqpwire.Transfer{DeliveryID: new(uint32(2))}, c2d("m1"))
 		if d := want[*amqpwire.Disposition](c); d.First != 2 {
 			t.Errorf("disposition %+v, want that of 2", d)
@@ -175,13 +176,13 @@ func TestAbortedTransfer(t *testing.T) {
 func TestPreSettledSend(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.service()
-		c.sender(0, serviceAddress)
+		c.Sender(0, serviceAddress)
 		c.transfer(&amqpwire.Transfer{Settled: true}, c2d("m1"))
 		c.transfer(&amqpwire.Transfer{Settled: true}, &amqpwire.Message{})
-		b := encode(t, c2d("m2"))
-		c.send(0, &amqpwire.Transfer{DeliveryID: new(uint32(5)), More: true}, b[:9]...)
-		c.send(0, &amqpwire.Transfer{Settled: true}, b[9:]...)
-		c.wantNothing()
+		b := rawclient.Encode(t, c2d("m2"))
+		c.Send(0, &amqpwire.Transfer{DeliveryID: new(uint32(5)), More: true}, b[:9]...)
+		c.Send(0, &amqpwire.Transfer{Settled: true}, b[9:]...)
+		c.WantNothing()
 		if n := w.queueOf("dev1").Len(); n != 2 {
 			t.Errorf("%d messages pending, want 2", n)
 		}

@@ -15,11 +15,11 @@ import (
 func TestClientWindow(t *testing.T) {
 	inWorld(t, Options{}, func(t *testing.T, w *world) {
 		c := w.opened()
-		c.begin(0, 3) // the reply to put-token takes the first
+		c.Begin(0, 3) // the reply to put-token takes the first
 		c.putToken(token("", testHost+"/devices/dev1", time.Hour))
-		c.receiver(0, deviceAddress)
+		c.Receiver(0, deviceAddress)
 		window := func(next, window uint32) {
-			c.send(0, &amqpwire.Flow{
+			c.Send(0, &amqpwire.Flow{
 				NextIncomingID: &next, IncomingWindow: window, OutgoingWindow: 5000,
 				Handle: new(uint32), DeliveryCount: new(uint32), LinkCredit: new(uint32(50)),
 			})
@@ -28,12 +28,12 @@ func TestClientWindow(t *testing.T) {
 		w.enqueue(names(1, 12)...)
 		window(2, 2)
 		c.wantMessages(1, "m1", "m2")
-		c.wantNothing()
+		c.WantNothing()
 		window(2, 3) // it has seen neither message: one more
 		c.wantMessages(3, "m3")
-		c.wantNothing()
+		c.WantNothing()
 		window(5, 0)
-		c.wantNothing()
+		c.WantNothing()
 		window(5, 1)
 		c.wantMessages(4, "m4")
 		window(5, math.MaxUint32)
@@ -43,33 +43,14 @@ func TestClientWindow(t *testing.T) {
 		// All of it is used up by what the client has not seen.
 		window(13, 2)
 		w.enqueue("m14")
-		c.wantNothing()
+		c.WantNothing()
 		window(15, 2)
 		c.wantMessages(14, "m14")
 		// A client that claims to have seen what was never sent gains nothing.
 		window(1000, 1)
 		w.enqueue("m15", "m16")
 		c.wantMessages(15, "m15")
-		c.wantNothing()
-	})
-}
-
-// TestWindowOfBegin checks the window of the begin alone, and flows of a
-// client that has seen no begin.
-func TestWindowOfBegin(t *testing.T) {
-	inWorld(t, Options{}, func(t *testing.T, w *world) {
-		w.enqueue("m1", "m2", "m3")
-		c := w.device("dev1")
-		c.send(5, &amqpwire.Begin{IncomingWindow: 1, OutgoingWindow: 1})
-		want[*amqpwire.Begin](c)
-		c.send(5, receiverAttach(0, deviceAddress))
-		want[*amqpwire.Attach](c)
-		c.send(5, &amqpwire.Flow{IncomingWindow: 1, Handle: new(uint32), LinkCredit: new(uint32(9))})
-		c.wantMessages(0, "m1")
-		c.wantNothing()
-		c.send(5, &amqpwire.Flow{IncomingWindow: 2, Handle: new(uint32), LinkCredit: new(uint32(9))})
-		c.wantMessages(1, "m2")
-		c.wantNothing()
+		c.WantNothing()
 	})
 }
 
@@ -81,21 +62,21 @@ func TestWindowForOtherLinks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, Options{}, func(t *testing.T, w *world) {
 				c := w.opened()
-				c.begin(0, 1)
+				c.Begin(0, 1)
 				c.putToken(token("device", testHost, time.Hour)) // whose reply takes all of the window
-				c.receiver(0, "/devices/dev2/messages/devicebound")
-				c.receiver(1, deviceAddress)
-				c.sender(2, eventsAddress)
+				c.Receiver(0, "/devices/dev2/messages/devicebound")
+				c.Receiver(1, deviceAddress)
+				c.Sender(2, eventsAddress)
 				window := func(size uint32, handle *uint32) {
 					f := &amqpwire.Flow{NextIncomingID: new(uint32(2)), IncomingWindow: size, OutgoingWindow: 5000, Handle: handle}
 					if handle != nil {
 						f.DeliveryCount, f.LinkCredit = new(uint32), new(uint32(5))
 					}
-					c.send(0, f)
+					c.Send(0, f)
 				}
 				window(0, new(uint32(1)))
 				w.enqueue("m1")
-				c.wantNothing()
+				c.WantNothing()
 				window(10, handle)
 				c.wantMessages(1, "m1")
 			})

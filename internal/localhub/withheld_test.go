@@ -16,21 +16,21 @@ func TestWithheldOutcomes(t *testing.T) {
 	}
 	inWorld(t, Options{Faults: injector}, func(t *testing.T, w *world) {
 		back, device := w.service(), w.device("dev1")
-		back.sender(0, serviceAddress)
+		back.Sender(0, serviceAddress)
 		back.transfer(&amqpwire.Transfer{}, c2d("m1"))
 		back.transfer(&amqpwire.Transfer{DeliveryID: new(uint32(1))}, c2d("m2"))
-		back.wantNothing()
+		back.WantNothing()
 		device.second(10)
 		device.wantMessages(1, "m1", "m2")
 		for range 2 {
-			device.dispose(1, nil, &amqpwire.Accepted{})
-			device.wantNothing()
+			device.Dispose(1, nil, &amqpwire.Accepted{})
+			device.WantNothing()
 		}
 		if got := w.hub.Pending("dev1"); len(got) != 1 {
 			t.Errorf("messages %q are pending, want m2 alone", got)
 		}
-		device.settle(2, &amqpwire.Accepted{}) // who waits for no answer misses none
-		device.wantNothing()
+		device.Settle(2, &amqpwire.Accepted{}) // who waits for no answer misses none
+		device.WantNothing()
 		if got := w.hub.Pending("dev1"); len(got) != 0 {
 			t.Errorf("messages %q are pending, want none", got)
 		}

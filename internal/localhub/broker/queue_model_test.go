@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"iothub-c2d/internal/localhub/broker/naive"
 )
 
 var seedFlag = flag.Uint64("seed", 0, "seed of the random tests (0: a new one)")
@@ -39,8 +41,12 @@ func compare(t *testing.T, q *testQueue, journal *late) {
 	c := &comparison{
 		testQueue: q,
 		journal:   journal,
-		model:     &model{limits: *q.rules, ended: make(map[string]Status)},
-		rand:      rand.New(rand.NewPCG(seed, 0)),
+		model: naive.New(naive.Limits{
+			Pending: q.rules.pending, Lock: q.rules.lock, TTL: q.rules.ttl,
+			Deliveries: q.rules.deliveries, CountLostLocks: q.rules.countLostLocks,
+		}),
+		locks: make(map[LockToken]naive.Lock),
+		rand:  rand.New(rand.NewPCG(seed, 0)),
 	}
 	for range 25_000 {
 		c.step()
@@ -52,13 +58,14 @@ func compare(t *testing.T, q *testQueue, journal *late) {
 type comparison struct {
 	*testQueue
 	journal *late // it has the queue's commits, or never any
-	model   *model
+	model   *naive.Queue
 	rand    *rand.Rand
 	tokens  []LockToken // also of deliveries that are over
+	locks   map[LockToken]naive.Lock
 	count   int
 	asked   int // and not answered yet
 	refused int
-	endings map[Status]int
+	endings map[string]int
 }
 
 func (c *comparison) step() {
@@ -78,7 +85,7 @@ func (c *comparison) step() {
 		c.answer()
 		c.sleep()
 	}
-	alive := len(c.model.alive())
+	alive := len(c.model.Alive())
 	if c.asked == 0 {
 		c.wantPending(alive)
 		c.journal.answerAll() // of what has just ended by itself
@@ -95,8 +102,12 @@ func (c *comparison) answer() {
 	}
 }
 
-// asks counts what is asked, until its outcome is known, which is compared.
-func (c *comparison) asks(what string, want error) (answered func(got error)) {
+// asks counts what is asked, until its outcome is known, which is compared: the error
+// is wanted unless it succeeds.
+func (c *comparison) asks(what string, succeeds bool, want error) (answered func(got error)) {
+	if succeeds {
+		want = nil
+	}
 	c.asked++
 	return func(got error) {
 		c.asked--
@@ -113,16 +124,14 @@ func (c *comparison) putOne() {
 	c.count++
 	name := fmt.Sprint("m", c.count)
 	var expires time.Time
-	modelExpires := time.Now().Add(c.rules.ttl)
 	if c.rand.IntN(2) == 0 {
 		expires = time.Now().Add(time.Duration(c.rand.IntN(300)) * time.Second)
-		modelExpires = expires
 	}
-	c.PutThen(&Message{ID: name, Expiry: expires}, c.asks("put", c.model.put(name, modelExpires)))
+	c.PutThen(&Message{ID: name, Expiry: expires}, c.asks("put", c.model.Put(name, expires), ErrQueueFull))
 }
 
 func (c *comparison) takeOne() {
-	want := c.model.take()
+	want := c.model.First()
 	d, ok := c.Take()
 	switch {
 	case want == nil && ok:
@@ -130,11 +139,11 @@ func (c *comparison) takeOne() {
 	case want == nil:
 		return
 	case !ok:
-		c.t.Fatalf("took nothing, want %s", want.name)
-	case d.Message.ID != want.name || d.DeliveryCount != want.count:
-		c.t.Fatalf("took %s, delivered %d times, want %s, %d", d.Message.ID, d.DeliveryCount, want.name, want.count)
+		c.t.Fatalf("took nothing, want %s", want.Name)
+	case d.Message.ID != want.Name || d.DeliveryCount != want.Count:
+		c.t.Fatalf("took %s, delivered %d times, want %s, %d", d.Message.ID, d.DeliveryCount, want.Name, want.Count)
 	}
-	want.lockedUntil, want.token = time.Now().Add(c.rules.lock), d.Token
+	c.locks[d.Token] = c.model.Take(want, c.rules.lock)
 	c.tokens = append(c.tokens, d.Token)
 	if len(c.tokens) > 12 {
 		c.tokens = c.tokens[1:]
@@ -144,11 +153,11 @@ func (c *comparison) takeOne() {
 func (c *comparison) settleOne() {
 	token := c.tokens[c.rand.IntN(len(c.tokens))]
 	s := Settlement(c.rand.IntN(4))
-	c.SettleThen(token, s, c.asks(fmt.Sprint("settlement ", s), c.model.settle(token, s)))
+	c.SettleThen(token, s, c.asks(fmt.Sprint("settlement ", s), c.model.Settle(c.locks[token], naive.Settlement(s)), ErrLockLost))
 }
 
 func (c *comparison) purge() {
-	want := c.model.purge()
+	want := c.model.Purge()
 	purged := make(chan int)
 	go func() {
 		n, err := c.Purge()
@@ -175,11 +184,10 @@ func (c *comparison) sleep() {
 }
 
 func (c *comparison) compareEndings() {
-	got := make(map[string]Status)
+	got := make(map[string]string)
 	c.mu.Lock()
 	for _, line := range c.ended {
-		var name string
-		var s Status
+		var name, s string
 		if _, err := fmt.Sscan(line, &name, &s); err != nil {
 			c.t.Fatal(err)
 		}
@@ -190,14 +198,14 @@ func (c *comparison) compareEndings() {
 	}
 	c.ended = nil
 	c.mu.Unlock()
-	if !maps.Equal(got, c.model.ended) {
-		c.t.Fatalf("ended: %v, want %v", got, c.model.ended)
+	if !maps.Equal(got, c.model.Ended) {
+		c.t.Fatalf("ended: %v, want %v", got, c.model.Ended)
 	}
 	if c.endings == nil {
-		c.endings = make(map[Status]int)
+		c.endings = make(map[string]int)
 	}
 	for _, s := range got {
 		c.endings[s]++
 	}
-	clear(c.model.ended)
+	clear(c.model.Ended)
 }

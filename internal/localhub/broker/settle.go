@@ -153,6 +153,7 @@ func (q *Queue) unlock(s *step, token LockToken, why string, counts bool) {
 	}
 	if status := q.finalStatus(e, s.now, e.DeliveryCount); status != "" {
 		q.unkept.ended = append(q.unkept.ended, q.ending(e, status))
+		s.freed = true
 		return
 	}
 	if counts {

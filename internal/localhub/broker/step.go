@@ -24,6 +24,7 @@ type step struct {
 	events  []happening
 	ended   []ending
 	arrived bool // a message has become ready
+	freed   bool // one has ended in a receiver's hands, which have room for another
 }
 
 // happening is what happened to a message, as in [Event].
@@ -99,7 +100,7 @@ func (q *Queue) tell(s *step) {
 		q.owner.happened(e.kind, e.entry, e.detail)
 	}
 	var wakes []*func()
-	if s.arrived {
+	if s.arrived || s.freed {
 		wakes = slices.Clone(q.wakes)
 	}
 	q.mu.Unlock()
@@ -108,7 +109,7 @@ func (q *Queue) tell(s *step) {
 		slices.SortFunc(s.ended, func(a, b ending) int { return bySequence(a.entry, b.entry) })
 		q.owner.finished(s.ended)
 	}
-	s.events, s.ended, s.arrived = nil, nil, false
+	s.events, s.ended, s.arrived, s.freed = nil, nil, false, false
 	for _, wake := range wakes {
 		(*wake)()
 	}

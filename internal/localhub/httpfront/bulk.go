@@ -1,6 +1,7 @@
 package httpfront
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -53,12 +54,9 @@ type bulkError struct {
 
 // changeInBulk carries out up to a hundred operations, each by itself.
 func (h *handler) changeInBulk(w http.ResponseWriter, c *call) *broker.Refusal {
-	var sent []operationJSON
-	if refused := readJSON(w, c.Request, maxBulkBytes, &sent); refused != nil {
+	sent, refused := readBulk(w, c.Request)
+	if refused != nil {
 		return refused
-	}
-	if n := len(sent); n < 1 || n > maxBulk {
-		return broker.Refuse(broker.BadArgument, "The bulk has %d operations, not 1 to %d.", n, maxBulk)
 	}
 	result := bulkResult{Successful: true, Errors: []bulkError{}, Warnings: []struct{}{}}
 	for _, o := range sent {
@@ -81,6 +79,26 @@ func (h *handler) changeInBulk(w http.ResponseWriter, c *call) *broker.Refusal {
 	}
 	answerJSON(w, status, result)
 	return nil
+}
+
+// readBulk reads the operations of a bulk. They are counted first: thousands of empty
+// ones are short, and take a lot of memory.
+func readBulk(w http.ResponseWriter, r *http.Request) (sent []operationJSON, refused *broker.Refusal) {
+	b, refused := read(w, r, maxBulkBytes)
+	if refused != nil {
+		return nil, refused
+	}
+	var count []struct{}
+	if err := json.Unmarshal(b, &count); err != nil {
+		return nil, notTheJSON(err)
+	}
+	if n := len(count); n < 1 || n > maxBulk {
+		return nil, broker.Refuse(broker.BadArgument, "The bulk has %d operations, not 1 to %d.", n, maxBulk)
+	}
+	if err := json.Unmarshal(b, &sent); err != nil {
+		return nil, notTheJSON(err)
+	}
+	return sent, nil
 }
 
 func (o *operationJSON) parse(id broker.ID) (registry.Operation, *broker.Refusal) {

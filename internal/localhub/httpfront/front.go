@@ -21,6 +21,7 @@ type Options struct {
 	Broker    *broker.Broker
 	Registry  *registry.Registry
 	Access    *access.Control
+	Memory    Memory       // bounds what all connections hold; nil: nothing does
 	Logger    *slog.Logger // hears what is done to the hub; a client's own log, what is refused
 }
 

@@ -74,12 +74,20 @@ func (h *handler) serve(w http.ResponseWriter, route *route, c *call) {
 		refused = h.permit(r, route.need(c))
 	}
 	if refused == nil { // nothing of the body has been read before
+		release, ok := h.reserve(r)
+		if !ok {
+			h.refuse(w, r, http.StatusServiceUnavailable, noMemoryText)
+			return
+		}
+		defer release()
 		refused = route.serve(h, w, c)
 	}
 	if refused != nil {
 		h.answerRefusal(w, r, refused)
 	}
 }
+
+const noMemoryText = "The connections hold as much as they may: try again when others have ended."
 
 const notFoundText = `This is a local stand-in for the Azure IoT Hub %q. On this address it
 speaks AMQP 1.0 and MQTT 3.1.1, plain or over TLS, and over WebSocket at the path

@@ -1,9 +1,6 @@
 package httpfront
 
 import (
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 
 	"iothub-c2d/internal/localhub/access"
@@ -49,29 +46,4 @@ func (h *handler) permitCertificate(n access.Need) *broker.Refusal {
 		return nil
 	}
 	return broker.Refuse(broker.Unauthorized, "There is no token, and no certificate that permits to be %s.%s", n.Of.String(), h.credential.Remark())
-}
-
-// read returns the body of a request, of so many bytes at most.
-func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *broker.Refusal) {
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	var large *http.MaxBytesError
-	switch {
-	case errors.As(err, &large):
-		return nil, broker.Refuse(broker.TooLarge, "The request has more than %d bytes.", limit)
-	case err != nil: // the client will hardly hear of it
-		return nil, broker.Refuse(broker.BadArgument, "The request could not be read: %v.", err)
-	}
-	return b, nil
-}
-
-// readJSON reads the body of a request into v.
-func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) *broker.Refusal {
-	b, refused := read(w, r, limit)
-	if refused != nil {
-		return refused
-	}
-	if err := json.Unmarshal(b, v); err != nil {
-		return broker.Refuse(broker.BadArgument, "The request is not the JSON that it should be: %v.", err)
-	}
-	return nil
 }

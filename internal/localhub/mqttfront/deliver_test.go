@@ -44,7 +44,7 @@ func TestQoS0(t *testing.T) {
 			w.enqueue(fmt.Sprint("m", i))
 			want = append(want, fmt.Sprintf("m%d Success", i))
 			p := rawclient.Want[*mqttwire.Publish](c)
-			if p.QoS != 0 || idOf(p) != fmt.Sprint("m", i) {
+			if p.QoS != 0 || rawclient.MessageID(p) != fmt.Sprint("m", i) {
 				t.Fatalf("got %+v, want m%d with QoS 0", p, i)
 			}
 		}
@@ -61,7 +61,7 @@ func TestQoS0QueueIsDrained(t *testing.T) {
 		}
 		c := w.subscribed(mqttwire.AtMostOnce)
 		for i := range 230 {
-			if p := rawclient.Want[*mqttwire.Publish](c); idOf(p) != fmt.Sprint("m", i) {
+			if p := rawclient.Want[*mqttwire.Publish](c); rawclient.MessageID(p) != fmt.Sprint("m", i) {
 				t.Fatalf("got %+v, want m%d", p, i)
 			}
 		}
@@ -137,7 +137,7 @@ func TestMessageThatMQTTCannotCarry(t *testing.T) {
 				w.put(dev1, &broker.Message{ID: "m1", To: "t", Ack: broker.AckFull, Properties: []broker.Property{long}})
 				w.enqueue("m2")
 				p := rawclient.Want[*mqttwire.Publish](c)
-				if idOf(p) != "m2" {
+				if rawclient.MessageID(p) != "m2" {
 					t.Fatalf("got %+v, want m2", p)
 				}
 				if qos > 0 {

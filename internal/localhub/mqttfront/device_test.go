@@ -110,19 +110,13 @@ func (w *world) put(id broker.ID, m *broker.Message) {
 func wantMessage(c *rawclient.Client, id string, again bool) *mqttwire.Publish {
 	c.T.Helper()
 	p := rawclient.Want[*mqttwire.Publish](c)
-	if got := idOf(p); got != id || p.Dup != again || p.QoS != mqttwire.AtLeastOnce || p.Retain || string(p.Payload) != "body of "+id {
+	if got := rawclient.MessageID(p); got != id || p.Dup != again || p.QoS != mqttwire.AtLeastOnce || p.Retain || string(p.Payload) != "body of "+id {
 		c.T.Fatalf("the hub sent %+v, want message %s, again: %v", p, id, again)
 	}
 	return p
 }
 
 // idOf returns the id in the topic of a message.
-func idOf(p *mqttwire.Publish) string {
-	_, rest, _ := strings.Cut(p.Topic, "%24.mid=")
-	id, _, _ := strings.Cut(rest, "&")
-	return id
-}
-
 // feedback returns what the back ends hear: the messages by id and status, in the
 // order of their ends.
 func (w *world) feedback() (got []string) {

@@ -62,6 +62,27 @@ func TestFiftyLocksRunOut(t *testing.T) {
 	})
 }
 
+// TestRoomAfterExpiry checks that a full flight has room for the next message when the
+// lock of one ends that has expired, and comes not again.
+func TestRoomAfterExpiry(t *testing.T) {
+	inWorld(t, settings{broker: broker.Options{MaxQueue: 60}}, func(t *testing.T, w *world) {
+		c := w.subscribed(mqttwire.AtLeastOnce)
+		w.put(dev1, &broker.Message{ID: "short", To: "t", Expiry: time.Now().Add(time.Second), Body: []byte("body of short")})
+		wantMessage(c, "short", false)
+		start := time.Now()
+		time.Sleep(10 * time.Second)
+		for i := range 50 {
+			w.enqueue(fmt.Sprint("m", i))
+		}
+		for i := range 50 {
+			wantMessage(c, fmt.Sprint("m", i), false)
+		}
+		if waited := time.Since(start); waited != time.Minute {
+			t.Errorf("the last one came after %v, want 1m", waited)
+		}
+	})
+}
+
 // TestMessagesThatEndInFlight checks that messages which the client never
 // acknowledges do not fill its flight for ever.
 func TestMessagesThatEndInFlight(t *testing.T) {

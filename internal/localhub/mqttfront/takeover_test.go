@@ -87,7 +87,7 @@ func TestUnsentIsReadyAtOnce(t *testing.T) {
 		completed := len(w.feedback())
 		c := w.device(true)
 		for i := completed; i < 200; i++ {
-			if p := rawclient.Want[*mqttwire.Publish](c); idOf(p) != fmt.Sprint("m", i) {
+			if p := rawclient.Want[*mqttwire.Publish](c); rawclient.MessageID(p) != fmt.Sprint("m", i) {
 				t.Fatalf("got %+v, want m%d", p, i)
 			}
 		}

@@ -50,7 +50,9 @@ module.exports = (world, it) => {
     const disabled = (await registry().update({ deviceId: id, status: 'disabled', statusReason: 'lost' })).responseBody;
     assert.deepEqual([disabled.status, disabled.statusReason, ...keysOf(disabled)], ['disabled', 'lost', ...keysOf(identity)]);
     await lost;
-    await assert.rejects(client(id, keysOf(identity)[0]).open(), { name: 'UnauthorizedError' });
+    for (const key of keysOf(identity)) {
+      await assert.rejects(client(id, key).open(), { name: 'UnauthorizedError' });
+    }
     assert.equal((await get(id)).connectionState, 'Disconnected');
     await send('last');
     assert.equal((await get(id)).cloudToDeviceMessageCount, 1);
@@ -59,6 +61,7 @@ module.exports = (world, it) => {
     assert.equal((await feedback(`${id}-last`)).statusCode, 'Purged');
     await assert.rejects(get(id), { name: 'DeviceNotFoundError' });
     await assert.rejects(service.send(id, message('')), { name: 'DeviceNotFoundError' });
+    await assert.rejects(client(id, keysOf(identity)[0]).open(), { name: 'UnauthorizedError' });
     const again = await create({ deviceId: id });
     assert.notEqual(again.generationId, identity.generationId);
     assert.equal(again.cloudToDeviceMessageCount, 0);

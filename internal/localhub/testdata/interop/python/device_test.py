@@ -1,21 +1,13 @@
-"""Microsoft's SDK for Python, unchanged, against the local hub: over MQTT, which is
-all that it speaks for devices, on TCP and WebSocket. Back ends use send-c2d."""
+"""azure-iot-device speaks MQTT only. Back ends use send-c2d."""
 
-import itertools
-import logging
-import sys
 import time
 import unittest
 
-from azure.iot.device import Message, exceptions
-from world import Device, Sender
+from world import Device, Sender, new_id, wrong_key
 
-# Lost connections are what some tests are about.
-logging.getLogger("azure").addHandler(logging.NullHandler())
+from azure.iot.device import Message, exceptions
 
 every_byte = bytes(range(256))
-wrong_key = "bm90IHRoZSBrZXkgb2YgdGhpcyBsb2NhbCBodWIuLi4="
-ids = (f"Python-{n}" for n in itertools.count(1))
 
 
 class OverTCP(unittest.TestCase):
@@ -34,7 +26,7 @@ class OverTCP(unittest.TestCase):
         return m
 
     def test_all_fields(self):
-        device_id = next(ids)
+        device_id = new_id()
         device = self.device(device_id).listen()
         properties = {"Property": "PropMsg_0", "odd!#$%&'*+-.^_`|~": "x y=z;&%41 ü", "empty": ""}
         args = [a for name, value in properties.items() for a in ("-p", f"{name}={value}")]
@@ -50,13 +42,13 @@ class OverTCP(unittest.TestCase):
         self.assertEqual(m.custom_properties, properties)
 
     def test_bodies_bit_for_bit(self):
-        device_id = next(ids)
+        device_id = new_id()
         device = self.device(device_id).listen()
         for body in (b"", every_byte, (every_byte * 240)[:60_000]):
             self.receive(device, device_id, body=body)
 
     def test_several_wait(self):
-        device_id = next(ids)
+        device_id = new_id()
         senders = [Sender(self, device_id, body=str(n).encode()) for n in range(3)]
         time.sleep(1)
         device = self.device(device_id).listen()
@@ -65,7 +57,7 @@ class OverTCP(unittest.TestCase):
             self.assertEqual(sender.statuses(), ["Success"])
 
     def test_queued_while_away(self):
-        device_id = next(ids)
+        device_id = new_id()
         device = self.device(device_id).listen()
         self.receive(device, device_id)
         device.client.disconnect()
@@ -76,7 +68,7 @@ class OverTCP(unittest.TestCase):
         self.assertEqual(sender.statuses(), ["Success"])
 
     def test_token_is_renewed_by_a_new_connection(self):
-        device_id = next(ids)
+        device_id = new_id()
         # The SDK renews 120 s before the end, and does not subscribe again.
         device = self.device(device_id, sastoken_ttl=122).listen()
         self.receive(device, device_id)
@@ -86,14 +78,14 @@ class OverTCP(unittest.TestCase):
             self.receive(device, device_id)
 
     def test_telemetry_is_accepted(self):
-        device = self.device(next(ids)).listen()
+        device = self.device(new_id()).listen()
         m = Message("23.4 °C", message_id="one", content_type="text/plain")
         m.custom_properties["unit"] = "Celsius"
         device.client.send_message(m)
         device.client.send_message(b"x" * 200_000)
 
     def test_twin_is_empty_and_messages_go_on(self):
-        device_id = next(ids)
+        device_id = new_id()
         device = self.device(device_id).listen()
         self.assertEqual(device.client.get_twin(), {"desired": {"$version": 1}, "reported": {"$version": 1}})
         device.client.patch_twin_reported_properties({"on": True})
@@ -101,7 +93,7 @@ class OverTCP(unittest.TestCase):
         self.receive(device, device_id)
 
     def test_second_client_displaces_the_first(self):
-        device_id = next(ids)
+        device_id = new_id()
         first = self.device(device_id, connection_retry=False).listen()
         self.receive(first, device_id)
         second = self.device(device_id).listen()
@@ -114,9 +106,9 @@ class OverTCP(unittest.TestCase):
 
     def test_refused(self):
         for device_id, options in (
-            (next(ids), {"key": wrong_key}),
+            (new_id(), {"key": wrong_key}),
             ("nobody", {}),
-            (next(ids), {"certificate": ("cert.pem", "key.pem")}),
+            (new_id(), {"certificate": ("cert.pem", "key.pem")}),
         ):
             with self.subTest(device_id, **options), self.assertRaises(exceptions.CredentialError):
                 self.device(device_id, connection_retry=False, **options).client.connect()
@@ -125,7 +117,3 @@ class OverTCP(unittest.TestCase):
 class OverWebSocket(OverTCP):
     websockets = True
 
-
-if __name__ == "__main__":
-    # Reference counts, and pipes of children that a test has ended, are no news.
-    unittest.main(verbosity=2, warnings="ignore", argv=[sys.argv[0]])
