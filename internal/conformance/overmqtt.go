@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	choiceAgain    = "One that is not acknowledged comes again, marked DUP and with its old packet id, when its lock runs out or, uncounted, in the next connection."
+	choiceAgain    = "One that is not acknowledged comes again, marked DUP and with its old packet id, when its lock runs out or, uncounted, in the next connection"
 	choiceTopics   = "a message to a topic that it does not know, one with QoS 2, and whatever breaks a rule of MQTT closes it"
 	choiceReceiver = "Every connection over MQTT counts as a receiver, and is closed if another takes over, over AMQP or MQTT."
 	comesAgain     = "it comes again, DUP, with its old packet id"
