@@ -25,7 +25,7 @@ const (
 	docMessages = docs + "iot-hub-devguide-messages-construct"
 	docAMQP     = docs + "iot-hub-amqp-support"
 	docSAS      = docs + "iot-hub-dev-guide-sas"
-	docErrors   = docs + "iot-hub-troubleshoot-error-codes"
+	docErrors   = docs + "troubleshoot-error-codes"
 	docRegistry = docs + "iot-hub-devguide-identity-registry"
 	docMQTT     = "https://learn.microsoft.com/azure/iot/iot-mqtt-connect-to-iot-hub"
 	docREST     = "https://learn.microsoft.com/rest/api/iothub/"

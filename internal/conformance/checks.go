@@ -121,7 +121,7 @@ var ackChecks = []check{
 	},
 	{
 		Belief{
-			Name: "the Java SDK's positiveonly is an ack mode", Source: "DeliveryAcknowledgement.java of the Java SDK",
+			Name: "the Java SDK's positiveonly is an ack mode", Source: "the Java SDK's service client sends it",
 			Choice: "Those of the Java SDK, negativeonly and positiveonly, are taken for negative and positive.", Local: accepted,
 		},
 		property("iothub-ack", "positiveonly"),

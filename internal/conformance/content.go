@@ -41,7 +41,7 @@ var contentExperiments = []experiment{
 			{Name: "properties, body and footer are passed on byte for byte", Source: Inference, Choice: "Properties, body and footer are passed on byte for byte.", Local: "all are the same"},
 			{Name: "iothub-ack is passed on to the device", Source: "azure-iot-sdks issue 936, a trace", Local: "iothub-ack full"},
 			{
-				Name: "the hub stamps sequence number, time and delivery count, in these types", Source: "azure-iot-sdks issue 936; MessageConverter of the C# SDK",
+				Name: "the hub stamps sequence number, time and delivery count, in these types", Source: "azure-iot-sdks issue 936, a trace; the C# SDK reads no other types",
 				Local: "x-opt-sequence-number uint64, iothub-enqueuedtime amqpwire.Timestamp, iothub-deliverycount uint8",
 			},
 			{Name: "the tag of a delivery is a GUID", Source: "the C# SDK makes a Guid of it; azure-iot-sdks issue 936", Local: "16 bytes"},

@@ -95,6 +95,9 @@ func TestLocalHub(t *testing.T) {
 							t.Errorf("%s: %s: %s%s, want %s\n%s", r.Belief, r.Verdict, r.Hub, r.Why, r.Local, strings.Join(r.Trace[max(0, len(r.Trace)-12):], "\n"))
 						}
 					}
+					if without := strings.Contains(report.Front, "without"); without != (gateway == localhub.GatewayV2) {
+						t.Errorf("the front end is said to be: %s", report.Front)
+					}
 					t.Logf("%d beliefs, %d messages in %s", len(report.Results), report.Messages, report.Took)
 				})
 			})

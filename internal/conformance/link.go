@@ -158,6 +158,7 @@ func (l *link) awaitCredit(ctx context.Context) bool {
 		if !ok {
 			return false
 		}
+		l.peer.trial.run.noteFront(l.peer.open, f)
 		l.limit = 0
 		if f.LinkCredit != nil {
 			l.limit = *f.LinkCredit

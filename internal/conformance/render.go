@@ -48,7 +48,7 @@ func (r *Report) WriteText(w io.Writer) error {
 // Markdown returns the report for people: a table, and a trace of each difference.
 func (r *Report) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Beliefs about IoT Hub, held against a hub\n\n%s, %s\n\n", r.Began.UTC().Format(time.DateOnly), r.Summary())
+	fmt.Fprintf(&b, "# Beliefs about IoT Hub, held against a hub\n\n%s, %s The front end: %s.\n\n", r.Began.UTC().Format(time.DateOnly), r.Summary(), r.Front)
 	b.WriteString(Table(r.Results))
 	for _, result := range r.Results {
 		if result.Verdict != Differs {

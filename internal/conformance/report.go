@@ -14,6 +14,7 @@ type Report struct {
 	Began       time.Time       `json:"began"`
 	Took        time.Duration   `json:"took"` // nanoseconds
 	Protocol    iothub.Protocol `json:"protocol"`
+	Front       string          `json:"frontEnd"` // what tells its generation
 	Messages    int             `json:"messages"` // that were sent
 	Interrupted bool            `json:"interrupted,omitempty"`
 	Left        string          `json:"left,omitempty"` // what could not be removed

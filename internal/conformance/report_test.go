@@ -12,7 +12,7 @@ import (
 
 func exampleReport() *Report {
 	return &Report{
-		Began: time.Date(2026, 11, 26, 3, 0, 0, 0, time.UTC), Took: 100 * time.Second, Protocol: "amqp", Messages: 7, Left: "remove device d: no answer",
+		Began: time.Date(2026, 11, 26, 3, 0, 0, 0, time.UTC), Took: 100 * time.Second, Protocol: "amqp", Messages: 7, Front: "as of old", Left: "remove device d: no answer",
 		Results: []Result{
 			{Belief: "one", Source: Inference, Local: "a|b", Hub: "a|b", Verdict: Holds},
 			{Belief: "two", Source: "a document", Local: "amqp:not-found (404001)", Hub: "accepted", Verdict: Differs, Trace: []string{"-> this", "<- that"}},
@@ -24,7 +24,7 @@ func exampleReport() *Report {
 func TestMarkdown(t *testing.T) {
 	t.Parallel()
 	const want = "# Beliefs about IoT Hub, held against a hub\n" +
-		"\n2026-11-26, 3 beliefs: 1 hold, 1 differ, 1 could not be tried; 7 messages over amqp in 1m40s.\n\n" +
+		"\n2026-11-26, 3 beliefs: 1 hold, 1 differ, 1 could not be tried; 7 messages over amqp in 1m40s. The front end: as of old.\n\n" +
 		"| belief | source | local hub | this hub | verdict |\n|---|---|---|---|---|\n" +
 		"| one | inference | a\\|b | a\\|b | holds |\n" +
 		"| two | a document | amqp:not-found (404001) | accepted | differs |\n" +

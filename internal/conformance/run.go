@@ -76,6 +76,7 @@ type run struct {
 	devices map[string]bool // made, or about to be
 	every   map[string]bool // made at any time
 	awaited map[string]bool // ids of messages on which there will be feedback
+	front   string          // what the hub's front end is like
 }
 
 // Run holds all beliefs against a hub. It ends early when ctx does, and has then
@@ -94,7 +95,7 @@ func Run(ctx context.Context, target Target, options *Options) (*Report, error) 
 	left := r.cleanUp(ctx)
 	report := &Report{
 		Began: began, Took: time.Since(began), Protocol: cmp.Or(target.Protocol, iothub.AMQP),
-		Messages: int(r.sent.Load()), Results: slices.Concat(results...), Interrupted: interrupted,
+		Messages: int(r.sent.Load()), Results: slices.Concat(results...), Interrupted: interrupted, Front: r.front,
 	}
 	if left != nil {
 		report.Left = left.Error()
