@@ -115,19 +115,15 @@ func (p *process) ends(t *testing.T, code int) {
 	}
 }
 
-// hubProgram builds the program that has the local hub.
-var hubProgram = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "conformance")
-	if err != nil {
-		return "", err
+// buildHub builds the program that has the local hub.
+func buildHub(t *testing.T) (name string) {
+	t.Helper()
+	name = filepath.Join(t.TempDir(), "simulated-device")
+	if out, err := exec.Command("go", "build", "-o", name, "iothub-c2d/cmd/simulated-device").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
-	name := filepath.Join(dir, "simulated-device")
-	out, err := exec.Command("go", "build", "-o", name, "iothub-c2d/cmd/simulated-device").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return name, nil
-})
+	return name
+}
 
 // hubProcess is a local hub that is another process, at a free port.
 type hubProcess struct {
@@ -137,17 +133,13 @@ type hubProcess struct {
 
 // startHub starts a hub, and writes a file with strings as Azure prints them but for
 // the port: over TLS, without a development flag.
-func startHub(t *testing.T, args ...string) *hubProcess {
+func startHub(t *testing.T, program string, args ...string) *hubProcess {
 	t.Helper()
-	name, err := hubProgram()
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	h := &hubProcess{env: filepath.Join(dir, "hub.env"), ca: filepath.Join(dir, "ca.pem")}
 	settings := filepath.Join(dir, "printed.env")
 	args = append([]string{"hub", "--listen", "127.0.0.1:0", "--host", "localhost", "--ca-out", h.ca, "--env-out", settings}, args...)
-	start(t, nil, name, args...).await(t, "is ready at")
+	start(t, nil, program, args...).await(t, "is ready at")
 	printed, err := godotenv.Read(settings)
 	if err != nil {
 		t.Fatal(err)

@@ -19,10 +19,11 @@ import (
 // time, over sockets and TLS. Only its locks are shorter than a real one's.
 func TestHubProcess(t *testing.T) {
 	t.Parallel()
+	program := buildHub(t)
 	for _, protocol := range []iothub.Protocol{iothub.AMQP, iothub.AMQPWS} {
 		t.Run(string(protocol), func(t *testing.T) {
 			t.Parallel()
-			h := startHub(t, "--lock-timeout", "6s")
+			h := startHub(t, program, "--lock-timeout", "6s")
 			h.target.Protocol = protocol
 			report, err := conformance.Run(t.Context(), h.target, &conformance.Options{PerMinute: -1, Figures: conformance.Figures{
 				Lock: 6 * time.Second, Feedback: time.Second, Soon: 4 * time.Second, Silence: 500 * time.Millisecond, Expiry: 2 * time.Second,
@@ -42,7 +43,7 @@ func TestHubProcess(t *testing.T) {
 // has made when it is interrupted.
 func TestProgram(t *testing.T) {
 	t.Parallel()
-	h := startHub(t)
+	h := startHub(t, buildHub(t))
 	report := filepath.Join(t.TempDir(), "report")
 	run := func(env ...string) *process {
 		return start(t, env, os.Args[0], "-env", h.env, "-ca", h.ca, "-out", report)
