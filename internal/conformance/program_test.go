@@ -23,10 +23,10 @@ func TestHubProcess(t *testing.T) {
 	for _, protocol := range []iothub.Protocol{iothub.AMQP, iothub.AMQPWS} {
 		t.Run(string(protocol), func(t *testing.T) {
 			t.Parallel()
-			h := startHub(t, program, "--lock-timeout", "6s")
+			h := startHub(t, program, "--lock-timeout", "12s")
 			h.target.Protocol = protocol
 			report, err := conformance.Run(t.Context(), h.target, &conformance.Options{PerMinute: -1, Figures: conformance.Figures{
-				Lock: 6 * time.Second, Feedback: time.Second, Soon: 4 * time.Second, Silence: 500 * time.Millisecond, Expiry: 2 * time.Second,
+				Lock: 12 * time.Second, Feedback: time.Second, Soon: 6 * time.Second, Silence: 500 * time.Millisecond, Expiry: 4 * time.Second,
 			}})
 			if err != nil {
 				t.Fatal(err)
