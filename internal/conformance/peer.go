@@ -173,11 +173,17 @@ func (r *run) noteFront(o *amqpwire.Open, f *amqpwire.Flow) {
 	r.front = fmt.Sprintf("max-frame-size %d, flows %s next-incoming-id", frame, count)
 }
 
-// must returns the first frame of a kind, without which the trial ends.
+// must returns the first frame of a kind, without which the trial ends. If nothing comes
+// at all, that says more about the network than about the hub.
 func must[T amqpwire.Performative](ctx context.Context, p *peer, what string) (T, []byte) {
 	body, payload, ok := await[T](ctx, p, patience, nil)
-	if !ok {
-		p.trial.stop("no %s: %s", what, p.end())
+	how := p.end()
+	switch {
+	case ok:
+	case how == nothing:
+		p.trial.untried("no %s came within %s", what, patience)
+	default:
+		p.trial.stop("no %s: %s", what, how)
 	}
 	return body, payload
 }
