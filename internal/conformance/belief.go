@@ -53,7 +53,7 @@ const (
 // experiments are all that there are. Those that take minutes come first.
 func experiments() []experiment {
 	return slices.Concat(lockExperiments, queueExperiments, mqttExperiments, outcomeExperiments, feedbackExperiments, tokenExperiments,
-		requestExperiments, mqttLoginExperiments, registryExperiments, moduleExperiments, httpExperiments, contentExperiments, checkExperiments)
+		requestExperiments, mqttLoginExperiments, registryExperiments, certificateExperiments, moduleExperiments, httpExperiments, contentExperiments, checkExperiments)
 }
 
 // Beliefs returns all beliefs, in the order of the report.

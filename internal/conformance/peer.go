@@ -35,18 +35,24 @@ type peer struct {
 }
 
 // connect returns an open connection with a session, on which nobody is logged in.
-func (t *trial) connect(ctx context.Context) *peer {
-	p := t.dial(ctx)
+func (t *trial) connect(ctx context.Context) *peer { return t.connectBy(ctx, t.run.target.amqp) }
+
+// connectBy is connect on a stream that is opened in another way.
+func (t *trial) connectBy(ctx context.Context, open opener) *peer {
+	p := t.dial(ctx, open)
 	p.start(ctx, &amqpwire.Open{ContainerID: t.id("container"), Hostname: t.run.host()})
 	p.begin(ctx)
 	return p
 }
 
+// opener opens a stream to the hub.
+type opener = func(ctx context.Context) (net.Conn, error)
+
 // dial returns a connection on which nothing was said yet.
-func (t *trial) dial(ctx context.Context) *peer {
+func (t *trial) dial(ctx context.Context, open opener) *peer {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	c, err := t.run.target.amqp(ctx)
+	c, err := open(ctx)
 	t.check(err)
 	t.trace.add("-- connection")
 	return &peer{trial: t, net: c, in: make(chan amqpwire.Frame, 1<<12)}

@@ -88,7 +88,7 @@ func tryFrames(ctx context.Context, t *trial) {
 			t.saw("not confirmed")
 		}
 	}
-	p = t.dial(ctx)
+	p = t.dial(ctx, t.run.target.amqp)
 	p.start(ctx, &amqpwire.Open{ContainerID: t.id("small"), Hostname: t.run.host(), MaxFrameSize: new(uint32(amqpwire.MinMaxFrameSize))})
 	p.begin(ctx)
 	p.mustPut(ctx, t.subject.token())

@@ -23,7 +23,7 @@ func tryPlain(ctx context.Context, t *trial) {
 // plain logs in by SASL PLAIN (AMQP 1.0 part 5 §5.3), as the device of a hub, and
 // returns the mechanisms and the outcome.
 func (t *trial) plain(ctx context.Context, hub string) (offered, outcome string) {
-	p := t.dial(ctx)
+	p := t.dial(ctx, t.run.target.amqp)
 	defer p.net.Close() //nolint:errcheck // nothing more is wanted from it
 	t.check(p.net.SetDeadline(time.Now().Add(patience)))
 	p.write(amqpwire.HeaderSASL[:])

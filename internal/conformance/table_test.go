@@ -15,8 +15,9 @@ const tableFile = "../../.docs/conformance.md"
 
 const tableHead = `# What this project believes of IoT Hub
 
-Each line is a belief, its source, and what the local hub does. The last two columns
-are for a real hub. No machine that this was written on could reach one, so they are
+Each line is a belief, its source, and what the local hub does: that all of them hold
+for it is tested, over AMQP and WebSocket, as both gateways. The last two columns are
+for a real hub. No machine that this was written on could reach one, so they are
 empty. ` + "`make conformance`" + ` fills them in for yours; README.md says how to send the
 result.
 

@@ -87,7 +87,15 @@ func (g *Target) amqp(ctx context.Context) (net.Conn, error) {
 		c, _, err := g.webSocket(ctx, subprotocolAMQP)
 		return c, err
 	}
-	return g.stream(ctx, portAMQP)
+	return g.stream(ctx, portAMQP, g.TLS())
+}
+
+// amqpAs opens a stream for AMQP, as a client that has a certificate. That goes over
+// TCP: hubs are said to take none over WebSocket.
+func (g *Target) amqpAs(c tls.Certificate) opener {
+	config := g.TLS()
+	config.Certificates = []tls.Certificate{c}
+	return func(ctx context.Context) (net.Conn, error) { return g.stream(ctx, portAMQP, config) }
 }
 
 // mqtt opens a stream for MQTT.
@@ -96,15 +104,15 @@ func (g *Target) mqtt(ctx context.Context) (net.Conn, error) {
 		c, _, err := g.webSocket(ctx, subprotocolMQTT)
 		return c, err
 	}
-	return g.stream(ctx, portMQTT)
+	return g.stream(ctx, portMQTT, g.TLS())
 }
 
-func (g *Target) stream(ctx context.Context, port string) (net.Conn, error) {
+func (g *Target) stream(ctx context.Context, port string, config *tls.Config) (net.Conn, error) {
 	c, err := g.dial(ctx, "tcp", g.address(port))
 	if err != nil || g.plain() {
 		return c, err
 	}
-	secured := tls.Client(c, g.TLS())
+	secured := tls.Client(c, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = c.Close() // what went wrong before is what matters
 		return nil, fmt.Errorf("TLS: %w", err)
