@@ -63,7 +63,11 @@ func (p part) fill(ctx context.Context) error {
 	}
 	defer s.Close(ctx)
 	return p.each(func(n int) error {
-		return s.Send(ctx, deviceName(n%p.Devices), &iothub.Message{ID: strconv.Itoa(n), Body: []byte(text)})
+		device := defaults.DeviceID
+		if p.Devices > 0 {
+			device = "device-" + strconv.Itoa(n%p.Devices)
+		}
+		return s.Send(ctx, device, &iothub.Message{ID: strconv.Itoa(n), Body: []byte(text)})
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,7 +25,7 @@ type part struct {
 	Role     string // fill, or what is done with go-amqp alone
 	Address  string // of the hub
 	CA       string // file; empty: no TLS
-	Devices  int    // to send to
+	Devices  int    // of a fleet to send to; 0: the tools' own
 	Messages int
 	InFlight int
 	Tap      bool // not go-amqp alone
@@ -49,33 +50,28 @@ func (p part) command(t *testing.T) *exec.Cmd {
 
 // benchHub is a hub in a process of its own.
 type benchHub struct {
+	*running
 	Address string
 	CA      string // file
-	stop    func()
 }
 
-// hub starts a hub with so many devices and so much room for the messages of each.
-// It is of the older generation, which go-amqp can send to.
-func (b *bench) hub(devices, queue int) *benchHub {
+// hub starts a hub. It is of the older generation, which go-amqp can send to.
+func (b *bench) hub(args ...string) *benchHub {
 	b.t.Helper()
 	h := &benchHub{CA: filepath.Join(b.t.TempDir(), "ca.pem")}
-	args := []string{"hub", "--listen", "127.0.0.1:0", "--gateway", "v1", "--ca-out", h.CA, "--max-queue", strconv.Itoa(queue)}
-	for n := range devices {
-		args = append(args, "--device", deviceName(n))
+	if !slices.Contains(args, "--listen") {
+		args = append(args, "--listen", "127.0.0.1:0")
 	}
-	hub := b.run(exec.CommandContext(b.t.Context(), filepath.Join(binaries, "simulated-device"), args...))
-	h.stop = hub.stop
-	_, h.Address, _ = strings.Cut(strings.TrimSuffix(hub.await(b.t, "is ready at "), "."), "is ready at ")
+	args = append([]string{"hub", "--gateway", "v1", "--ca-out", h.CA}, args...)
+	h.running = b.run(exec.CommandContext(b.t.Context(), filepath.Join(binaries, "simulated-device"), args...))
+	_, h.Address, _ = strings.Cut(strings.TrimSuffix(h.await(b.t, "is ready at "), "."), "is ready at ")
 	return h
 }
 
-// deviceName returns the id of one of a hub's devices. The first is the one that the
-// tools know.
-func deviceName(n int) string {
-	if n == 0 {
-		return defaults.DeviceID
-	}
-	return "device-" + strconv.Itoa(n)
+// hubOf starts a hub with one device, which has room for so many messages.
+func (b *bench) hubOf(queue int) *benchHub {
+	b.t.Helper()
+	return b.hub("--max-queue", strconv.Itoa(queue))
 }
 
 // emptied returns f, before which the queue of the first device is emptied.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"iothub-c2d/internal/localhub/defaults"
 )
 
 var (
@@ -19,16 +21,18 @@ var (
 // machine, and from minute to minute, ratios hardly. Each is a process of its own,
 // and measured whole.
 func TestBench(t *testing.T) {
-	b := &bench{t: t, turns: *turns}
+	b := &bench{turns: *turns}
 	for _, tls := range []bool{true, false} {
-		b.measureSending(tls)
-		b.measureReceiving(tls)
-		b.measureRoundTrip(tls)
-		b.measureFeedback(tls)
+		b.part(t, "sending "+transport(tls), func() { b.measureSending(tls) })
+		b.part(t, "receiving "+transport(tls), func() { b.measureReceiving(tls) })
+		b.part(t, "round trip "+transport(tls), func() { b.measureRoundTrip(tls) })
+		b.part(t, "feedback "+transport(tls), func() { b.measureFeedback(tls) })
 	}
-	b.measureDevices()
-	b.measureStart()
-	b.measureCodec()
+	b.part(t, "devices", b.measureDevices)
+	b.part(t, "fleet", b.measureFleet)
+	b.part(t, "data", b.measureData)
+	b.part(t, "start", b.measureStart)
+	b.part(t, "codec", b.measureCodec)
 	if *tableFile == "" {
 		return
 	}
@@ -37,11 +41,19 @@ func TestBench(t *testing.T) {
 	}
 }
 
+// part measures one subject, unless -run leaves it out.
+func (b *bench) part(t *testing.T, name string, measure func()) {
+	t.Run(name, func(t *testing.T) {
+		b.t = t
+		measure()
+	})
+}
+
 // text is what the messages say: 256 bytes.
 var text = strings.Repeat("0123456789abcdef", 16)
 
 func (b *bench) measureSending(tls bool) {
-	hub := b.hub(1, endless)
+	hub := b.hubOf(endless)
 	defer hub.stop()
 	for _, m := range []struct{ inFlight, messages int }{{1, 6000}, {16, 30_000}, {64, 40_000}} {
 		n := b.some(m.messages)
@@ -64,26 +76,28 @@ func (b *bench) measureSending(tls bool) {
 // measureReceiving compares programs of which one waits until the hub confirms each
 // settlement, and go-amqp alone for nothing.
 func (b *bench) measureReceiving(tls bool) {
-	hub := b.hub(1, endless)
+	hub := b.hubOf(endless)
 	defer hub.stop()
 	n := b.some(20_000)
-	filled := func(receive func() result) func() result {
-		return func() result {
-			b.play(part{Role: "fill", Messages: n, InFlight: 64, Devices: 1}, hub, false)
-			return receive()
-		}
-	}
 	b.compare(rates(n), []string{"receive, " + transport(tls)},
-		filled(func() result {
+		b.filled(hub, n, func() result {
 			return b.tool(hub, tls, "simulated-device", "-q", "--count", strconv.Itoa(n))
 		}),
-		filled(func() result { return b.play(part{Role: "receive", Messages: n}, hub, tls) }))
+		b.filled(hub, n, func() result { return b.play(part{Role: "receive", Messages: n}, hub, tls) }))
+}
+
+// filled returns receive, before which so many messages are sent.
+func (b *bench) filled(hub *benchHub, n int, receive func() result) func() result {
+	return func() result {
+		b.play(part{Role: "fill", Messages: n, InFlight: 64}, hub, false)
+		return receive()
+	}
 }
 
 // measureRoundTrip measures the time from sending a message to its feedback, with
 // one message after the other.
 func (b *bench) measureRoundTrip(tls bool) {
-	hub := b.hub(1, endless)
+	hub := b.hubOf(endless)
 	defer hub.stop()
 	n := b.some(2000)
 	var what []string
@@ -99,44 +113,70 @@ func (b *bench) measureRoundTrip(tls bool) {
 func (b *bench) measureFeedback(tls bool) {
 	n := b.some(5000)
 	for _, queue := range []int{50, endless} {
-		hub := b.hub(1, queue)
+		hub := b.hubOf(queue)
 		what := "send, and wait for feedback, " + transport(tls)
 		if queue == 50 {
 			what += ", a queue of 50"
 		}
-		b.compare(rates(n), []string{what}, func() result {
+		b.measure(rates(n), []string{what}, func() result {
 			device := b.run(b.toolCommand(hub, tls, "simulated-device"))
 			defer device.stop()
 			device.await(b.t, "Waiting for messages")
 			return b.tool(hub, tls, "send-c2d", "-q", "--in-flight", "64", "--retry-queue-full", "1m", "--count", strconv.Itoa(n), text)
-		}, nil)
+		})
 		hub.stop()
 	}
 }
 
-// measureDevices measures what many devices cost a hub.
+// measureDevices measures what it costs a hub to send to many devices.
 func (b *bench) measureDevices() {
 	n := b.some(40_000)
-	for _, devices := range []int{1, 100, 10_000} {
-		hub := b.hub(devices, endless)
-		b.compare(rates(n), []string{fmt.Sprintf("send, 64 in flight, no TLS, to %d devices", devices)},
-			func() result {
-				return b.play(part{Role: "fill", Messages: n, InFlight: 64, Devices: devices}, hub, false)
-			}, nil)
-		hub.stop()
+	send := func(devices int) func() result {
+		return func() result {
+			hub := b.hub("--devices", strconv.Itoa(devices), "--max-queue", strconv.Itoa(endless))
+			defer hub.stop()
+			return b.play(part{Role: "fill", Messages: n, InFlight: 64, Devices: devices}, hub, false)
+		}
 	}
+	for _, devices := range []int{1, 100, 10_000} {
+		b.compareWith("10 devices", rates(n), []string{fmt.Sprintf("send, 64 in flight, no TLS, to %d devices", devices)}, send(devices), send(10))
+	}
+}
+
+// measureData measures a hub that keeps what it has on disk, beside one that does
+// not: with one message at a time, and with many.
+func (b *bench) measureData() {
+	kept, memory := b.hub("--device", defaults.DeviceID, "--data", b.t.TempDir(), "--max-queue", strconv.Itoa(endless)), b.hubOf(endless)
+	defer kept.stop()
+	defer memory.stop()
+	for _, m := range []struct{ inFlight, messages int }{{1, 2000}, {64, 20_000}} {
+		n := b.some(m.messages)
+		fill := func(hub *benchHub) func() result {
+			return hub.emptied(b, func() result {
+				return b.play(part{Role: "fill", Messages: n, InFlight: m.inFlight}, hub, false)
+			})
+		}
+		b.compareWith("without --data", rates(n), []string{fmt.Sprintf("send, hub --data, %d in flight", m.inFlight)}, fill(kept), fill(memory))
+	}
+	n := b.some(20_000)
+	receive := func(hub *benchHub) func() result {
+		return b.filled(hub, n, func() result {
+			return b.tool(hub, false, "simulated-device", "-q", "--count", strconv.Itoa(n))
+		})
+	}
+	b.compareWith("without --data", rates(n), []string{"receive, hub --data"}, receive(kept), receive(memory))
 }
 
 // measureStart measures short runs, from their start to their end.
 func (b *bench) measureStart() {
-	hub := b.hub(1, endless)
+	hub := b.hubOf(endless)
 	defer hub.stop()
 	b.compare(milliseconds, []string{"a run of send-c2d --no-wait"},
 		func() result { return b.tool(hub, false, "send-c2d", "-q", "--no-wait", text) },
 		func() result { return b.play(part{Role: "send", Messages: 1, InFlight: 1}, hub, false) })
 	for _, tool := range []string{"send-c2d", "simulated-device"} {
-		b.compare(milliseconds, []string{"a run of " + tool + " --version"},
-			func() result { return b.tool(hub, false, tool, "--version") }, nil)
+		b.measure(milliseconds, []string{"a run of " + tool + " --version"},
+			func() result { return b.tool(hub, false, tool, "--version") })
 	}
 }
 

@@ -19,10 +19,11 @@ type bench struct {
 
 // row is one line of the table. Figures are medians.
 type row struct {
-	what       string
-	kind       kind
-	ours, bare float64 // bare is 0 if there is nothing to compare with
-	ratio      float64 // how many times as good ours is, turn by turn
+	what        string
+	kind        kind
+	ours, other float64
+	with        string  // what the other is; empty: there is nothing to compare with
+	ratio       float64 // how many times as good ours is, turn by turn
 }
 
 // result is what a process has taken, and the figures that it has found itself.
@@ -61,26 +62,38 @@ func (b *bench) some(n int) int {
 	return n
 }
 
-// compare measures ours and bare in turns, for one row or several. A nil bare means
-// that there is nothing to compare with.
+// compare measures ours and go-amqp alone in turns, for one row or several.
 func (b *bench) compare(k kind, what []string, ours, bare func() result) {
 	b.t.Helper()
-	ourFigures, bareFigures := make([][]float64, len(what)), make([][]float64, len(what))
+	b.compareWith("go-amqp alone", k, what, ours, bare)
+}
+
+// measure measures ours where there is nothing to compare with.
+func (b *bench) measure(k kind, what []string, ours func() result) {
+	b.t.Helper()
+	b.compareWith("", k, what, ours, nil)
+}
+
+// compareWith measures ours and another in turns, for one row or several. A nil other
+// means that there is nothing to compare with.
+func (b *bench) compareWith(with string, k kind, what []string, ours, other func() result) {
+	b.t.Helper()
+	ourFigures, otherFigures := make([][]float64, len(what)), make([][]float64, len(what))
 	for range max(b.turns, 1) {
 		for i, f := range k.of(ours()) {
 			ourFigures[i] = append(ourFigures[i], f)
 		}
-		if bare == nil {
+		if other == nil {
 			continue
 		}
-		for i, f := range k.of(bare()) {
-			bareFigures[i] = append(bareFigures[i], f)
+		for i, f := range k.of(other()) {
+			otherFigures[i] = append(otherFigures[i], f)
 		}
 	}
 	for i, w := range what {
-		r := row{what: w, kind: k, ours: median(ourFigures[i])}
-		if bare != nil {
-			r.bare, r.ratio = median(bareFigures[i]), k.ratio(ourFigures[i], bareFigures[i])
+		r := row{what: w, kind: k, ours: median(ourFigures[i]), with: with}
+		if other != nil {
+			r.other, r.ratio = median(otherFigures[i]), k.ratio(ourFigures[i], otherFigures[i])
 		}
 		b.rows = append(b.rows, r)
 		b.t.Log(r)
@@ -89,13 +102,13 @@ func (b *bench) compare(k kind, what []string, ours, bare func() result) {
 
 // ratio returns how many times as good ours is, as the median of the turns: what
 // disturbs a turn, disturbs both of its halves.
-func (k kind) ratio(ours, bare []float64) float64 {
+func (k kind) ratio(ours, others []float64) float64 {
 	var all []float64
 	for i := range ours {
 		if k.larger {
-			all = append(all, ours[i]/bare[i])
+			all = append(all, ours[i]/others[i])
 		} else {
-			all = append(all, bare[i]/ours[i])
+			all = append(all, others[i]/ours[i])
 		}
 	}
 	return median(all)
@@ -109,10 +122,10 @@ func median(all []float64) float64 {
 // String returns the row in Markdown.
 func (r row) String() string {
 	figure := func(f float64) string { return fmt.Sprintf(r.kind.format, f) }
-	if r.bare == 0 {
-		return fmt.Sprintf("| %s | %s | %s | | |", r.what, r.kind.unit, figure(r.ours))
+	if r.with == "" {
+		return fmt.Sprintf("| %s | %s | %s | | | |", r.what, r.kind.unit, figure(r.ours))
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %.2f |", r.what, r.kind.unit, figure(r.ours), figure(r.bare), r.ratio)
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %.2f |", r.what, r.kind.unit, figure(r.ours), figure(r.other), r.with, r.ratio)
 }
 
 // table returns all rows in Markdown, with the date and the machine.
@@ -120,7 +133,7 @@ func (b *bench) table() string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "%s, %s, %d cores for all processes, %s, medians of %d turns\n\n",
 		time.Now().Format(time.DateOnly), processor(), runtime.NumCPU(), runtime.Version(), b.turns)
-	t.WriteString("| | | these tools | go-amqp alone | times as good |\n|---|---|--:|--:|--:|\n")
+	t.WriteString("| | | these tools | the other | which is | times as good |\n|---|---|--:|--:|---|--:|\n")
 	for _, r := range b.rows {
 		fmt.Fprintln(&t, r)
 	}

@@ -40,30 +40,44 @@ func (f *deviceFlags) target(ctx context.Context, c *console.Console, s *console
 // localTarget returns the connection string of a device of the local hub. If no
 // hub listens at its address, it starts one.
 func (f *deviceFlags) localTarget(ctx context.Context, c *console.Console, s *console.Settings) (sas.ConnectionString, *ownHub, error) {
-	none := sas.ConnectionString{}
 	id := cmp.Or(f.deviceID, s.Get(console.EnvDeviceID), defaults.DeviceID)
 	if err := console.CheckDeviceID(id); err != nil {
-		return none, nil, err
+		return sas.ConnectionString{}, nil, err
 	}
+	address, hub, err := localHub(ctx, c, s, console.EnvDevice, id)
+	return defaults.DeviceString(address, id, defaults.Key()), hub, err
+}
+
+// localHub returns the address of the local hub. If none listens there, it starts one
+// with the devices. It says so if only the lack of a variable means the local hub.
+func localHub(ctx context.Context, c *console.Console, s *console.Settings, variable string, ids ...string) (string, *ownHub, error) {
 	address, asked, err := s.LocalAddress()
 	if err != nil {
-		return none, nil, err
+		return "", nil, err
 	}
-	device := localhub.Device{ID: id, Key: defaults.Key()}
-	hub, err := startHub(ctx, c, address, device)
+	hub, err := startHub(ctx, c, address, publicDevices(ids))
 	if err != nil {
-		return none, nil, err
+		return "", nil, err
 	}
 	if hub != nil {
 		address = hub.listener.Addr().String() // the port may have been 0
 	}
 	if !asked {
-		c.Note("No %s is set: using the local hub at %s.", console.EnvDevice, address)
+		c.Note("No %s is set: using the local hub at %s.", variable, address)
 	}
 	if hub != nil {
 		notePage(c, pageURL(hub.listener))
 	}
-	return defaults.DeviceString(address, device.ID, device.Key), hub, nil
+	return address, hub, nil
+}
+
+// publicDevices returns devices with the key that all local hubs have.
+func publicDevices(ids []string) []localhub.Device {
+	devices := make([]localhub.Device, len(ids))
+	for i, id := range ids {
+		devices[i] = localhub.Device{ID: id, Key: defaults.Key()}
+	}
+	return devices
 }
 
 // connect opens the connection to the hub of the device that r receives for.
@@ -88,8 +102,8 @@ func (f *deviceFlags) connect(ctx context.Context, c *console.Console, s *consol
 	return device, nil
 }
 
-// disconnect closes the connection of the device.
-func disconnect(c *console.Console, device *iothub.Device) {
+// disconnect closes the connection of a device, or those of a fleet.
+func disconnect(c *console.Console, device source) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if err := device.Close(ctx); err != nil && c.Verbose {

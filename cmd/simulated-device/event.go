@@ -79,4 +79,5 @@ type summaryEvent struct {
 	Rejected  int    `json:"rejected"`
 	Unsettled int    `json:"unsettled"`
 	LockLost  int    `json:"lockLost"`
+	*fleetTotals
 }

@@ -15,6 +15,7 @@ import (
 type deviceFlags struct {
 	hub      console.HubFlags
 	deviceID string
+	devices  console.Positive // 0: the run is one device, not a fleet
 	count    console.Positive
 	idle     console.Duration
 	prefetch console.Positive
@@ -43,10 +44,12 @@ func (f *deviceFlags) add(c *console.Console, cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	f.given = flags.Changed
-	flags.StringVarP(&f.deviceID, "device-id", "d", "", "device `ID` to be, on the local hub (default "+defaults.DeviceID+")")
+	flags.StringVarP(&f.deviceID, "device-id", "d", "", "device `ID` to be, on the local hub (default "+defaults.DeviceID+"); with --devices, a template (default "+defaultTemplate+")")
+	flags.Var(&f.devices, "devices", "be `N` devices, by the connection string of a policy with device connect; {{.N}} in --device-id is the number of each, from 0")
+	f.hub.Policy = func() bool { return f.devices > 0 }
 	flags.VarP(&f.count, "count", "C", "stop after `N` settled messages")
 	flags.Var(&f.idle, "exit-when-idle", "stop after this long without a message, while connected (0: never)")
-	flags.Var(&f.prefetch, "prefetch", "messages (`N`) to hold at once; the lock of each is running (default 50; 1 with --exec or --settle-delay, 1000 to leave some unsettled)")
+	flags.Var(&f.prefetch, "prefetch", "messages (`N`) to hold at once; the lock of each is running (default 50; 10 of each with --devices; 1 with --exec or --settle-delay, 1000 to leave some unsettled)")
 	console.Group(flags, "Receiving")
 	f.settle.add(flags)
 	console.Group(flags, "Settling")
@@ -83,6 +86,7 @@ func (f *deviceFlags) read(c *console.Console) (*console.Settings, *receiver, er
 	if err != nil {
 		return nil, nil, err
 	}
+	printer.fleet = f.devices > 0
 	settle, err := newSettler(c, f.settle, printer.commandOutput())
 	if err != nil {
 		return nil, nil, err
@@ -98,6 +102,10 @@ func (f *deviceFlags) check(c *console.Console) error {
 		return console.Usage(errors.New("--exec and --settle exclude each other"), decides)
 	case f.given("exec-fail") && !f.given("exec"):
 		return console.Usage(errors.New("--exec-fail without --exec has no command to fail"), "add --exec CMD, or use --settle")
+	case f.devices > 0 && f.given("settle-delay"):
+		return console.Usage(errors.New("--settle-delay would hold up all --devices"), "leave one out, or start a process for each slow device")
+	case f.devices > 0 && (f.given("cert") || f.given("key")):
+		return console.Usage(errors.New("--cert and --key are one device's, not a fleet's"), "leave out --devices, or the certificate")
 	case f.print.format != "" && c.Output == console.OutputJSON:
 		return console.Usage(errors.New("--format and --output json exclude each other"), "leave one out: both say what a message looks like")
 	}

@@ -37,6 +37,9 @@ type hubFlags struct {
 type deviceListFlags struct {
 	ids         []string
 	thumbprints []string
+	fleet       console.Positive // more of them, whose ids are made by the template
+	template    string
+	given       func(name string) bool // whether a flag is on the command line
 }
 
 // limitFlags change the figures of a hub. The defaults are IoT Hub's own, except
@@ -72,6 +75,9 @@ func (h *hubFlags) add(c *console.Console, cmd *cobra.Command) {
 
 func (d *deviceListFlags) add(f *pflag.FlagSet) {
 	f.StringArrayVar(&d.ids, "device", []string{defaults.DeviceID}, "register the device `ID[=KEY[,KEY]]` (repeat)")
+	f.Var(&d.fleet, "devices", "register `N` devices in place of the usual one: those of `simulated-device --devices N`")
+	f.StringVar(&d.template, "device-id", defaultTemplate, "`TEMPLATE` of the ids of --devices; {{.N}} is the number of each, from 0")
+	d.given = f.Changed
 	f.StringArrayVar(&d.thumbprints, "thumbprint", nil, "let the device log in with the certificate that has this hash, `ID=SHA1|SHA256` (repeat)")
 }
 
@@ -152,6 +158,12 @@ func (l *limitFlags) apply(o *localhub.Options) error {
 
 // parse returns the devices with their keys and thumbprints.
 func (d *deviceListFlags) parse() (devices []localhub.Device, err error) {
+	switch {
+	case d.fleet > 0 && !d.given("device"):
+		d.ids = nil // not the usual one
+	case d.fleet == 0 && d.given("device-id"):
+		return nil, console.Usage(errors.New("--device-id without --devices makes no ids"), "to register one device, use --device ID")
+	}
 	for _, text := range d.ids {
 		device, err := parseDevice(text)
 		if err != nil {
@@ -159,6 +171,11 @@ func (d *deviceListFlags) parse() (devices []localhub.Device, err error) {
 		}
 		devices = append(devices, device)
 	}
+	ids, err := deviceIDs(d.template, int(d.fleet))
+	if err != nil {
+		return nil, err
+	}
+	devices = append(devices, publicDevices(ids)...)
 	for _, text := range d.thumbprints {
 		end := max(strings.LastIndex(text, "="), 0) // an id may hold = as well, a hash does not
 		i := slices.IndexFunc(devices, func(d localhub.Device) bool { return d.ID == text[:end] })

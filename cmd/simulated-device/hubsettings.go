@@ -106,6 +106,9 @@ func replaceFile(name, text string) error {
 	return nil
 }
 
+// mostListed is for how many devices there are settings.
+const mostListed = 100
+
 // settingsFor returns the settings for the hub and its first device. Those for its
 // other devices are comments, as are those for SDKs that reach the hub at sdkHost.
 func settingsFor(options *localhub.Options, address, sdkHost string) (string, error) {
@@ -115,21 +118,25 @@ func settingsFor(options *localhub.Options, address, sdkHost string) (string, er
 		}
 		return cs.Reveal()
 	}
-	first := options.Devices[0]
+	listed, more := options.Devices, ""
+	if n := len(listed) - mostListed; n > 0 {
+		listed, more = listed[:mostListed], fmt.Sprintf("# %d more devices are registered.\n", n)
+	}
+	first := listed[0]
 	lines := [][2]string{
 		{console.EnvService, reach(defaults.ServiceString(address))},
 		{console.EnvDevice, reach(defaults.DeviceString(address, first.ID, first.Key))},
 		{console.EnvDeviceID, first.ID},
 	}
-	for _, d := range options.Devices[1:] {
+	for _, d := range listed[1:] {
 		lines = append(lines, [2]string{"#" + console.EnvDevice, reach(defaults.DeviceString(address, d.ID, d.Key))})
 	}
 	text, err := envLines(lines)
 	if err != nil || sdkHost == "" {
-		return text, err
+		return text + more, err
 	}
-	more, err := envLines(sdkSettings(options, sdkHost))
-	return text + sdkComment + more, err
+	sdks, err := envLines(sdkSettings(listed, sdkHost))
+	return text + more + sdkComment + sdks, err
 }
 
 func envLines(lines [][2]string) (string, error) {
@@ -165,13 +172,13 @@ func sdkHost(options *localhub.Options, listeners []net.Listener) string {
 const sdkComment = "# For Microsoft's SDKs, which must trust the CA of --ca-out:\n"
 
 // sdkSettings returns, as comments, the settings that every SDK takes as they are.
-func sdkSettings(options *localhub.Options, host string) [][2]string {
+func sdkSettings(devices []localhub.Device, host string) [][2]string {
 	plain := func(cs sas.ConnectionString) string {
 		cs.UseDevelopmentEmulator = false
 		return cs.Reveal()
 	}
 	lines := [][2]string{{"#" + console.EnvService, plain(defaults.ServiceString(host))}}
-	for _, d := range options.Devices {
+	for _, d := range devices {
 		lines = append(lines, [2]string{"#" + console.EnvDevice, plain(defaults.DeviceString(host, d.ID, d.Key))})
 	}
 	return lines

@@ -23,9 +23,9 @@ type ownHub struct {
 	served   chan error
 }
 
-// startHub serves a local hub at address. If something listens there already, it
+// startHub serves a local hub with devices at address. If something listens there already, it
 // returns nil: connecting will show what it is.
-func startHub(ctx context.Context, c *console.Console, address string, device localhub.Device) (*ownHub, error) {
+func startHub(ctx context.Context, c *console.Console, address string, devices []localhub.Device) (*ownHub, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, nil
@@ -33,7 +33,7 @@ func startHub(ctx context.Context, c *console.Console, address string, device lo
 	if err != nil {
 		return nil, console.Usage(fmt.Errorf("local hub: %w", err), "--local takes HOST:PORT of this machine, such as "+defaults.Address)
 	}
-	hub, err := localhub.New(&localhub.Options{Devices: []localhub.Device{device}, Logger: c.Logger()})
+	hub, err := localhub.New(&localhub.Options{Devices: devices, Logger: c.Logger()})
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}

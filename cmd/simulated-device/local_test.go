@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"iothub-c2d/internal/console"
-	"iothub-c2d/internal/localhub"
-	"iothub-c2d/internal/localhub/defaults"
 )
 
 // TestAddressOfNoHub: an address where nobody can listen is a usage error. (Which
@@ -15,7 +13,7 @@ func TestAddressOfNoHub(t *testing.T) {
 	t.Parallel()
 	var errs strings.Builder
 	c := &console.Console{Name: "simulated-device", Err: &errs}
-	_, err := startHub(t.Context(), c, "127.0.0.1:99999", localhub.Device{ID: "d", Key: defaults.Key()})
+	_, err := startHub(t.Context(), c, "127.0.0.1:99999", publicDevices([]string{"d"}))
 	if err == nil || console.Code(err) != console.ExitUsage {
 		t.Fatalf("got %v, want a usage error", err)
 	}

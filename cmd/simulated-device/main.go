@@ -56,6 +56,9 @@ func run(ctx context.Context, c *console.Console, f *deviceFlags) error {
 	if err != nil {
 		return err
 	}
+	if f.devices > 0 {
+		return runFleet(ctx, c, f, settings, r)
+	}
 	cs, hub, err := f.target(ctx, c, settings)
 	if err != nil {
 		return err
@@ -69,8 +72,14 @@ func run(ctx context.Context, c *console.Console, f *deviceFlags) error {
 		return console.Cause(ctx, err)
 	}
 	c.Note("Waiting for messages for device %s; Ctrl-C stops.", cs.DeviceID)
+	return r.attend(ctx, c, device, hub)
+}
+
+// attend receives until there is a reason to stop, prints the totals and disconnects.
+// hub is the one that this process serves, nil if it is another.
+func (r *receiver) attend(ctx context.Context, c *console.Console, device source, hub *ownHub) error {
 	stopProgress := c.ShowProgress(func() string { return r.print.progress(r.count) })
-	err = console.Cause(ctx, r.receive(ctx, device))
+	err := console.Cause(ctx, r.receive(ctx, device))
 	stopProgress()
 	err = errors.Join(err, r.print.summary())
 	disconnect(c, device)

@@ -22,12 +22,16 @@ type printer struct {
 	console  *console.Console
 	template *template.Template // of --format; nil without
 	dump     string             // directory for bodies; empty: none
+	fleet    bool               // the messages are for many devices
+	status   func() fleetStatus // of the fleet; nil before it connects
 
 	total  int          // messages received
 	shown  atomic.Int64 // total, for the goroutine that shows the progress
 	began  atomic.Int64 // when the first came, in ns since 1970, for the same
 	at     time.Time    // when the last message came
 	bodies int          // files in dump
+
+	latencies latencies // of the messages of a fleet, from when the hub had them
 
 	mu     sync.Mutex // settlements end at any time
 	counts map[outcome]int
@@ -74,6 +78,9 @@ func (p *printer) received(d *iothub.Delivery) (n int, err error) {
 		p.began.Store(p.at.UnixNano())
 	}
 	p.shown.Store(int64(p.total))
+	if p.fleet {
+		p.latencies.add(p.at.Sub(d.EnqueuedTime))
+	}
 	if p.dump != "" {
 		if err := p.save(d.Body); err != nil {
 			return n, fmt.Errorf("--dump: %w", err)

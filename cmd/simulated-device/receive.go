@@ -10,6 +10,12 @@ import (
 	"iothub-c2d/internal/iothub"
 )
 
+// source is where messages come from: a device, or a fleet.
+type source interface {
+	Receive(ctx context.Context) (*iothub.Delivery, error)
+	Close(ctx context.Context) error
+}
+
 // receiver takes messages from the hub, prints and settles them.
 type receiver struct {
 	count  int        // stop after so many; 0: never
@@ -23,7 +29,7 @@ type receiver struct {
 const closeTimeout = time.Second
 
 // receive handles messages until there have been enough. Then it returns nil.
-func (r *receiver) receive(ctx context.Context, device *iothub.Device) error {
+func (r *receiver) receive(ctx context.Context, device source) error {
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	settle := newSettlements(ctx, r.print, end)
@@ -32,7 +38,7 @@ func (r *receiver) receive(ctx context.Context, device *iothub.Device) error {
 }
 
 // handleAll handles one message after the other.
-func (r *receiver) handleAll(ctx context.Context, device *iothub.Device, settle *settlements) error {
+func (r *receiver) handleAll(ctx context.Context, device source, settle *settlements) error {
 	for !settle.enough(r.count) {
 		d, err := r.next(ctx, device)
 		if errors.Is(err, errIdle) {
@@ -49,7 +55,7 @@ func (r *receiver) handleAll(ctx context.Context, device *iothub.Device, settle 
 }
 
 // next waits for a message, as long as --exit-when-idle and --timeout allow.
-func (r *receiver) next(ctx context.Context, device *iothub.Device) (*iothub.Delivery, error) {
+func (r *receiver) next(ctx context.Context, device source) (*iothub.Delivery, error) {
 	waiting, cancel := r.idle.wait(ctx)
 	defer cancel()
 	d, err := device.Receive(waiting)

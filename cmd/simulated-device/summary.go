@@ -21,7 +21,7 @@ func (p *printer) progress(count int) string {
 	if passed := time.Since(time.Unix(0, p.began.Load())); n > 1 && passed > 0 {
 		text += fmt.Sprintf(", %.0f/s", float64(n-1)/passed.Seconds())
 	}
-	return text
+	return p.fleetProgress() + text
 }
 
 // summary prints the totals. To people it also tells when the last message came, and
@@ -30,7 +30,7 @@ func (p *printer) progress(count int) string {
 func (p *printer) summary() (err error) {
 	if p.console.Output == console.OutputJSON && p.template == nil {
 		err = p.console.PrintJSON(summaryEvent{
-			"summary", p.total, p.counts[complete], p.counts[abandon], p.counts[reject], p.counts[none], p.lost,
+			"summary", p.total, p.counts[complete], p.counts[abandon], p.counts[reject], p.counts[none], p.lost, p.fleetTotals(),
 		})
 	}
 	line := p.console.ErrLine().Add("%d received", p.total)
@@ -47,6 +47,7 @@ func (p *printer) summary() (err error) {
 	add(p.lost, console.Fair, "lost their lock")
 	add(p.total-p.finished()-p.lost, console.Fair, "given back")
 	p.console.NoteText(line.Add("."))
+	p.fleetSummary()
 	if !p.at.IsZero() {
 		p.console.Note("Last message: %s", p.at.Format(time.ANSIC))
 		p.console.Note("Actual time:  %s", time.Now().Format(time.ANSIC))

@@ -21,7 +21,7 @@ func (p *printer) text(n int, d *iothub.Delivery) string {
 		b.WriteByte('\n')
 	}
 	f := console.NewMessageFields(d.DeviceID, &d.Message)
-	line("Received Message [", strconv.Itoa(n), "]:")
+	line("Received Message [", strconv.Itoa(n), "]", p.addressee(d), ":")
 	line("    Data", bodyNote(d, f.PayloadEncoding), ": <<<", console.Printable(f.Payload), ">>> & Size=", strconv.Itoa(len(d.Body)))
 	line("    Properties: ", propertiesText(f))
 	if d.Unreadable != "" {
@@ -35,6 +35,14 @@ func (p *printer) text(n int, d *iothub.Delivery) string {
 	}
 	line("    Total calls received: ", strconv.Itoa(n+1))
 	return b.String()
+}
+
+// addressee says which device of a fleet a message is for.
+func (p *printer) addressee(d *iothub.Delivery) string {
+	if !p.fleet {
+		return ""
+	}
+	return " for " + d.DeviceID
 }
 
 // usualText is how many bytes the text of most messages has, besides the body.

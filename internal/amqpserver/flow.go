@@ -22,9 +22,20 @@ func (s *Session) flow(f *amqpwire.Flow) error {
 		s.send(s.newFlow())
 	}
 	if shut {
-		s.look() // the window is the session's, whichever link the flow is about
+		s.resume() // the window is the session's, whichever link the flow is about
 	}
 	return nil
+}
+
+// resume lets the links go on that found the window shut, one after the other, until
+// it is shut again.
+func (s *Session) resume() {
+	for s.remoteWindow > 0 && len(s.stalled) > 0 {
+		e := s.stalled[0]
+		s.stalled = s.stalled[1:]
+		e.stalled = false
+		e.look()
+	}
 }
 
 // left returns what is left of a grant that the client made when it had seen

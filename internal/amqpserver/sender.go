@@ -15,6 +15,7 @@ type sender struct {
 	deliveryCount uint32
 	credit        uint32
 	drain         bool
+	stalled       bool                // it is among the session's
 	unsettled     map[uint32]delivery // by id
 	sending       sending             // the message that goes out now
 }
@@ -76,6 +77,10 @@ func (e *sender) sendFlow() {
 func (e *sender) pump() {
 	for !e.Gone() && e.session.remoteWindow > 0 && (e.sending.transfer != nil || e.fetch()) {
 		e.sendPart()
+	}
+	if s := e.session; s.remoteWindow == 0 && !e.stalled && !e.Gone() {
+		e.stalled = true
+		s.stalled = append(s.stalled, e)
 	}
 	if e.drain && !e.Gone() && e.idle() {
 		// Nothing is left to send: the rest of the credit is used up (§2.6.7).
@@ -232,6 +237,9 @@ func (e *sender) finish(clean bool) {
 		held = append(held, e.sending.tag) // it was cut short
 	}
 	e.sent()
+	if s := e.session; e.stalled {
+		s.stalled = slices.DeleteFunc(s.stalled, func(other *sender) bool { return other == e })
+	}
 	if clean && len(held) > 0 {
 		e.source.Release(held)
 	}

@@ -28,6 +28,7 @@ type Session struct {
 	remoteWindow   uint32 // transfers that the client will take
 	nextDeliveryID uint32
 	unsettled      map[uint32]*sender // deliveries of ours, by delivery id
+	stalled        []*sender          // links that found the client's window shut, each of them once
 
 	ended bool // by the server; the client has not answered yet
 }

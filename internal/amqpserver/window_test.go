@@ -100,6 +100,34 @@ func TestWindowForOtherLinks(t *testing.T) {
 	}
 }
 
+// TestEndedLinksWaitForNoWindow checks that nothing is left of links that found the
+// window shut when they end, however many there have been.
+func TestEndedLinksWaitForNoWindow(t *testing.T) {
+	inWorld(t, Options{}, func(t *testing.T, w *world) {
+		w.queue("q").put("m1")
+		c := w.opened(0)
+		c.Begin(0, 0)
+		var session *Session
+		for range 3 {
+			c.Receiver(0, "q")
+			c.Send(0, &amqpwire.Flow{
+				NextIncomingID: new(uint32(1)), OutgoingWindow: 5000,
+				Handle: new(uint32), DeliveryCount: new(uint32), LinkCredit: new(uint32(1)),
+			})
+			synctest.Wait()
+			session = w.link("q").session
+			if got := len(session.stalled); got != 1 {
+				t.Errorf("%d links wait for the window, want 1", got)
+			}
+			c.Send(0, &amqpwire.Detach{Handle: 0, Closed: true})
+			rawclient.Want[*amqpwire.Detach](c)
+		}
+		if got := len(session.stalled); got != 0 {
+			t.Errorf("%d links wait for the window, want none", got)
+		}
+	})
+}
+
 // TestServerWindow checks that the client's window is renewed in time, also for
 // transfers on a link that was refused.
 func TestServerWindow(t *testing.T) {

@@ -28,7 +28,7 @@ var ExitStatus = []Item{
 // pages have it.
 var Variables = []Item{
 	{EnvDevice, "`simulated-device`: the device's own connection string"},
-	{EnvService, "`send-c2d`: the connection string of a policy with *service connect*"},
+	{EnvService, "the connection string of a policy: `send-c2d` needs *service connect*, `simulated-device --devices` *device connect*"},
 	{EnvServiceAlt, "the same, under another name"},
 	{EnvHost, "`send-c2d`: the name of a hub to use with Microsoft Entra ID, in place of a connection string"},
 	{EnvTokenCommand, "`send-c2d`: a command that prints a token of Entra ID"},

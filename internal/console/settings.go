@@ -19,6 +19,9 @@ const (
 	EnvDeviceID   = "IOTHUB_DEVICE_ID"
 )
 
+// policyVariables have the connection string of a policy.
+var policyVariables = []string{EnvService, EnvServiceAlt}
+
 // HubFlags are the flags of a client that say which hub to use, and how to
 // connect to it.
 type HubFlags struct {
@@ -27,6 +30,10 @@ type HubFlags struct {
 	EnvFile          string
 	Transport        TransportFlags
 	entra            entraFlags
+
+	// Policy reports whether the connection string must be that of a policy, also
+	// where the command has variables for another; nil: it need not.
+	Policy func() bool
 
 	localAddress string                 // of the local hub where nothing else is given
 	variables    []string               // of the connection string
@@ -47,7 +54,11 @@ func (h *HubFlags) Add(c *Console, cmd *cobra.Command, localAddress string, vari
 	if slices.Contains(variables, EnvService) {
 		h.entra.add(f)
 	}
-	annotate(cmd, append(slices.Clone(variables), h.entra.variables...))
+	read := append(slices.Clone(variables), h.entra.variables...)
+	if h.Policy != nil {
+		read = append(read, policyVariables...)
+	}
+	annotate(cmd, read)
 	f.StringVar(&h.Local, "local", "", "use the local hub, without TLS, at `HOST:PORT` if given (default "+localAddress+")")
 	f.Lookup("local").NoOptDefVal = localAddress
 	f.StringVar(&h.EnvFile, "env-file", "", "read settings from `FILE` (default .env, if it is there)")
@@ -75,6 +86,9 @@ func (h *HubFlags) Settings() (*Settings, error) {
 		return nil, err
 	}
 	s := &Settings{flags: *h, env: env}
+	if h.Policy != nil && h.Policy() {
+		s.flags.variables = policyVariables
+	}
 	s.login, err = s.findLogin()
 	return s, err
 }

@@ -15,14 +15,16 @@ type closer interface {
 	Close(ctx context.Context) error
 }
 
-// attach attaches a link on a session of a connection.
-type attach[L closer] func(ctx context.Context, conn *connection, session *amqp.Session) (L, error)
+// attach attaches a link on a connection.
+type attach[L closer] func(ctx context.Context, conn *connection) (*attached[L], error)
 
-// attachment keeps one link of a client attached. Each link has a session of its
-// own, so that the end of a session does not harm another link.
+// attachment keeps one link of a client attached.
 type attachment[L closer] struct {
 	client *client
 	attach attach[L]
+	outage *outage // of the link, or of all links of the client
+	member bool    // of a fleet: the connection serves other devices as well
+	gate   mutex   // has room for those who may attach at once; nil: for all
 
 	attempts attempts // to attach the link; their lock is held to change current
 	current  atomic.Pointer[attached[L]]
@@ -30,13 +32,30 @@ type attachment[L closer] struct {
 
 // attached is a link that has been attached.
 type attached[L closer] struct {
-	link    L
-	session *amqp.Session
-	conn    *connection // of the session
+	link L
+	conn *connection
+	end  func(ctx context.Context) error // ends what was begun for the link
 }
 
 func newAttachment[L closer](c *client, attach attach[L]) *attachment[L] {
-	return &attachment[L]{client: c, attach: attach, attempts: newAttempts()}
+	return &attachment[L]{client: c, attach: attach, outage: c.outage, attempts: newAttempts()}
+}
+
+// onOwnSession attaches a link on a session of its own, so that the end of a session
+// does not harm another link.
+func onOwnSession[L closer](open func(ctx context.Context, conn *connection, session *amqp.Session) (L, error)) attach[L] {
+	return func(ctx context.Context, conn *connection) (*attached[L], error) {
+		session, err := conn.amqp.NewSession(ctx, nil)
+		if err != nil {
+			return nil, fmt.Errorf("begin session: %w", refine(err))
+		}
+		link, err := open(ctx, conn, session)
+		if err != nil {
+			_ = session.Close(ctx) // what went wrong before is what matters
+			return nil, err
+		}
+		return &attached[L]{link, conn, session.Close}, nil
+	}
 }
 
 // get returns the link, a new one if there is none, and the connection that was
@@ -71,6 +90,12 @@ func (a *attachment[L]) renew(ctx context.Context, conn *connection) (link L, er
 	if err = a.attempts.wait(open); err != nil {
 		return link, err
 	}
+	if a.gate != nil {
+		if err = a.gate.lock(open); err != nil {
+			return link, err
+		}
+		defer a.gate.unlock()
+	}
 	now, err := a.attachTo(open, conn)
 	if err != nil {
 		err = conn.classify(err)
@@ -91,29 +116,20 @@ func (a *attachment[L]) first(ctx context.Context) error {
 	return err
 }
 
-// attachTo attaches the link, on a new session of the connection.
+// attachTo attaches the link.
 func (a *attachment[L]) attachTo(ctx context.Context, conn *connection) (*attached[L], error) {
 	ctx, cancel := context.WithTimeout(ctx, a.client.options.ConnectTimeout)
 	defer cancel()
 	a.client.options.Progress.reached(forLink)
-	session, err := conn.amqp.NewSession(ctx, nil)
-	if err != nil {
-		return nil, fmt.Errorf("begin session: %w", refine(err))
-	}
-	link, err := a.attach(ctx, conn, session)
-	if err != nil {
-		_ = session.Close(ctx) // what went wrong before is what matters
-		return nil, err
-	}
-	return &attached[L]{link, session, conn}, nil
+	return a.attach(ctx, conn)
 }
 
-// endTimeout is how long to wait for the hub to confirm the end of a session
-// that is not needed any more.
+// endTimeout is how long to wait for the hub to confirm the end of a session, or of
+// a link, that is not needed any more.
 const endTimeout = 5 * time.Second
 
 // drop forgets a link that has failed, and reports whether it did: it may have
-// been replaced already. The link's session may still be there. It is ended, and
+// been replaced already. What was begun for it may still be there. It is ended, and
 // when the hub confirms that, it has taken back the messages of the link.
 func (a *attachment[L]) drop(ctx context.Context, failed L) bool {
 	var none L
@@ -129,13 +145,13 @@ func (a *attachment[L]) drop(ctx context.Context, failed L) bool {
 	a.attempts.lost()
 	ctx, cancel := context.WithTimeout(ctx, endTimeout)
 	defer cancel()
-	_ = now.session.Close(ctx) // it fails if the connection is gone as well
+	_ = now.end(ctx) // it fails if the connection is gone as well
 	return true
 }
 
 // close detaches the link, which gives back what it holds unsettled. It is no
-// error if the link is lost already: the hub has those messages. The session may
-// still be there.
+// error if the link is lost already: the hub has those messages. What was begun for
+// it may still be there.
 func (a *attachment[L]) close(ctx context.Context) error {
 	if err := a.attempts.mu.lock(ctx); err != nil {
 		return err
@@ -146,8 +162,8 @@ func (a *attachment[L]) close(ctx context.Context) error {
 		return nil
 	}
 	detached := now.link.Close(ctx)
-	sessionEnded := now.session.Close(ctx)
-	for _, err := range []error{detached, sessionEnded} {
+	ended := now.end(ctx)
+	for _, err := range []error{detached, ended} {
 		if err != nil && !linkLost(err) {
 			return refine(err)
 		}

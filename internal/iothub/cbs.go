@@ -20,39 +20,51 @@ const cbsAddress = "$cbs"
 // cbs keeps a connection authenticated. Its links stay open, so that renewing
 // a token disturbs nothing else.
 type cbs struct {
-	conn     *amqp.Conn
+	conn    *amqp.Conn
+	options Options
+
+	asking   mutex // one request after the other; it guards what follows
 	session  *amqp.Session
 	sender   *amqp.Sender
 	receiver *amqp.Receiver
 	broken   bool // the links are broken
-	tokens   TokenSource
-	name     string // what the tokens are for
-	options  Options
 	requests int
 
+	mu          sync.Mutex
+	credentials map[string]*credential // by their names
+	changed     chan struct{}          // one place: there is another
+
+	open    context.Context // ends with stop
 	cancel  context.CancelFunc
 	renewal sync.WaitGroup
 }
 
-// authenticate puts the first token, and starts the renewal.
-func authenticate(ctx context.Context, conn *amqp.Conn, cs sas.ConnectionString, o Options) (*cbs, error) {
-	// The name is the resource as it stands in a token, which is what the Node
-	// SDK sends.
-	c := &cbs{conn: conn, tokens: tokenSource(cs, o), name: sas.Escape(cs.Resource()), options: o}
+// newCBS attaches the links, and starts the renewal of tokens.
+func newCBS(ctx context.Context, conn *amqp.Conn, o Options) (*cbs, error) {
+	c := &cbs{
+		conn: conn, options: o, asking: newMutex(),
+		credentials: make(map[string]*credential), changed: make(chan struct{}, 1),
+	}
 	if err := c.attach(ctx); err != nil {
 		return nil, err
 	}
-	expires, err := c.put(ctx, time.Time{})
-	if err != nil {
-		return nil, err
-	}
-	o.Logger.Info("authenticated", "by", "token", "for", cs.Resource(), "expires", expires.UTC().Format(time.RFC3339))
-	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	c.cancel = cancel
-	c.renewal.Go(func() { c.renew(background, expires) })
+	c.open, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	c.renewal.Go(func() { c.renew(c.open) })
 	return c, nil
 }
 
+// authenticate puts a token for what a connection string is for, and keeps it
+// renewed.
+func (c *cbs) authenticate(ctx context.Context, cs sas.ConnectionString) (expires time.Time, err error) {
+	x := &credential{name: credentialName(cs), tokens: tokenSource(cs, c.options)}
+	if expires, err = c.show(ctx, x); err != nil {
+		return time.Time{}, err
+	}
+	c.keep(x)
+	return expires, nil
+}
+
+// attach attaches the links. Called with asking held, or before anybody else can.
 func (c *cbs) attach(ctx context.Context) (err error) {
 	session, err := c.conn.NewSession(ctx, nil)
 	if err != nil {
@@ -69,17 +81,53 @@ func (c *cbs) attach(ctx context.Context) (err error) {
 	return nil
 }
 
+// show shows the hub a new token for the credential, on new links if the old ones are
+// broken, and returns when it expires.
+func (c *cbs) show(ctx context.Context, x *credential) (expires time.Time, err error) {
+	if err := c.asking.lock(ctx); err != nil {
+		return time.Time{}, err
+	}
+	defer c.asking.unlock()
+	if ctx.Err() != nil {
+		return time.Time{}, ctx.Err() // while it waited: that says nothing about the links
+	}
+	if c.broken {
+		if err := c.reattach(); err != nil {
+			return time.Time{}, err
+		}
+	}
+	expires, err = c.put(ctx, x)
+	// A request without an answer says the same about the links as an error.
+	c.broken = linkLost(err) || ctx.Err() != nil
+	if err == nil {
+		x.expires = expires
+	}
+	return expires, err
+}
+
+// reattach replaces the links by new ones, on a new session. They are for all who have
+// something to ask, so whoever asks now does not say how long it may take. Called with
+// asking held.
+func (c *cbs) reattach() error {
+	ending, cancel := context.WithTimeout(c.open, endTimeout)
+	defer cancel()
+	_ = c.session.Close(ending) // it may have ended already
+	attaching, cancel := context.WithTimeout(c.open, renewalTimeout)
+	defer cancel()
+	return c.attach(attaching)
+}
+
 // errNoNewToken says that a renewal would only show what the hub has seen.
 var errNoNewToken = errors.New("there is no token that lasts longer")
 
 // put shows the hub a new token in place of the one that it knows, and returns
-// when it expires.
-func (c *cbs) put(ctx context.Context, known time.Time) (expires time.Time, err error) {
-	token, err := c.tokens(ctx)
+// when it expires. Called with asking held.
+func (c *cbs) put(ctx context.Context, x *credential) (expires time.Time, err error) {
+	token, err := x.tokens(ctx)
 	switch {
 	case err != nil:
 		return time.Time{}, fmt.Errorf("make a token: %w", err)
-	case !token.Expires.After(known):
+	case !token.Expires.After(x.expires):
 		return time.Time{}, errNoNewToken
 	}
 	c.requests++
@@ -89,7 +137,7 @@ func (c *cbs) put(ctx context.Context, known time.Time) (expires time.Time, err 
 		ApplicationProperties: map[string]any{
 			"operation": "put-token",
 			"type":      token.Type,
-			"name":      c.name,
+			"name":      x.name,
 		},
 		Value: token.Reveal(),
 	}

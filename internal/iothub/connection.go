@@ -26,6 +26,9 @@ type connection struct {
 	cbs    *cbs      // nil if a certificate authenticates us
 	began  time.Time // when the hub authenticated us
 	logger *slog.Logger
+
+	fleet  bool // it authenticates each device by itself
+	shared sharedSession
 }
 
 // connect dials the hub of the connection string and authenticates.
@@ -56,7 +59,7 @@ func dialAMQP(ctx context.Context, route dial.Route, cs sas.ConnectionString, o 
 	if err != nil {
 		return nil, silence.explain(err)
 	}
-	c := &connection{stream: stream, tap: tap.New(stream, o.Trace), logger: o.Logger}
+	c := &connection{stream: stream, tap: tap.New(stream, o.Trace), logger: o.Logger, fleet: o.fleet, shared: newSharedSession()}
 	err = c.open(watched, cs)
 	if err == nil {
 		return c, nil
@@ -95,14 +98,20 @@ func (c *connection) authenticate(ctx context.Context, cs sas.ConnectionString, 
 		return nil
 	}
 	o.Progress.reached(forAuthentication)
-	c.cbs, err = authenticate(ctx, c.amqp, cs, o)
+	if c.cbs, err = newCBS(ctx, c.amqp, o); err != nil || o.fleet {
+		return err
+	}
+	expires, err := c.cbs.authenticate(ctx, cs)
+	if err == nil {
+		o.Logger.Info("authenticated", "by", "token", "for", cs.Resource(), "expires", expires.UTC().Format(time.RFC3339))
+	}
 	return err
 }
 
 // classify marks what err alone does not tell.
 func (c *connection) classify(err error) error {
 	switch {
-	case errors.Is(err, ErrUnauthorized) && time.Since(c.began) < stableAfter:
+	case errors.Is(err, ErrUnauthorized) && !c.fleet && time.Since(c.began) < stableAfter:
 		// The hub refuses what it has only just authenticated. The next connection,
 		// with a token as new as this one's, would be refused as well. Later, the
 		// token may have expired.
@@ -137,6 +146,7 @@ func (c *connection) close(ctx context.Context) error {
 	if c.cbs != nil {
 		c.cbs.stop()
 	}
+	c.shared.close(ctx)
 	defer c.tap.Wait()
 	return c.amqp.Close()
 }

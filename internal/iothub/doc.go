@@ -16,6 +16,8 @@
 //  5. The hub tells the back end what became of the message: a [Feedback] record
 //     in a [FeedbackBatch].
 //
+// A [Fleet] is many devices in one process, where a [Device] is one.
+//
 // Everything runs over AMQP 1.0 with github.com/Azure/go-amqp, but for [Purge],
 // [ReadDevice] and [Devices], which need HTTPS. Both clients authenticate with tokens
 // over $cbs, renew them in place, and reconnect by themselves.

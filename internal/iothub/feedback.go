@@ -60,7 +60,7 @@ type FeedbackReceiver struct {
 // ReceiveFeedback starts to receive delivery feedback. All back ends of a hub
 // share one queue of it: what one completes, no other sees.
 func (s *Service) ReceiveFeedback(ctx context.Context) (*FeedbackReceiver, error) {
-	f := &FeedbackReceiver{first: newAttachment(s.client, receiverOf(feedbackAddress, MaxFeedback+1))}
+	f := &FeedbackReceiver{first: newAttachment(s.client, onOwnSession(receiverOf(feedbackAddress, MaxFeedback+1)))}
 	attached := func(context.Context, *amqp.Receiver, *wait) error { return nil }
 	if err := f.first.do(ctx, attached); err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (f *FeedbackReceiver) next(ctx context.Context) (batch *FeedbackBatch, err 
 // is somebody else's is of no more use then. That another link gets the message
 // behind it is inferred: receivers of a queue compete.
 func (f *FeedbackReceiver) LookFurther(ctx context.Context) error {
-	a := newAttachment(f.first.client, receiverOf(feedbackAddress, 1))
+	a := newAttachment(f.first.client, onOwnSession(receiverOf(feedbackAddress, 1)))
 	if err := a.first(ctx); err != nil {
 		return err
 	}

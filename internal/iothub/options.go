@@ -62,6 +62,8 @@ type Options struct {
 	Progress *Progress
 	// Logger hears of the connection's life. Default: nobody.
 	Logger *slog.Logger
+
+	fleet bool // the connection is a fleet's, each of whose devices shows its own token
 }
 
 func (o *Options) withDefaults() Options {

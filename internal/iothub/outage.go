@@ -26,6 +26,11 @@ func newOutage(o Options) *outage {
 	return out
 }
 
+// newAway returns an outage that is going on: it has not been there yet.
+func newAway(onLost func(err error), onRestored func(after time.Duration)) *outage {
+	return &outage{onLost: onLost, onRestored: onRestored, since: time.Now()}
+}
+
 func (o *outage) lost(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -137,7 +137,7 @@ func TestStaleErrors(t *testing.T) {
 		t.Error("a stale error dropped the link")
 	}
 	for _, r := range []remedy{retry, relink, reconnect, stop} {
-		if a.replace(ctx, r, failure[*amqp.Receiver]{link: oldLink, conn: old}) {
+		if a.replace(ctx, r, &failure[*amqp.Receiver]{link: oldLink, conn: old}) {
 			t.Errorf("a stale error replaced something by %v", r)
 		}
 	}

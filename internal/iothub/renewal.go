@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"iothub-c2d/internal/sas"
 )
 
 // A token is renewed when this part of its life has passed. A renewal that
@@ -25,57 +27,98 @@ func renewAfter(expires, now time.Time) time.Duration {
 	return max(time.Duration(float64(expires.Sub(now))*renewalPart), renewalPause)
 }
 
+// credential is whom a connection speaks for, and the token that says so. It belongs to
+// whoever makes it until keep, and then to the goroutine of the renewal, but for due:
+// the lock of cbs guards that.
+type credential struct {
+	name    string // what the tokens are for
+	tokens  TokenSource
+	expires time.Time // of the token that the hub has
+	due     time.Time // when a new one is to be shown
+	logged  string    // the last error, which is not worth repeating
+}
+
+// credentialName returns what a token is for as it stands in the token, which is what
+// the Node SDK sends.
+func credentialName(cs sas.ConnectionString) string { return sas.Escape(cs.Resource()) }
+
+// keep has the token of a credential renewed, which the hub has just taken, until
+// another takes its place, or forget.
+func (c *cbs) keep(x *credential) {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x.due = now.Add(renewAfter(x.expires, now)) // nobody else has it yet
+	c.credentials[x.name] = x
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// forget ends the renewal of a token.
+func (c *cbs) forget(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.credentials, name)
+}
+
+// next returns the credential whose renewal is due first, nil if there is none.
+func (c *cbs) next() (first *credential, due time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, x := range c.credentials {
+		if first == nil || x.due.Before(due) {
+			first, due = x, x.due
+		}
+	}
+	return first, due
+}
+
 // renew is the goroutine that replaces tokens before they expire. It ends with
-// ctx, or with the connection. If the hub refuses all new tokens until the old
-// one expires, it detaches the links, and those who use them get that error.
-func (c *cbs) renew(ctx context.Context, expires time.Time) {
-	wait := renewAfter(expires, time.Now())
-	logged := "" // the last error, which is not worth repeating
+// ctx, or with the connection.
+func (c *cbs) renew(ctx context.Context) {
 	for {
+		x, due := c.next()
+		var now <-chan time.Time
+		if x != nil {
+			now = time.After(time.Until(due))
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-c.conn.Done(): // its Err is nil if the hub gave no reason
 			return
-		case <-time.After(wait):
-		}
-		next, err := c.replace(ctx, expires)
-		if err == nil {
-			c.options.Logger.Info("token renewed", "expires", next.UTC().Format(time.RFC3339))
-			expires, logged = next, ""
-			wait = renewAfter(expires, time.Now())
-			continue
-		}
-		wait = renewalRetry
-		if errors.Is(err, errNoNewToken) { // which may take as long as this one lives
-			wait = max(renewAfter(expires, time.Now()), renewalRetry)
-		}
-		if err.Error() != logged {
-			logged = err.Error()
-			c.options.Logger.Warn("token not renewed", "error", err)
+		case <-c.changed:
+		case <-now:
+			c.replace(ctx, x)
 		}
 	}
 }
 
-// replace shows the hub a new token, on new links if the old ones are broken.
-func (c *cbs) replace(ctx context.Context, known time.Time) (expires time.Time, err error) {
-	ctx, cancel := context.WithTimeout(ctx, renewalTimeout)
+// replace shows the hub a new token in place of one that is going to expire. If the
+// hub refuses all new ones until then, it detaches the links, and those who use them
+// get that error.
+func (c *cbs) replace(ctx context.Context, x *credential) {
+	limited, cancel := context.WithTimeout(ctx, renewalTimeout)
 	defer cancel()
-	if c.broken {
-		if err := c.reattach(ctx); err != nil {
-			return time.Time{}, err
-		}
+	known := x.expires // only this goroutine changes it from now on
+	expires, err := c.show(limited, x)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	switch {
+	case err == nil:
+		c.options.Logger.Info("token renewed", "expires", expires.UTC().Format(time.RFC3339))
+		x.due, x.logged = now.Add(renewAfter(expires, now)), ""
+		return
+	case errors.Is(err, errNoNewToken): // which may take as long as this one lives
+		x.due = now.Add(max(renewAfter(known, now), renewalRetry))
+	default:
+		x.due = now.Add(renewalRetry)
 	}
-	expires, err = c.put(ctx, known)
-	// A request without an answer says the same about the links as an error.
-	c.broken = linkLost(err) || ctx.Err() != nil
-	return expires, err
-}
-
-// reattach replaces the links by new ones, on a new session.
-func (c *cbs) reattach(ctx context.Context) error {
-	ending, cancel := context.WithTimeout(ctx, endTimeout)
-	defer cancel()
-	_ = c.session.Close(ending) // it may have ended already
-	return c.attach(ctx)
+	if err.Error() != x.logged {
+		x.logged = err.Error()
+		c.options.Logger.Warn("token not renewed", "error", err)
+	}
 }

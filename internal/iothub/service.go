@@ -24,7 +24,7 @@ type Service struct {
 // connection is tried once only.
 func DialService(ctx context.Context, cs sas.ConnectionString, options *Options) (*Service, error) {
 	s := &Service{client: newClient(cs, options), sending: newMutex()}
-	s.sender = newAttachment(s.client, attachSender)
+	s.sender = newAttachment(s.client, onOwnSession(attachSender))
 	if err := s.sender.first(ctx); err != nil {
 		_ = s.client.close(context.WithoutCancel(ctx)) // what went wrong before is what matters
 		return nil, err

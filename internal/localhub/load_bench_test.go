@@ -82,7 +82,7 @@ func inTurns(b *testing.B, prepare func(h *Hub, address string) func() time.Dura
 
 // serveLoad serves a hub over loopback until the benchmark ends, with dev1 and
 // other devices.
-func serveLoad(b *testing.B, data string, devices ...Device) (h *Hub, address string) {
+func serveLoad(b testing.TB, data string, devices ...Device) (h *Hub, address string) {
 	b.Helper()
 	devices = append([]Device{{ID: "dev1", Key: defaults.Key()}}, devices...)
 	h, err := New(&Options{HostName: testHost, Data: data, MaxQueue: 1 << 30, Devices: devices})

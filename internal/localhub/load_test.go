@@ -14,7 +14,7 @@ import (
 // load is a client that costs little: it makes its frames from a pattern, and
 // looks at no more of the hub's than it must.
 type load struct {
-	b   *testing.B
+	b   testing.TB
 	net net.Conn
 	br  *bufio.Reader
 	out []byte // not written yet
@@ -33,7 +33,7 @@ const (
 )
 
 // dialLoad returns a client with an open session and a token.
-func dialLoad(b *testing.B, address, token string) *load {
+func dialLoad(b testing.TB, address, token string) *load {
 	b.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *load) add(body amqpwire.Performative, payload ...byte) {
 	c.out = appendFrame(c.b, c.out, body, payload...)
 }
 
-func appendFrame(b *testing.B, to []byte, body amqpwire.Performative, payload ...byte) []byte {
+func appendFrame(b testing.TB, to []byte, body amqpwire.Performative, payload ...byte) []byte {
 	to, err := amqpwire.AppendFrame(to, amqpwire.Frame{Body: body, Payload: payload})
 	if err != nil {
 		b.Fatal(err)
@@ -158,7 +158,7 @@ func (c *load) sendAll(n, inFlight int) {
 }
 
 // wantAccepted looks for the code of accepted at the end of a disposition.
-func wantAccepted(b *testing.B, frame []byte) {
+func wantAccepted(b testing.TB, frame []byte) {
 	if string(frame[len(frame)-4:]) != "\x00\x53\x24\x45" {
 		b.Fatalf("the hub answered %x", frame)
 	}

@@ -28,10 +28,9 @@ type sessions struct {
 // session is what is known of one session.
 type session struct {
 	nextOutgoingID uint32
-	// receiver is the last link that the hub has attached for us to receive from,
-	// with the mode that the hub has answered (part 2 §2.7.3).
-	receiver     string
-	settlesFirst bool
+	// settleFirst are the links that the hub has attached for us to receive from, in
+	// rcv-settle-mode first (part 2 §2.7.3).
+	settleFirst map[string]bool
 
 	deliveries deliveries
 }
@@ -54,8 +53,8 @@ func (s *sessions) settlesFirst(link string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, session := range s.ours {
-		if session.receiver == link {
-			return session.settlesFirst
+		if session.settleFirst[link] {
+			return true
 		}
 	}
 	return false
@@ -107,11 +106,18 @@ func (s *sessions) of(channel uint16) *session {
 // attached takes note of the hub's answer to our attach. A hub that refuses a link
 // answers without a source first, and detaches it then.
 func (s *session) attached(a *amqpwire.Attach) {
-	if a.Role == amqpwire.RoleSender && a.Source != nil {
-		s.receiver = a.Name
-		s.settlesFirst = a.RcvSettleMode == nil || *a.RcvSettleMode == amqpwire.ReceiverFirst
+	if a.Role != amqpwire.RoleSender || a.Source == nil || a.RcvSettleMode != nil && *a.RcvSettleMode != amqpwire.ReceiverFirst {
+		return
 	}
+	if s.settleFirst == nil || len(s.settleFirst) >= maxSettleFirst {
+		s.settleFirst = make(map[string]bool)
+	}
+	s.settleFirst[a.Name] = true
 }
+
+// maxSettleFirst bounds the links that are known to settle first. It is asked when a
+// link has been attached, and more are not attached at once.
+const maxSettleFirst = 256
 
 // outgoing takes note of a frame that we send. See outScanner for how much of it
 // b has.

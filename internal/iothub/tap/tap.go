@@ -59,7 +59,7 @@ func New(stream net.Conn, trace io.Writer) *Tap {
 func (t *Tap) Container() string { return t.sessions.container() }
 
 // SettlesFirst reports whether the hub has attached a link, from which we
-// receive, in rcv-settle-mode first. It knows the last such link of each
+// receive, in rcv-settle-mode first. It knows the last such links of each
 // session.
 func (t *Tap) SettlesFirst(link string) bool { return t.sessions.settlesFirst(link) }
 

@@ -3,6 +3,7 @@ package tap
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"math"
 	"net"
@@ -184,6 +185,34 @@ func TestSettlesFirst(t *testing.T) {
 		if got := tap.SettlesFirst("link"); got != tt.want {
 			t.Errorf("%s: SettlesFirst = %t, want %t", tt.name, got, tt.want)
 		}
+	}
+}
+
+// TestSettlesFirstOfMany wants the mode of each link of a session to be known, and
+// a hub that attaches links without end to take no memory.
+func TestSettlesFirstOfMany(t *testing.T) {
+	t.Parallel()
+	frames := script{{Channel: 1, Body: &amqpwire.Begin{RemoteChannel: new(uint16(4))}}}
+	for n := range 10 * maxSettleFirst {
+		mode := uint8(n % 2)
+		frames = append(frames, amqpwire.Frame{Channel: 1, Body: &amqpwire.Attach{
+			Name: fmt.Sprint(n), Role: amqpwire.RoleSender, Source: &amqpwire.Source{Address: "a"}, RcvSettleMode: &mode,
+		}})
+	}
+	tap := New(&fakeConn{Reader: bytes.NewReader(frames.bytes(t))}, nil)
+	if _, err := tap.Write(script{{Channel: 4, Body: &amqpwire.Begin{}}}.bytes(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(tap); err != nil {
+		t.Fatal(err)
+	}
+	for n := 10*maxSettleFirst - 40; n < 10*maxSettleFirst; n++ {
+		if got, want := tap.SettlesFirst(fmt.Sprint(n)), n%2 == 0; got != want {
+			t.Errorf("link %d settles first: %v, want %v", n, got, want)
+		}
+	}
+	if got := len(tap.sessions.ours[4].settleFirst); got > maxSettleFirst {
+		t.Errorf("%d links are known, want %d at most", got, maxSettleFirst)
 	}
 }
 

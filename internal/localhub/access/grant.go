@@ -2,6 +2,7 @@ package access
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"iothub-c2d/internal/localhub/broker"
@@ -32,6 +33,7 @@ type Grant struct {
 	End         time.Time // when it is over, the allowance for clocks included
 	owner       broker.ID // the device or module that has signed it; zero: another has
 	scopes      []sas.Scope
+	device      string // in small letters, whom all scopes are about; empty: there may be others
 	permissions Permission
 
 	registry *registry.Registry
@@ -118,8 +120,11 @@ func (g Grants) Size() (n int) {
 // Until returns when the last of the grants that give the permission ends: the
 // zero time if none does.
 func (g Grants) Until(n Need) (end time.Time) {
-	for _, grant := range g {
-		end = later(end, grant.Until(n))
+	device := strings.ToLower(n.Of.Device)
+	for i := range g {
+		if device == "" || g[i].device == "" || g[i].device == device { // there may be a thousand
+			end = later(end, g[i].Until(n))
+		}
 	}
 	return end
 }

@@ -42,6 +42,7 @@ func (c *Control) Verify(text string, claimed broker.ID) (g Grant, refused *brok
 	} else {
 		g, refused = c.byDevice(token, scopes, claimed)
 	}
+	g.device = deviceOf(g.scopes)
 	g.Resource, g.End = token.Resource(), token.Expiry().Add(clockSkew)
 	switch {
 	case refused != nil:
@@ -152,6 +153,20 @@ func readings(scopes []sas.Scope, claimed broker.ID) (list []reading) {
 // identity takes the scope of a device or module to pieces.
 func identity(s sas.Scope) (id broker.ID, rest address.Path, ok bool) {
 	return address.Path(strings.Split(s.Path, "/")[1:]).Identity() // it is decoded already
+}
+
+// deviceOf returns the device that all scopes are about, in small letters; empty if
+// there is none.
+func deviceOf(scopes []sas.Scope) (device string) {
+	for _, s := range scopes {
+		id, _, ok := identity(s)
+		name := strings.ToLower(id.Device)
+		if !ok || device != "" && name != device {
+			return ""
+		}
+		device = name
+	}
+	return device
 }
 
 // ownScope returns what a device's own token is good for that names the device and

@@ -111,11 +111,11 @@ func (c *Client) Source(l *amqpserver.Link, a *amqpwire.Attach) (amqpserver.Sour
 	}
 	switch ep.kind {
 	case cbsEndpoint:
-		return c.repliesOf(l.Session()), nil
+		return c.repliesOf(l.Session()).on(l), nil
 	case feedbackEndpoint:
 		return newFeedbackSource(c, l), nil
 	case twinEndpoint:
-		return &twinReplies{replies{client: c}, ep.target}, nil
+		return &twinReplies{newReplies(c).on(l), ep.target}, nil
 	case methodsEndpoint:
 		return methods{}, nil
 	}

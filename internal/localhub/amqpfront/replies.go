@@ -12,20 +12,32 @@ import (
 // for the client to grant credit.
 type replies struct {
 	client  *Client
-	waiting [][]byte // encoded
+	waiting [][]byte                      // encoded
+	links   map[*amqpserver.Link]struct{} // on which they go out
+}
+
+func newReplies(c *Client) *replies {
+	return &replies{client: c, links: make(map[*amqpserver.Link]struct{})}
 }
 
 // repliesOf returns the replies of $cbs on a session.
 func (c *Client) repliesOf(s *amqpserver.Session) *replies {
 	r := c.replies[s]
 	if r == nil {
-		r = &replies{client: c}
+		r = newReplies(c)
 		c.replies[s] = r
 		s.OnEnd(func() {
 			r.drop()
 			delete(c.replies, s)
 		})
 	}
+	return r
+}
+
+// on lets replies go out on a link.
+func (r *replies) on(l *amqpserver.Link) *replies {
+	r.links[l] = struct{}{}
+	l.OnEnd(func() { delete(r.links, l) })
 	return r
 }
 
@@ -55,7 +67,9 @@ func (r *replies) add(reply *amqpwire.Message, id any) *amqpwire.Error {
 	}
 	r.waiting = append(r.waiting, b)
 	r.client.unread++
-	r.client.conn.Wake()
+	for l := range r.links { // to wake all would cost a connection of many devices dear
+		l.Wake()
+	}
 	return nil
 }
 

@@ -65,7 +65,7 @@ func refuseTwin() *amqpwire.Message {
 
 // twinReplies are what a device's twin link has yet to send.
 type twinReplies struct {
-	replies
+	*replies
 	device broker.ID
 }
 
