@@ -33,25 +33,31 @@ var allowed = map[string][]string{
 	"internal/localhub/store":    {"internal/localhub/broker", "go.etcd.io/bbolt"},
 	"internal/localhub/address":  {"internal/localhub/broker"},
 	"internal/localhub/query":    nil,
+	"internal/localhub/throttle": nil,
 	"internal/localhub/registry": {"internal/localhub/broker", "internal/sas"},
 	"internal/localhub/access": { // alone in having the library for JSON Web Tokens
 		"internal/localhub/address", "internal/localhub/broker", "internal/localhub/defaults", "internal/localhub/registry", "internal/sas",
 		"github.com/golang-jwt/jwt",
 	},
-	"internal/localhub/amqpfront": {"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/address", "internal/localhub/broker"},
+	"internal/localhub/amqpfront": {
+		"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/address", "internal/localhub/broker",
+		"internal/localhub/throttle",
+	},
 	"internal/localhub/httpfront": {
 		"internal/localhub/access", "internal/localhub/address", "internal/localhub/broker", "internal/localhub/httpfront/page",
-		"internal/localhub/query", "internal/localhub/registry", "internal/sas", "github.com/coder/websocket",
+		"internal/localhub/query", "internal/localhub/registry", "internal/localhub/throttle", "internal/sas", "github.com/coder/websocket",
 	},
-	"internal/localhub/httpfront/page":      {"internal/localhub/broker"},
-	"internal/localhub/mqttfront":           {"internal/mqttwire", "internal/localhub/access", "internal/localhub/broker", "internal/sas"},
+	"internal/localhub/httpfront/page": {"internal/localhub/broker"},
+	"internal/localhub/mqttfront": {
+		"internal/mqttwire", "internal/localhub/access", "internal/localhub/broker", "internal/localhub/throttle", "internal/sas",
+	},
 	"internal/localhub/mqttfront/rawclient": {"internal/mqttwire"}, // for tests
 	"internal/localhub/broker/naive":        nil,                   // for tests
 	"internal/localhub/fault":               {"internal/amqpserver", "internal/amqpwire", "internal/faultnet", "internal/localhub/amqpfront"},
 	"internal/localhub": {
 		"internal/amqpserver", "internal/amqpwire", "internal/localhub/access", "internal/localhub/amqpfront",
 		"internal/localhub/broker", "internal/localhub/fault", "internal/localhub/httpfront", "internal/localhub/mqttfront",
-		"internal/localhub/registry", "internal/localhub/store",
+		"internal/localhub/registry", "internal/localhub/store", "internal/localhub/throttle",
 	},
 
 	// Of the clients, only the tap has amqpwire, and package value the types of it.
@@ -66,7 +72,7 @@ var allowed = map[string][]string{
 	"cmd/send-c2d": {"internal/console", "internal/iothub", "internal/iothub/value", "internal/localhub/defaults", "internal/sas", "github.com/spf13"},
 	"cmd/simulated-device": {
 		"internal/console", "internal/iothub", "internal/iothub/value", "internal/localhub", "internal/localhub/defaults", "internal/localhub/fault",
-		"internal/sas", "internal/shell", "github.com/joho/godotenv", "github.com/spf13",
+		"internal/localhub/throttle", "internal/sas", "internal/shell", "github.com/joho/godotenv", "github.com/spf13",
 	},
 	"internal/man":     {"internal/console", "github.com/spf13"}, // for tests
 	"internal/jwttest": nil,                                      // likewise

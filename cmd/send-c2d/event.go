@@ -17,6 +17,9 @@ type (
 		MessageID string `json:"messageId"`
 		Size      int    `json:"size"`
 		SentAt    string `json:"sentAt"`
+
+		took    time.Duration // until the hub had taken it
+		awaited bool          // feedback is waited for
 	}
 	notSentEvent struct {
 		Event     string `json:"event"` // refused or doubtful
@@ -61,18 +64,21 @@ type (
 		Resent                int            `json:"resent"`
 		Doubtful              int            `json:"doubtful"`
 		Refused               map[reason]int `json:"refused"`
-		Unknown               int            `json:"unknown"` // of a status that no document names
-		LatencyMS             *latencyMS     `json:"latencyMs,omitempty"`
+		Unknown               int            `json:"unknown"`              // of a status that no document names
+		LatencyMS             *timesMS       `json:"latencyMs,omitempty"`  // until feedback came
+		AcceptedMS            *timesMS       `json:"acceptedMs,omitempty"` // until the hub had taken a message, of a large run
+		PerSecond             float64        `json:"perSecond,omitempty"`  // likewise
 	}
-	latencyMS struct {
+	timesMS struct {
 		P50 float64 `json:"p50"`
 		P95 float64 `json:"p95"`
+		P99 float64 `json:"p99,omitempty"` // of a large run
 		Max float64 `json:"max"`
 	}
 )
 
 // newSentEvent returns the event of a message, without the time.
-func newSentEvent(out outgoing) sentEvent {
+func newSentEvent(out *outgoing) sentEvent {
 	m := &out.message
 	return sentEvent{Event: "sent", N: out.n, DeviceID: out.device, ModuleID: m.ModuleID, MessageID: m.ID, Size: len(m.Body)}
 }
@@ -106,9 +112,10 @@ func (r *report) summaryEvent(unanswered, resent int) summaryEvent {
 		}
 	}
 	if len(r.latencies) > 0 {
-		event.LatencyMS = &latencyMS{
-			milliseconds(r.percentile(50)), milliseconds(r.percentile(95)), milliseconds(r.percentile(100)),
-		}
+		event.LatencyMS = newTimes(r.latencies).milliseconds(r.isLarge())
+	}
+	if r.isLarge() {
+		event.AcceptedMS, event.PerSecond = newTimes(r.answers).milliseconds(true), r.perSecond()
 	}
 	return event
 }

@@ -17,11 +17,13 @@ type feedbackMessage struct {
 
 // addFeedback puts a feedback message on the queue, of a record for each of the
 // ids, which are of the device "d".
-func (h *fakeHub) addFeedback(ids ...string) {
+func (h *fakeHub) addFeedback(ids ...string) { h.addFeedbackOf("d", ids...) }
+
+func (h *fakeHub) addFeedbackOf(device string, ids ...string) {
 	type record map[string]string
 	var records []record
 	for _, id := range ids {
-		records = append(records, record{"originalMessageId": id, "deviceId": "d", "statusCode": "Success", "description": "Success"})
+		records = append(records, record{"originalMessageId": id, "deviceId": device, "statusCode": "Success", "description": "Success"})
 	}
 	body, err := json.Marshal(records)
 	if err != nil {

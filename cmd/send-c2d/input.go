@@ -46,7 +46,7 @@ func newInput(ctx context.Context, c *console.Console, f *messageFlags) (input, 
 		return repeat(nil, f.count, func(out *outgoing, _ []byte) error {
 			out.message.Body = tutorialBody()
 			return nil
-		}), checkUnread(c.In)
+		}), f.checkUnread(c.In)
 	case len(f.arguments) > 0:
 		text, err := f.decode([]byte(f.arguments[0]))
 		return repeat(text, f.count, setBody), err
@@ -91,9 +91,9 @@ func setBody(out *outgoing, text []byte) error {
 // checkUnread refuses the tutorial's message where something else may have been
 // meant: what is piped in. It is not read unasked, since it may be meant for
 // somebody else, as in a shell's loop over lines.
-func checkUnread(in io.Reader) error {
+func (m *messageFlags) checkUnread(in io.Reader) error {
 	f, ok := in.(*os.File)
-	if !ok {
+	if !ok || m.devicesFile == "-" {
 		return nil
 	}
 	if info, err := f.Stat(); err != nil || info.Mode()&fs.ModeCharDevice != 0 {

@@ -23,17 +23,14 @@ func newCommand(c *console.Console) *cobra.Command {
 		Use:     "send-c2d [MESSAGE]",
 		Version: console.Version(),
 		Short:   "Send cloud-to-device messages through Azure IoT Hub",
-		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback that
-tells what became of each. The hub is that of IOTHUB_CONNECTION_STRING or IOTHUB_HOST,
-in the environment or .env, else a local one at ` + defaults.Address + `. What it refuses stops
-no others, but an unknown device is tried only once. The exit code is that of the worst.
+		Long: `send-c2d sends cloud-to-device messages and waits for the feedback on each. The hub is
+that of IOTHUB_CONNECTION_STRING, also in .env, or of IOTHUB_HOST, else a local one at
+` + defaults.Address + `. What it refuses stops no others. The exit code is that of the worst.
 
 In MESSAGE, ids and values of properties {{.N}} is the number of the message, from 0,
-{{.Device}} the device, {{.Now}} the time, {{.UUID}} a new UUID. A MESSAGE that looks
-like a command, a key or so is sent only after --; - means standard input. Flags of az
-are taken, too: --props 'K=V;K=V' --data --data-file-path --login --mid --cid --uid --ct --ce.`,
+{{.Device}} the device, {{.Now}} the time, {{.UUID}} a new UUID. A MESSAGE like a command or
+a key goes after --; - is standard input. az's flags: --props --data --data-file-path --login --mid --cid --uid --ct --ce.`,
 		Example: `  send-c2d "hello"                              # wait until the device has it
-  send-c2d                                      # the tutorial's message
   send-c2d -p color=red --ttl 10m "hello"       # a property, and ten minutes to live
   tail -n 3 /etc/hosts | send-c2d --lines       # a message for each line`,
 		Args: c.Args(1),
@@ -67,27 +64,39 @@ func run(ctx context.Context, c *console.Console, f *sendFlags) error {
 		return err
 	}
 	stop := func(err error) { end(console.Cause(ctx, err)) } // the first failure ends all the rest
-	return plan.carryOut(ctx, c, options, stop)
+	err = plan.carryOut(ctx, c, options, stop)
+	if failure := plan.ledger.write(c); failure != nil {
+		if err == nil {
+			return failure
+		}
+		c.Report(failure)
+	}
+	return err
 }
 
 // carryOut connects, asks for feedback, sends, waits for the feedback and reports.
 // It calls stop, which ends ctx, with an error that makes the rest of no use.
 func (p *plan) carryOut(ctx context.Context, c *console.Console, options *iothub.Options, stop func(error)) error {
+	report := newReport(c)
+	report.ledger = p.ledger
+	report.plan(p.messages.planned(), p.pace.rate)
+	options.Throttled = report.throttled
 	service, err := p.target.connect(ctx, c, options)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
-	report := newReport(c)
-	feedback, err := p.askForFeedback(ctx, service, options.Progress, report, stop)
+	rooms := newRooms(c, p.pace.patience)
+	feedback, err := p.askForFeedback(ctx, service, options.Progress, report, rooms.freed, stop)
 	if err != nil {
 		return console.Cause(ctx, err)
 	}
 	defer feedback.stop()
-	stopProgress := c.ShowProgress(func() string { return report.progress(p.messages.planned(), feedback.unanswered()) })
+	stopProgress := c.ShowProgress(func() string { return report.progress(feedback.unanswered()) })
 	s := &sender{
 		service: service, progress: options.Progress, messages: p.messages,
-		feedback: feedback, report: report, pace: p.pace,
+		feedback: feedback, report: report, pace: p.pace, rooms: rooms,
+		missing: newTargets(p.messages.targets()),
 	}
 	err = s.sendAll(ctx, stop)
 	if err == nil {

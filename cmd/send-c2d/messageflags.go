@@ -17,17 +17,18 @@ import (
 
 // messageFlags are those that describe the messages.
 type messageFlags struct {
-	given     func(name string) bool         // whether a flag is on the command line
-	set       func(name, value string) error // puts it there
-	arguments []string                       // MESSAGE, or the text of --message, if it is given
-	text      string
-	devices   []string
-	module    string
-	file      string
-	lines     bool
-	jsonLines bool
-	base64    bool
-	count     int
+	given       func(name string) bool         // whether a flag is on the command line
+	set         func(name, value string) error // puts it there
+	arguments   []string                       // MESSAGE, or the text of --message, if it is given
+	text        string
+	devices     []string // as they are written
+	devicesFile string
+	module      string
+	file        string
+	lines       bool
+	jsonLines   bool
+	base64      bool
+	count       int
 
 	id, correlation, user        string
 	contentType, contentEncoding string
@@ -39,7 +40,8 @@ type messageFlags struct {
 
 func (m *messageFlags) add(f *pflag.FlagSet) {
 	m.given, m.set = f.Changed, f.Set
-	addDeviceFlag(f, &m.devices, "to send to")
+	addDeviceFlag(f, &m.devices, "to send to, or several: device-{0..99}")
+	f.StringVar(&m.devicesFile, "devices-file", "", "send to the devices whose ids are in `FILE`, one a line (-: standard input)")
 	f.StringVar(&m.module, "module-id", "", "send to the module `ID` of the device")
 	f.StringVar(&m.text, "message", "", "send `TEXT`, whatever it looks like")
 	console.MayBeEmpty(f.Lookup("message"))

@@ -156,7 +156,7 @@ func TestDoubtInJSON(t *testing.T) {
 		return accept(m)
 	}, func(t *testing.T, h *fakeHub) {
 		r := &tool{dial: h.dial}
-		code := r.run(t.Context(), "-d", "d", "--no-wait", "--count", "3", "--message-id", "m{{.N}}", "-o", "json", "hello")
+		code := r.run(t.Context(), "-d", "d", "--no-wait", "--retry-queue-full", "0", "--count", "3", "--message-id", "m{{.N}}", "-o", "json", "hello")
 		r.wantCode(t, code, console.ExitRefused)
 		lines := strings.Split(strings.TrimSpace(r.out.String()), "\n")
 		for i, want := range []map[string]any{

@@ -65,6 +65,7 @@ func (t *tracker) resolve(r record) (ours bool, err error) {
 		return t.answered[k], nil
 	}
 	t.known[r], t.answered[k] = true, true
+	t.freed(a.message.target())
 	latency := time.Since(a.since)
 	if a.state == underWay {
 		a.early, a.latency = &r.Feedback, latency

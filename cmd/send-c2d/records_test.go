@@ -16,7 +16,7 @@ func announce(r *report, ids ...string) *tracker {
 	for _, id := range ids {
 		out := outgoing{device: "d"}
 		out.message.ID = id
-		_, a := t.expect(context.Background(), out)
+		_, a := t.expect(context.Background(), &out)
 		_ = t.decide(a, verdict{state: accepted}) // there is no feedback yet
 	}
 	return t

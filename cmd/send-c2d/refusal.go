@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"iothub-c2d/internal/iothub"
 )
@@ -74,36 +75,42 @@ func isDoubtful(err error) bool {
 // concernsAll reports whether other messages would fare no better.
 func concernsAll(err error) bool { return refusalOf(err) == "" && !errors.Is(err, iothub.ErrNoOutcome) }
 
-// targets are devices and modules. Its zero value is empty, and several goroutines
-// may use it.
+// targets are devices and modules that are no longer sent to. Several goroutines may
+// use it.
 type targets struct {
+	wanted []string    // all that there are, if that is known
+	none   atomic.Bool // none of these is left
+
 	mu    sync.Mutex
-	names map[string]bool
+	names map[string]bool // that were added
+	left  map[string]bool // of those that are wanted; made when the first is added
+}
+
+// newTargets returns an empty set. all are the names that there are, nil if others may
+// come.
+func newTargets(all []string) *targets {
+	return &targets{wanted: all, names: make(map[string]bool)}
 }
 
 func (t *targets) add(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.names == nil {
-		t.names = make(map[string]bool)
-	}
 	t.names[name] = true
+	if t.wanted == nil {
+		return
+	}
+	if t.left == nil {
+		t.left = make(map[string]bool, len(t.wanted))
+		for _, name := range t.wanted {
+			t.left[name] = true
+		}
+	}
+	delete(t.left, name)
+	t.none.Store(len(t.left) == 0)
 }
 
 func (t *targets) has(name string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.names[name]
-}
-
-// all reports whether t has all of the names that a function returns, of which
-// there is at least one. It does not ask for them while t is empty.
-func (t *targets) all(of func() []string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.names) == 0 {
-		return false
-	}
-	names := of()
-	return len(names) > 0 && !slices.ContainsFunc(names, func(name string) bool { return !t.names[name] })
 }

@@ -35,7 +35,7 @@ func TestRefusalOfOne(t *testing.T) {
 				return accept(m)
 			}, func(t *testing.T, h *fakeHub) {
 				r := &tool{dial: h.dial}
-				code := r.run(t.Context(), "-d", "d", "--no-wait", "--count", "3", "hello")
+				code := r.run(t.Context(), "-d", "d", "--no-wait", "--retry-queue-full", "0", "--count", "3", "hello")
 				r.wantCode(t, code, test.code)
 				r.wantLines(t, test.want, string(condition)+": The reason.")
 				if got := len(h.ids()); got != test.sends {
@@ -51,7 +51,7 @@ func TestRefusalOfOne(t *testing.T) {
 func TestRefusalsAreToldOnce(t *testing.T) {
 	withHub(t, func(*fakeHub, sentMessage) amqpOutcome { return reject("amqp:resource-limit-exceeded") }, func(t *testing.T, h *fakeHub) {
 		r := &tool{dial: h.dial}
-		code := r.run(t.Context(), "-d", "one", "-d", "two", "--no-wait", "--count", "3", "--message-id", "m{{.N}}", "hello")
+		code := r.run(t.Context(), "-d", "one", "-d", "two", "--no-wait", "--retry-queue-full", "0", "--count", "3", "--message-id", "m{{.N}}", "hello")
 		r.wantCode(t, code, console.ExitRefused)
 		for text, want := range map[string]int{
 			"send-c2d: send to one: the hub answered amqp:resource-limit-exceeded": 1,

@@ -16,28 +16,26 @@ import (
 // used by several goroutines.
 type report struct {
 	console *console.Console
+	ledger  *ledger
 
-	mu        sync.Mutex
-	total     int // messages that the hub accepted
-	refusals  map[reason]int
-	doubts    int // messages that the hub may have accepted
-	told      map[complaint]bool
-	statuses  map[iothub.Status]int
-	latencies []time.Duration
-	began     time.Time // when the first was taken
-	broken    error     // the first error of writing output
-}
-
-// complaint is what is wrong with messages for a target.
-type complaint struct {
-	target string
-	why    reason
+	mu          sync.Mutex
+	total       int // messages that the hub accepted
+	refusals    map[reason]int
+	doubts      int // messages that the hub may have accepted
+	told        map[complaint]bool
+	complaints  map[reason]int // how often it was told
+	statuses    map[iothub.Status]int
+	latencies   []time.Duration // of feedback
+	answers     []time.Duration // how long the hub took to take each message
+	began, last time.Time       // when the first message was taken, and the last
+	estimate    estimate
+	broken      error // the first error of writing output
 }
 
 func newReport(c *console.Console) *report {
 	return &report{
 		console:  c,
-		refusals: make(map[reason]int), told: make(map[complaint]bool), statuses: make(map[iothub.Status]int),
+		refusals: make(map[reason]int), told: make(map[complaint]bool), complaints: make(map[reason]int), statuses: make(map[iothub.Status]int),
 	}
 }
 
@@ -45,11 +43,21 @@ func newReport(c *console.Console) *report {
 func (r *report) sent(m sentEvent) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.last = time.Now()
 	if r.total++; r.total == 1 {
-		r.began = time.Now()
+		r.began = r.last
+	}
+	if m.took > 0 {
+		r.answers = append(r.answers, m.took)
+	}
+	if !m.awaited {
+		r.ledger.good(m.DeviceID)
+	}
+	if r.estimate.due(r.total) {
+		r.tellTime()
 	}
 	if r.console.Output == console.OutputJSON {
-		m.SentAt = console.Timestamp(time.Now())
+		m.SentAt = console.Timestamp(r.last)
 		return r.keep(r.console.Print(m.line()))
 	}
 	return r.keep(r.console.PrintText(r.console.OutLine().Text("Sent ", m.MessageID, " to ", m.target(), " (", strconv.Itoa(m.Size), " bytes)")))
@@ -74,23 +82,6 @@ func (r *report) doubtful(m sentEvent, err error, ends bool) error {
 		r.complain(m.target(), inDoubt, r.doubts == 1, m.MessageID, err)
 	}
 	return r.notSent(m.not("doubtful", "", err))
-}
-
-// complain says what is wrong with the messages for a target: all about the first,
-// with a hint if it is the first of any target, and no more than its id about
-// others. Called with mu held.
-func (r *report) complain(target string, why reason, first bool, id string, err error) {
-	c := complaint{target, why}
-	switch {
-	case r.told[c]:
-		r.console.Note("Also for %s: %s (%s)", target, id, why.text())
-		return
-	case first:
-		r.console.Report(err)
-	default:
-		r.console.Say("%s: %v", r.console.Name, err)
-	}
-	r.told[c] = true
 }
 
 // notSent prints an event that has no form as text. Called with mu held.
@@ -180,6 +171,9 @@ func (r *report) feedback(f iothub.Feedback, latency time.Duration) error {
 	defer r.mu.Unlock()
 	r.statuses[f.Status]++
 	r.latencies = append(r.latencies, latency)
+	if f.Status == iothub.Success {
+		r.ledger.good(f.DeviceID)
+	}
 	if r.console.Output == console.OutputJSON {
 		event := newFeedbackEvent(f)
 		event.LatencyMS = new(milliseconds(latency))

@@ -12,21 +12,22 @@ import (
 
 func TestPercentile(t *testing.T) {
 	t.Parallel()
-	var r report
+	var list []time.Duration
 	for i := range 100 {
-		r.latencies = append(r.latencies, time.Duration(100-i))
+		list = append(list, time.Duration(100-i))
 	}
+	r := newTimes(list)
 	for p, want := range map[int]time.Duration{0: 1, 1: 1, 50: 50, 95: 95, 100: 100} {
 		if got := r.percentile(p); got != want {
 			t.Errorf("%d: got %d, want %d", p, got, want)
 		}
 	}
 	for _, p := range []int{0, 50, 100} {
-		if got := (&report{latencies: []time.Duration{7}}).percentile(p); got != 7 {
+		if got := newTimes([]time.Duration{7}).percentile(p); got != 7 {
 			t.Errorf("%d of one: got %d, want 7", p, got)
 		}
 	}
-	two := report{latencies: []time.Duration{20, 10}}
+	two := newTimes([]time.Duration{20, 10})
 	if half, most := two.percentile(50), two.percentile(95); half != 10 || most != 20 {
 		t.Errorf("of two: got %d and %d, want 10 and 20", half, most)
 	}

@@ -18,6 +18,7 @@ type outgoing struct {
 	device    string
 	addressed bool // the message itself names the device, and no flag another
 	message   iothub.Message
+	ttl       time.Duration // from when it is sent; 0: the message says when it expires
 }
 
 // target names the device or the module that the message is for.
@@ -52,7 +53,7 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 		return nil, err
 	}
 	s := &source{
-		devices: f.devices, explicit: f.given("device-id"), limit: f.limit(), ttl: time.Duration(f.ttl), ack: f.ack,
+		devices: f.devices, explicit: f.given("device-id") || f.devicesFile != "", limit: f.limit(), ttl: time.Duration(f.ttl), ack: f.ack,
 		flags:      iothub.Message{ModuleID: f.module, ContentType: f.contentType, ContentEncoding: f.contentEncoding},
 		repeatsIDs: f.repeatsIDs(), jsonLines: f.jsonLines,
 	}
@@ -169,6 +170,7 @@ func (s *source) build(out *outgoing, raw body) error {
 	m.Ack = cmp.Or(s.flags.Ack, m.Ack, s.ack)
 	switch {
 	case s.ttl > 0:
+		out.ttl = s.ttl
 		m.Expiry = time.Now().Add(s.ttl)
 	case !s.flags.Expiry.IsZero():
 		m.Expiry = s.flags.Expiry

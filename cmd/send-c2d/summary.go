@@ -12,17 +12,20 @@ import (
 	"iothub-c2d/internal/iothub"
 )
 
-// progress tells in a few words how far a run has got that has planned so many
-// messages, 0 if it does not know, and has no feedback yet on some.
-func (r *report) progress(planned, unanswered int) string {
+// progress tells in a few words how far a run has got that has no feedback yet on some
+// messages.
+func (r *report) progress(unanswered int) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text := fmt.Sprintf("%d sent", r.total)
-	if planned > 0 {
+	if planned := r.estimate.planned; planned > 0 {
 		text = fmt.Sprintf("%d of %d", r.total, planned)
 	}
 	if passed := time.Since(r.began); r.total > 1 && passed > 0 {
 		text += fmt.Sprintf(", %.0f/s", float64(r.total-1)/passed.Seconds())
+	}
+	if left, _, ok := r.timeLeft(); ok {
+		text += fmt.Sprintf(", about %s left", console.Span(left))
 	}
 	if unanswered > 0 {
 		text += fmt.Sprintf(", %d unanswered", unanswered)
@@ -53,9 +56,11 @@ func (r *report) summary(unanswered, resent int) {
 			line.Add(", ").Outcome(console.Fair, "%d %s", part.n, part.what)
 		}
 	}
+	if r.isLarge() {
+		line.Add("; %.0f per second, each taken after %s", r.perSecond(), newTimes(r.answers).text(true))
+	}
 	if len(r.latencies) > 1 {
-		line.Add("; feedback after %s (half), %s (95 %%), %s (all)",
-			console.Span(r.percentile(50)), console.Span(r.percentile(95)), console.Span(r.percentile(100)))
+		line.Add("; feedback after %s", newTimes(r.latencies).text(r.isLarge()))
 	}
 	r.console.NoteText(line.Add("."))
 }
@@ -86,10 +91,4 @@ func (r *report) refusalText() string {
 		return fmt.Sprintf("%d refused (%s)", sum, text)
 	}
 	return fmt.Sprintf("%d refused (%s)", sum, strings.Join(parts, ", "))
-}
-
-// percentile returns the latency that p per cent of the feedback did not exceed.
-func (r *report) percentile(p int) time.Duration {
-	sorted := slices.Sorted(slices.Values(r.latencies))
-	return sorted[max((len(sorted)*p+99)/100, 1)-1]
 }

@@ -14,7 +14,8 @@ func TestProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newReport(&console.Console{Out: new(bytes.Buffer), Err: new(bytes.Buffer)})
-		if got, want := r.progress(5000, 0), "0 of 5000"; got != want {
+		r.plan(5000, nil)
+		if got, want := r.progress(0), "0 of 5000"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		for range 12 {
@@ -31,7 +32,8 @@ func TestProgress(t *testing.T) {
 			{5000, 0, "12 of 5000, 9/s"},
 			{0, 0, "12 sent, 9/s"},
 		} {
-			if got := r.progress(test.planned, test.unanswered); got != test.want {
+			r.plan(test.planned, nil)
+			if got := r.progress(test.unanswered); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		}

@@ -16,6 +16,7 @@ type tracker struct {
 	report   *report
 	progress *iothub.Progress // of the service
 	reader   *feedbackReader
+	freed    func(target string) // hears of each message that a device is done with
 	cancel   context.CancelFunc
 	done     sync.WaitGroup
 
@@ -62,6 +63,7 @@ type verdict struct {
 func newTracker(report *report) *tracker {
 	return &tracker{
 		report:   report,
+		freed:    func(string) {},
 		pending:  make(map[key][]*awaited),
 		answered: make(map[key]bool),
 		known:    make(map[record]bool),
@@ -71,15 +73,15 @@ func newTracker(report *report) *tracker {
 // askForFeedback starts to receive feedback, if the plan is to wait for it. It
 // does so before anything is sent, so that none is missed. If the message ids may
 // have been used before, it first looks for the feedback of the older messages.
-// If reading fails it calls failed.
+// It calls freed when a device is done with a message, and failed if reading fails.
 func (p *plan) askForFeedback(ctx context.Context, service *iothub.Service, progress *iothub.Progress,
-	report *report, failed func(error),
+	report *report, freed func(target string), failed func(error),
 ) (*tracker, error) {
 	if !p.feedback {
 		return nil, nil
 	}
 	t := newTracker(report)
-	t.progress = progress
+	t.progress, t.freed = progress, freed
 	t.reader = &feedbackReader{console: report.console, take: t.take, needed: t.needed}
 	if err := t.reader.start(ctx, service); err != nil {
 		return nil, err
@@ -123,15 +125,24 @@ func (t *tracker) stop() {
 // expect announces a message before it is sent. The context that it returns ends
 // when feedback comes: then the hub has the message, whatever its answer, and
 // nothing more is to be sent.
-func (t *tracker) expect(ctx context.Context, out outgoing) (context.Context, *awaited) {
+func (t *tracker) expect(ctx context.Context, out *outgoing) (context.Context, *awaited) {
 	ctx, known := context.WithCancel(ctx)
-	a := &awaited{message: newSentEvent(out), key: key{out.device, out.message.ID}, since: time.Now(), known: known}
+	message := newSentEvent(out)
+	message.awaited = true
+	a := &awaited{message: message, key: key{out.device, out.message.ID}, since: time.Now(), known: known}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.pending[a.key] = append(t.pending[a.key], a)
 	t.counts[underWay]++
 	t.wake()
 	return ctx, a
+}
+
+// again notes that a message is sent only now, after all.
+func (t *tracker) again(a *awaited) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a.since = time.Now()
 }
 
 // isKnown reports whether feedback has come on the message.

@@ -42,6 +42,7 @@ nobody reads the output fast enough, missed.
 	}
 	f.add(c, cmd)
 	console.Complete(cmd, "fault", completeFaults)
+	console.Complete(cmd, "throttle", cobra.FixedCompletions([]string{"S1", "S2", "S3"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

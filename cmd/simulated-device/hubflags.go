@@ -16,6 +16,7 @@ import (
 	"iothub-c2d/internal/localhub"
 	"iothub-c2d/internal/localhub/defaults"
 	"iothub-c2d/internal/localhub/fault"
+	"iothub-c2d/internal/localhub/throttle"
 	"iothub-c2d/internal/sas"
 )
 
@@ -48,6 +49,7 @@ type limitFlags struct {
 	lock, ttl, feedback  console.Duration
 	deliveries, maxQueue console.Positive
 	faithful             bool
+	throttle             string
 	faults               string
 	given                func(name string) bool // whether a flag is on the command line
 }
@@ -91,6 +93,7 @@ func (l *limitFlags) add(f *pflag.FlagSet) {
 	f.Var(&l.maxQueue, "max-queue", "messages (`N`) that may wait for one device")
 	f.Var(&l.feedback, "feedback-interval", "collect feedback this long (default: send it at once)")
 	f.BoolVar(&l.faithful, "faithful", false, "all as on Azure: feedback every 15s, or for 64 messages")
+	f.StringVar(&l.throttle, "throttle", "", "enforce Azure's limits of a hub of this `SIZE`: S1, S2 or S3, and :UNITS if more than one")
 	f.StringVar(&l.faults, "fault", "", "do `FAULTS` on purpose, such as drop-after=20,refuse-auth:first=1")
 }
 
@@ -145,6 +148,13 @@ func (l *limitFlags) apply(o *localhub.Options) error {
 	o.FeedbackInterval = time.Duration(l.feedback)
 	if l.faithful && !l.given("feedback-interval") {
 		o.FeedbackInterval = faithfulFeedback
+	}
+	if l.given("throttle") {
+		size, err := throttle.Parse(l.throttle)
+		if err != nil {
+			return console.Usage(fmt.Errorf("--throttle: %w", err), "it takes the tier of a hub and the number of its units, such as S1 or S2:3")
+		}
+		o.Throttle = size
 	}
 	faults, err := fault.Parse(l.faults)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -76,33 +75,10 @@ func (s *settingsFlags) give(c *console.Console, options *localhub.Options, list
 	if err := s.check(); err != nil {
 		return err
 	}
-	if err := replaceFile(s.file, firstLine+text); err != nil {
+	if err := console.ReplaceFile(s.file, firstLine+text); err != nil {
 		return console.Usage(fmt.Errorf("--env-out: %w", err), "")
 	}
 	c.Note("The settings for both tools are in %s.", s.file)
-	return nil
-}
-
-// replaceFile writes a file that only its owner can read. Whatever goes wrong, the
-// file has either its old text or the new one.
-func replaceFile(name, text string) error {
-	if target, err := filepath.EvalSymlinks(name); err == nil {
-		name = target // the link stays
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
 	return nil
 }
 

@@ -42,6 +42,7 @@ type Conn struct {
 	partial   int // bytes of messages of which more is to come
 	unsettled int // deliveries to the client
 	debt      debt
+	delayed   delayed
 
 	alarm   *time.Timer // see At
 	onAlarm func()

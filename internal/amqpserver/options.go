@@ -46,6 +46,9 @@ type Options struct {
 	// frame goes no further. Its error ends the connection; an *amqpwire.Error in
 	// it is told to the client.
 	Frame func(c *Conn, f amqpwire.Frame) (done bool, err error)
+	// Delay, if it is set, says how long the client's attach for a link to an address
+	// waits before it is handled. Meanwhile nothing more is heard from this client.
+	Delay func(c *Conn, address string) time.Duration
 	// Logger hears of links and sessions that end for a reason: nobody.
 	Logger *slog.Logger
 }

@@ -48,6 +48,7 @@ func newConn(nc net.Conn, o *Options) *Conn {
 func (c *Conn) serve(ctx context.Context) error {
 	defer c.net.Close() //nolint:errcheck // nothing is left to lose
 	defer c.alarm.Stop()
+	defer func() { c.delayed.stop() }()
 	defer func() { c.Free(c.held) }()
 	stop := context.AfterFunc(ctx, func() {
 		c.wakes.nudge()
@@ -76,9 +77,9 @@ func (c *Conn) serve(ctx context.Context) error {
 const closeGrace = 2 * time.Second
 
 // hearing returns where frames come from. The server hears nothing more of a client
-// to which it owes too much, or when it is to end.
+// to which it owes too much, or of which a frame waits, or when it is to end.
 func (c *Conn) hearing(ctx context.Context) <-chan arrival {
-	if c.debt.tooMuch() || ctx.Err() != nil {
+	if c.debt.tooMuch() || c.delayed.timer != nil || ctx.Err() != nil {
 		return nil
 	}
 	return c.in
@@ -90,13 +91,12 @@ func (c *Conn) run(ctx context.Context) error {
 		var err error
 		select {
 		case a := <-c.hearing(ctx):
-			var f amqpwire.Frame
-			if f, err = a.frame(); err == nil {
-				if closed, ok := f.Body.(*amqpwire.Close); ok && !c.silent.Load() {
-					return c.closed(closed)
-				}
-				err = c.handle(f)
+			var closed *amqpwire.Close
+			if closed, err = c.hear(a); closed != nil {
+				return c.closed(closed)
 			}
+		case <-c.delayed.due():
+			err = c.handle(c.delayed.take())
 		case <-c.wakes.signal:
 			c.look()
 		case <-c.alarm.C:
@@ -119,6 +119,22 @@ func (c *Conn) run(ctx context.Context) error {
 			c.catchUp(ctx)
 		}
 	}
+}
+
+// hear acts on what has come. A close is left to the caller.
+func (c *Conn) hear(a arrival) (*amqpwire.Close, error) {
+	f, err := a.frame()
+	if err != nil {
+		return nil, err
+	}
+	closed, ok := f.Body.(*amqpwire.Close)
+	switch {
+	case ok && !c.silent.Load():
+		return closed, nil
+	case c.delay(f):
+		return nil, nil
+	}
+	return nil, c.handle(f)
 }
 
 // catchUp waits until the writer has taken all answers: those that an untrusted

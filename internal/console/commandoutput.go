@@ -13,16 +13,18 @@ const maxOutput = 16 << 10
 
 var errFull = errors.New("it is full")
 
-// boundedBuffer takes maxOutput bytes, and then fails, which ends who writes them. It
-// does not embed the buffer, whose ReadFrom takes any number.
+// boundedBuffer takes maxOutput bytes, and then fails, which ends who writes them, or else
+// stop does. It does not embed the buffer, whose ReadFrom takes any number.
 type boundedBuffer struct {
 	text bytes.Buffer
+	stop func()
 	full bool
 }
 
 func (b *boundedBuffer) Write(p []byte) (int, error) {
 	if b.text.Len()+len(p) > maxOutput {
 		b.full = true
+		b.stop()
 		return 0, errFull
 	}
 	return b.text.Write(p)

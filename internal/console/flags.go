@@ -76,6 +76,25 @@ func (p *Positive) String() string { return strconv.Itoa(int(*p)) }
 // Type names the value in help texts.
 func (*Positive) Type() string { return "number" }
 
+// Rate is a flag's number of things in a second, such as 1.6. Its zero value means that
+// none is given.
+type Rate float64
+
+// Set parses s.
+func (r *Rate) Set(s string) error {
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(n >= 0.001 && n <= 1e6) {
+		return fmt.Errorf("%q is not a number per second, from 0.001 to 1000000", s)
+	}
+	*r = Rate(n)
+	return nil
+}
+
+func (r *Rate) String() string { return strconv.FormatFloat(float64(*r), 'g', -1, 64) }
+
+// Type names the value in help texts.
+func (*Rate) Type() string { return "number" }
+
 // Duration is a flag's duration: Go's notation, or a bare number of seconds.
 type Duration time.Duration
 

@@ -79,6 +79,19 @@ func TestDurationKeepsItsValueOnError(t *testing.T) {
 	}
 }
 
+func TestRate(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Rate{"1.6": 1.6, "100": 100, "1e3": 1000, ".5": .5, "0": 0, "-1": 0, "NaN": 0, "Inf": 0, "1e9": 0, "fast": 0, "": 0} {
+		var r Rate
+		if err := r.Set(text); r != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: got %v, %v, want %v", text, r, err, want)
+		}
+	}
+	if r := Rate(1.6); r.String() != "1.6" {
+		t.Errorf("printed as %s, want 1.6", r.String())
+	}
+}
+
 func TestPositive(t *testing.T) {
 	t.Parallel()
 	var p Positive

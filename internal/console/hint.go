@@ -29,13 +29,14 @@ var hints = []struct {
 	hint, far string
 }{
 	{iothub.ErrUnauthorized, "check the key, that it belongs to this hub, and that its policy has the permission (service connect to send, device connect to receive); a clock that is minutes off also invalidates tokens", ""},
-	{iothub.ErrQueueFull, "IoT Hub holds 50 messages per device: start the device, wait with --retry-queue-full 1m, or empty the queue with `send-c2d purge`", ""},
+	{iothub.ErrQueueFull, "IoT Hub holds 50 messages per device: start the device, wait longer with --retry-queue-full 5m, or empty the queue with `send-c2d purge`", ""},
 	{iothub.ErrQuotaExceeded, "the hub has a limit of messages per day, which ends at midnight UTC, or of connections and tokens: its tier says how many", ""},
 	{
 		iothub.ErrNotFound,
 		"check the device id (it is case-sensitive); `simulated-device hub --device ID` registers a device with a local hub",
 		"check the device id (it is case-sensitive), and that the device is registered with this hub",
 	},
+	{iothub.ErrThrottled, "the hub's tier limits how much it does in a minute: try again a little later, and send more slowly with --rate", ""},
 	{iothub.ErrTooLarge, HintTooLarge, ""},
 	{iothub.ErrDisplaced, "a hub keeps one receiver per device: stop the other, or use another device", ""},
 	{iothub.ErrProxy, "check the address, the user and the password in --proxy, and that the proxy may connect to the hub's port", ""},

@@ -83,12 +83,14 @@ func (s *Settings) findLogin() (login, error) {
 // command; the other may come from a weaker one.
 func (s *Settings) entraLogin(source string) (login, error) {
 	e := &s.flags.entra
-	l := login{
-		source:  source,
-		host:    cmp.Or(e.host, s.Get(EnvHost)),
-		command: cmp.Or(e.tokenCommand, s.Get(EnvTokenCommand)),
-	}
+	host, noHost := s.trusted(e.host, EnvHost)
+	command, noCommand := s.trusted(e.tokenCommand, EnvTokenCommand)
+	l := login{source: source, host: host, command: command}
 	switch {
+	case noHost != nil:
+		return login{}, noHost
+	case noCommand != nil:
+		return login{}, noCommand
 	case l.host == "":
 		return login{}, Usage(errors.New("a command that prints a token is given, but no hub"),
 			"name the hub with --host or "+EnvHost+"; the local hub is --local")
@@ -99,6 +101,21 @@ func (s *Settings) entraLogin(source string) (login, error) {
 			"give one with --token-command or "+EnvTokenCommand+": "+azCommand)
 	}
 	return l, nil
+}
+
+// trusted returns what a flag says, else its variable. A .env that nobody has named is
+// no place for it: it may have come with the directory, from whoever wants a command to
+// run here, or to be shown a token, which is good for all hubs of its owner.
+func (s *Settings) trusted(flag, variable string) (string, error) {
+	value, source := s.look(variable)
+	switch {
+	case flag != "":
+		return flag, nil
+	case source == defaultEnvFile && s.flags.EnvFile == "":
+		return "", Usage(fmt.Errorf("%s in %s is not used, since nobody has named that file", variable, source),
+			"name it if you trust it: --env-file "+source)
+	}
+	return value, nil
 }
 
 // azCommand prints a token as --token-command wants it.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -64,6 +65,50 @@ func TestLogin(t *testing.T) {
 			}
 			if err != nil || s.login != test.want {
 				t.Errorf("got %+v, %v, want %+v", s.login, err, test.want)
+			}
+		})
+	}
+}
+
+// TestStrangersFile: the .env of the directory, which nobody has named, neither runs a
+// command nor says who is shown a token. A file that is named does.
+func TestStrangersFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const host, command = EnvHost + "=h\n", EnvTokenCommand + "=c\n"
+	for _, test := range []struct {
+		name, file  string
+		args        []string
+		environment map[string]string
+		err         string // empty: it logs in
+	}{
+		{"both", host + command, nil, nil, EnvHost + " in .env is not used, since nobody has named that file"},
+		{"command", command, nil, map[string]string{EnvHost: "h"}, EnvTokenCommand + " in .env is not used"},
+		{"command for a flag", command, []string{"--host", "h"}, nil, EnvTokenCommand + " in .env is not used"},
+		{"hub", host, nil, map[string]string{EnvTokenCommand: "c"}, EnvHost + " in .env is not used"},
+		{"hub for a flag", host, []string{"--token-command", "c"}, nil, EnvHost + " in .env is not used"},
+		{"named", host + command, []string{"--env-file", ".env"}, nil, ""},
+		{"neither is needed", host + command, []string{"--host", "h", "--token-command", "c"}, nil, ""},
+		{"nor by the environment", host + command, nil, map[string]string{EnvHost: "h", EnvTokenCommand: "c"}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, name := range []string{EnvService, EnvServiceAlt, EnvHost, EnvTokenCommand} {
+				t.Setenv(name, test.environment[name])
+			}
+			if err := os.WriteFile(".env", []byte(test.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var h HubFlags
+			cmd := &cobra.Command{Use: "tool"}
+			h.Add(new(Console), cmd, "127.0.0.1:5672", EnvService, EnvServiceAlt)
+			if err := cmd.ParseFlags(test.args); err != nil {
+				t.Fatal(err)
+			}
+			s, err := h.Settings()
+			switch {
+			case test.err == "" && (err != nil || s.login.host != "h" || s.login.command != "c"):
+				t.Errorf("got %+v, %v", s, err)
+			case test.err != "" && (err == nil || codeOf(err) != ExitUsage || !strings.Contains(err.Error(), test.err)):
+				t.Errorf("got %v, want a usage error with %q", err, test.err)
 			}
 		})
 	}

@@ -44,47 +44,49 @@ func (t *tokenCommand) get(ctx context.Context) (iothub.Token, error) {
 	if time.Now().Before(t.until) {
 		return t.token, nil
 	}
-	text, err := t.run(ctx)
+	text, said, err := t.run(ctx)
 	if err != nil {
 		return iothub.Token{}, err
 	}
 	token, err := readToken(text)
 	if err != nil {
-		return iothub.Token{}, Usage(fmt.Errorf("--token-command %w", err), "it must print the token and nothing else, as this does: "+azCommand)
+		return iothub.Token{}, Usage(fmt.Errorf("--token-command %w%s", err, said), "it must print the token and nothing else, as this does: "+azCommand)
 	}
 	// A renewal comes after 85 % of the token's life, and must not get it again.
 	t.token, t.until = token, time.Now().Add(min(tokenReuse, time.Until(token.Expires)/2))
 	return token, nil
 }
 
-// run runs the command, and returns what it prints.
-func (t *tokenCommand) run(ctx context.Context) (string, error) {
+// run runs the command, and returns what it prints, and its last words: in a pipe it may
+// end well without a token.
+func (t *tokenCommand) run(ctx context.Context) (text, words string, err error) {
 	phase := t.console.Phase(func() Waiting { return Waiting{For: "--token-command to print a token"} })
 	defer phase.End()
 	limited, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	cmd := shell.System(limited, t.line)
-	var out boundedBuffer
+	out := boundedBuffer{stop: cancel}
 	var said tailBuffer
 	cmd.Stdout, cmd.Stderr = &out, &said
-	err := cmd.Run()
+	err = cmd.Run()
+	words = lastWords(&said, &out)
 	var exit *exec.ExitError
 	switch {
 	case out.full:
 		shell.KillGroup(cmd)
-		return "", Usage(fmt.Errorf("--token-command prints more than %d bytes", maxOutput), hintRunIt)
+		return "", "", Usage(fmt.Errorf("--token-command prints more than %d bytes", maxOutput), hintRunIt)
 	case limited.Err() != nil && err != nil:
 		shell.KillGroup(cmd)
 		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
+			return "", "", context.Cause(ctx)
 		}
-		return "", Fail(fmt.Errorf("--token-command has printed no token in %s%s", t.timeout, lastWords(&said, &out)), ExitFailed, hintRunIt)
+		return "", "", Fail(fmt.Errorf("--token-command has printed no token in %s%s", t.timeout, words), ExitFailed, hintRunIt)
 	case errors.As(err, &exit):
-		return "", failedCommand(exit, lastWords(&said, &out))
+		return "", "", failedCommand(exit, words)
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay): // which is about something that it has started, and left
-		return "", Usage(fmt.Errorf("--token-command: %w", err), hintRunIt)
+		return "", "", Usage(fmt.Errorf("--token-command: %w", err), hintRunIt)
 	}
-	return out.text.String(), nil
+	return out.text.String(), words, nil
 }
 
 const hintRunIt = "run it by itself in a shell: it may want to log in first, or ask something"
@@ -103,7 +105,7 @@ func failedCommand(exit *exec.ExitError, said string) error {
 // readToken makes a token of what the command has printed. Its errors say what that
 // was, and no part of it.
 func readToken(output string) (iothub.Token, error) {
-	text := strings.TrimSpace(output)
+	text := strings.TrimSpace(strings.TrimPrefix(output, "\uFEFF")) // Windows may put a byte order mark before it
 	switch lines := strings.Count(text, "\n") + 1; {
 	case text == "":
 		return iothub.Token{}, errors.New("has printed nothing")

@@ -98,6 +98,9 @@ func TestTokenCommandFails(t *testing.T) {
 		{"hangs", "echo logging in >&2; sleep 60", ExitFailed, "--token-command has printed no token in 500ms: logging in", "by itself"},
 		{"prints a token and hangs", "cat FILE; sleep 60", ExitFailed, "--token-command has printed no token in 500ms", "by itself"},
 		{"prints without end", "yes", ExitUsage, "--token-command prints more than 16384 bytes", "by itself"},
+		{"prints without end, come what may", `trap "" PIPE; while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done 2>/dev/null`, ExitUsage, "--token-command prints more than 16384 bytes", "by itself"},
+		{"prints nothing and says why", "{ echo please log in >&2; false; } | cat", ExitUsage, "--token-command has printed nothing: please log in", "-o tsv"},
+		{"prints null and says the token", "{ cat FILE >&2; false; } | echo null", ExitUsage, "it is no JSON Web Token: what it says may hold a token, and is not shown", "-o tsv"},
 		{"prints nothing", "echo; echo ' '", ExitUsage, "--token-command has printed nothing", "-o tsv"},
 		{"prints JSON", `printf '{"accessToken": "%s"}' $(cat FILE)`, ExitUsage, "--token-command has printed JSON, not a bare token", "--query accessToken"},
 		{"prints it in quotes", `printf '"%s"' $(cat FILE)`, ExitUsage, "--token-command has printed JSON", "-o tsv"},
@@ -152,6 +155,17 @@ func TestTokenCommandEndsWithTheRun(t *testing.T) {
 		t.Errorf("got %v, want %v", err, reason)
 	}
 	waiter.Wait()
+}
+
+// TestTokenWithByteOrderMark: PowerShell may put one before what it prints.
+func TestTokenWithByteOrderMark(t *testing.T) {
+	t.Parallel()
+	file, token := tokenFile(t, jwttest.Good(time.Hour))
+	c, _ := newConsole()
+	got, err := c.newTokenCommand(fmt.Sprintf(`printf '\357\273\277'; cat %q`, file)).get(t.Context())
+	if err != nil || got.Reveal() != "Bearer "+token {
+		t.Errorf("got %q, %v", got.Reveal(), err)
+	}
 }
 
 // TestWhatACommandLeaves: what a command has started, and left with its output open,

@@ -13,6 +13,8 @@ import (
 type Waiting struct {
 	For  string // such as "the hub's answer to message 3"; empty: nothing worth telling
 	Last string // the last reason why that has not come yet, empty if there is none
+	// Expected says that it has been told, and will come: it is no reason for a note.
+	Expected bool
 }
 
 // String returns both in a few words.
@@ -122,7 +124,7 @@ func (w *watch) remove(p *Phase) {
 func (w *watch) look(note func(format string, args ...any)) {
 	waiting, silence := w.longest()
 	w.mu.Lock()
-	due := waiting.For != "" && silence >= noteAfter && w.due(waiting.Last)
+	due := waiting.For != "" && !waiting.Expected && silence >= noteAfter && w.due(waiting.Last)
 	if due {
 		w.told++
 		w.last, w.reason = time.Now(), waiting.Last

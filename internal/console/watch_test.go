@@ -50,7 +50,7 @@ func watching(t *testing.T, test func(t *testing.T, c *Console, n *notes)) {
 }
 
 func constant(what, last string) func() Waiting {
-	return func() Waiting { return Waiting{what, last} }
+	return func() Waiting { return Waiting{For: what, Last: last} }
 }
 
 func TestSilenceIsTold(t *testing.T) {
@@ -63,6 +63,20 @@ func TestSilenceIsTold(t *testing.T) {
 		p.End()
 		time.Sleep(time.Hour)
 		n.wantNotes(t)
+	})
+}
+
+// TestExpectedSilenceIsNotTold wants no note about what has been told, but for the
+// error of the time-out.
+func TestExpectedSilenceIsNotTold(t *testing.T) {
+	watching(t, func(t *testing.T, c *Console, n *notes) {
+		p := c.Phase(func() Waiting { return Waiting{For: "a turn", Expected: true} })
+		time.Sleep(time.Hour)
+		n.wantNotes(t)
+		if got, want := c.watch.timeUp().Error(), "waiting for a turn"; !strings.HasSuffix(got, want) {
+			t.Errorf("time-out: %q, want %q", got, want)
+		}
+		p.End()
 	})
 }
 
@@ -92,7 +106,7 @@ func TestOtherReasonIsTold(t *testing.T) {
 		p := c.Phase(func() Waiting {
 			mu.Lock()
 			defer mu.Unlock()
-			return Waiting{"a connection", reason}
+			return Waiting{For: "a connection", Last: reason}
 		})
 		defer p.End()
 		time.Sleep(4 * time.Second)
@@ -147,9 +161,9 @@ func TestTimeoutNamesWhatWasWaitedFor(t *testing.T) {
 		want   string
 	}{
 		"nothing":   {nil, "time is up"},
-		"a phase":   {[]Waiting{{"the hub's answer to message 3", "amqp:internal-error"}}, "time is up: waiting for the hub's answer to message 3; last: amqp:internal-error"},
-		"no reason": {[]Waiting{{"feedback", ""}}, "time is up: waiting for feedback"},
-		"two":       {[]Waiting{{"one", ""}, {"two", ""}}, "time is up: waiting for one"},
+		"a phase":   {[]Waiting{{For: "the hub's answer to message 3", Last: "amqp:internal-error"}}, "time is up: waiting for the hub's answer to message 3; last: amqp:internal-error"},
+		"no reason": {[]Waiting{{For: "feedback"}}, "time is up: waiting for feedback"},
+		"two":       {[]Waiting{{For: "one"}, {For: "two"}}, "time is up: waiting for one"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			watching(t, func(t *testing.T, c *Console, _ *notes) {

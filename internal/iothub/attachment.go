@@ -25,6 +25,7 @@ type attachment[L closer] struct {
 	outage *outage // of the link, or of all links of the client
 	member bool    // of a fleet: the connection serves other devices as well
 	gate   mutex   // has room for those who may attach at once; nil: for all
+	paced  bool    // who uses it waits by itself when the hub throttles
 
 	attempts attempts // to attach the link; their lock is held to change current
 	current  atomic.Pointer[attached[L]]

@@ -33,7 +33,7 @@ func NewBearer(text string) (Token, error) {
 // expiryOf returns what the claim exp says (RFC 7519 §4.1.4), or the default.
 func expiryOf(text string) (time.Time, error) {
 	parts := strings.Split(text, ".")
-	if len(parts) != 3 {
+	if len(parts) != 3 || strings.ContainsAny(text, "\r\n") { // which package base64 passes over
 		return time.Time{}, ErrNoWebToken
 	}
 	var header struct{}

@@ -44,6 +44,8 @@ func TestNewBearer(t *testing.T) {
 			{"e30.e30=.", -1},
 			{"e30.e3 0.", -1},
 			{"e30.e30.!", -1},
+			{"e30.\re30.e30", -1},
+			{"e30.e30.e3\n0", -1},
 			{"..", -1},
 			{"", -1},
 		} {
@@ -69,6 +71,8 @@ func FuzzNewBearer(f *testing.F) {
 		switch {
 		case err != nil && (!errors.Is(err, iothub.ErrNoWebToken) || err.Error() != iothub.ErrNoWebToken.Error()):
 			t.Errorf("got %v", err)
+		case err == nil && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") != "":
+			t.Errorf("%q is no word, but a token", text)
 		case err == nil && (token.Reveal() != "Bearer "+text || token.Expires.Before(time.Unix(0, 0)) || token.Expires.Year() > 9999):
 			t.Errorf("%q: got %s", text, token)
 		}

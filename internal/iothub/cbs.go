@@ -178,8 +178,11 @@ func status(reply *amqp.Message) error {
 		Code:      code,
 		Message:   mask(description),
 	}
-	if refused.Condition == "" { // a fault of the hub's, that may pass
+	switch refused.Condition {
+	case "": // a fault of the hub's, that may pass
 		refused.Condition = string(amqp.ErrCondInternalError)
+		return refused
+	case conditionThrottled:
 		return refused
 	}
 	return finalError{refused}
@@ -188,10 +191,11 @@ func status(reply *amqp.Message) error {
 // conditionOfStatus gives put-token's statuses the meaning that errors of links
 // have. Source: the failure map of the C# SDK.
 var conditionOfStatus = map[int]string{
-	http.StatusBadRequest:   string(amqp.ErrCondInvalidField),
-	http.StatusUnauthorized: string(amqp.ErrCondUnauthorizedAccess),
-	http.StatusForbidden:    "com.microsoft:quota-exceeded", // of connections, or of messages
-	http.StatusNotFound:     string(amqp.ErrCondNotFound),
+	http.StatusBadRequest:      string(amqp.ErrCondInvalidField),
+	http.StatusUnauthorized:    string(amqp.ErrCondUnauthorizedAccess),
+	http.StatusForbidden:       "com.microsoft:quota-exceeded", // of connections, or of messages
+	http.StatusNotFound:        string(amqp.ErrCondNotFound),
+	http.StatusTooManyRequests: conditionThrottled,
 }
 
 func (c *cbs) stop() {

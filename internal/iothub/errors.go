@@ -25,6 +25,7 @@ var (
 	ErrDisplaced      = errors.New("displaced by another receiver")
 	ErrInvalidMessage = errors.New("invalid message")
 	ErrQuotaExceeded  = errors.New("quota exceeded")
+	ErrThrottled      = errors.New("throttled") // too much at a time: it passes
 )
 
 // Errors of the way to the hub. Those that say more are these in the sense of
@@ -41,6 +42,9 @@ var conditions = map[string]error{
 	"amqp:not-found":                       ErrNotFound,
 	"amqp:resource-limit-exceeded":         ErrQueueFull,
 	"com.microsoft:quota-exceeded":         ErrQuotaExceeded,
+	conditionThrottled:                     ErrThrottled,
+	conditionBusy:                          ErrThrottled,
+	"429 Too Many Requests":                ErrThrottled,
 	"amqp:link:message-size-exceeded":      ErrTooLarge,
 	"com.microsoft:message-lock-lost":      ErrLockLost,
 	"amqp:link:stolen":                     ErrDisplaced,

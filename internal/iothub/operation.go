@@ -52,7 +52,8 @@ func (a *attachment[L]) again(ctx context.Context, failed *failure[L], op operat
 		if err := a.recover(ctx, r, f); err != nil {
 			return err
 		}
-		if f.attached && r == retry { // to attach a link, get waits by itself
+		waits := !f.attached || a.paced && errors.Is(f.err, ErrThrottled) // get by itself, or the user of a
+		if r == retry && !waits {
 			refusals++
 			w.on(ForRetry)
 			a.client.backOff(ctx, f.err, refusals)

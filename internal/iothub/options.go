@@ -58,6 +58,10 @@ type Options struct {
 	// not block: the operation that has noticed waits for them. Default: none.
 	Lost     func(err error)
 	Restored func(after time.Duration)
+	// Throttled is called when the hub has refused a back end's message because there
+	// were too many at a time, the first time only: from then on, messages are sent as
+	// fast as the hub takes them. It should not block. Default: none.
+	Throttled func(err error)
 	// Progress is told what the client waits for. Default: nobody is.
 	Progress *Progress
 	// Logger hears of the connection's life. Default: nobody.

@@ -3,6 +3,7 @@ package iothub
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // Pipeline does the same with many values, several at a time: it sends messages, or
@@ -14,30 +15,30 @@ import (
 // which takes longer than to send the message.
 type Pipeline[T any] struct {
 	do      func(T)
-	most    int // goroutines
-	started int
+	most    int64 // goroutines
+	started atomic.Int64
 	values  chan T
 	working sync.WaitGroup
 }
 
 // NewPipeline returns a pipeline that calls do with up to n values at a time.
 func NewPipeline[T any](n int, do func(T)) *Pipeline[T] {
-	return &Pipeline[T]{do: do, most: n, values: make(chan T)}
+	return &Pipeline[T]{do: do, most: int64(n), values: make(chan T)}
 }
 
 // Put begins with a value. If as many as may be are under way, it waits until one of
-// them is done, or returns the cause of the end of ctx. Only one goroutine may call
-// it.
+// them is done, or returns the cause of the end of ctx. Several goroutines may call it.
 func (p *Pipeline[T]) Put(ctx context.Context, v T) error {
 	select {
 	case p.values <- v: // one of the goroutines has nothing to do
 		return nil
 	default:
 	}
-	if p.started < p.most {
-		p.started++
-		p.working.Go(func() { p.work(v) })
-		return nil
+	for n := p.started.Load(); n < p.most; n = p.started.Load() {
+		if p.started.CompareAndSwap(n, n+1) {
+			p.working.Go(func() { p.work(v) })
+			return nil
+		}
 	}
 	select {
 	case p.values <- v:

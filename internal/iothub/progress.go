@@ -34,6 +34,7 @@ const (
 	ForCredit         = "credit" // to send a message
 	ForAnswer         = "the hub's answer"
 	ForRetry          = "the next attempt" // after one that the hub refused for the moment
+	ForTurn           = "a turn: the hub takes no more messages at a time"
 	// forStage stands for one of the first four.
 	forStage = "stage"
 	// forMessage is no reason to worry: it may take for ever.

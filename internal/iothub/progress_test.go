@@ -44,7 +44,7 @@ func TestWaiting(t *testing.T) {
 			p.cut()
 		}, "credit", "reset"},
 		{"no answer", func(w *world, _ *probe) { w.inject("withhold-disposition") }, "the hub's answer", ""},
-		{"busy", func(w *world, _ *probe) { w.inject("refuse-send=throttled") }, "the next attempt", "throttled"},
+		{"busy", func(w *world, _ *probe) { w.inject("refuse-send=throttled") }, iothub.ForTurn, "throttled"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

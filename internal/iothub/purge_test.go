@@ -105,6 +105,7 @@ func TestPurgeOddAnswers(t *testing.T) {
 		{"no reason", "HTTP/1.1 503 Service Unavailable\r\n\r\nbusy", "the hub answered 503 Service Unavailable"},
 		{"redirect", "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/\r\n\r\n", "the hub answered 307 Temporary Redirect"},
 		{"web server", "HTTP/1.1 200 OK\r\n\r\n<!DOCTYPE html>", `this is no IoT Hub: it answered "<!DOCTYPE html>"`},
+		{"web server without the page", "HTTP/1.1 404 Not Found\r\n\r\n<html>Sorry", `this is no IoT Hub: it answered "<html>Sorry"`},
 		{"no count", "HTTP/1.1 200 OK\r\n\r\n{}", `this is no IoT Hub: it answered "{}"`},
 		{"endless", "HTTP/1.1 200 OK\r\n\r\n" + strings.Repeat(" ", 1<<20), "this is no IoT Hub"},
 		{"torn", "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", "read the hub's answer: unexpected EOF"},

@@ -24,34 +24,41 @@ const (
 // extent of the damage suggests. Sources: AMQP 1.0 part 2 §2.8.15 to §2.8.18,
 // and the retry tables of Microsoft's C# and Java SDKs.
 var remedies = map[amqp.ErrCond]remedy{
-	amqp.ErrCondInternalError:                  retry,     // a fault of the hub's, that passes
-	"com.microsoft:timeout":                    retry,     // the hub was too slow
-	"com.microsoft:device-container-throttled": retry,     // the hub is busy; back-off helps
-	"com.microsoft:server-busy":                retry,     // likewise
-	amqp.ErrCondDetachForced:                   relink,    // the hub moves things around
-	amqp.ErrCondTransferLimitExceeded:          relink,    // the two ends disagree on the credit
-	amqp.ErrCondResourceLocked:                 relink,    // somebody else holds it for a moment
-	amqp.ErrCondConnectionForced:               reconnect, // the hub restarts
-	amqp.ErrCondConnectionRedirect:             reconnect, // the same name leads elsewhere now
-	amqp.ErrCondFramingError:                   reconnect, // bytes were lost on the way
-	amqp.ErrCondUnauthorizedAccess:             reconnect, // the token died; a new connection brings a new one
-	amqp.ErrCondStolen:                         stop,      // another receiver took the device over: do not fight
-	conditionConflict:                          relink,    // two attach at once (the Java SDK tries again)
-	amqp.ErrCondNotFound:                       stop,      // no such device or address
-	amqp.ErrCondResourceLimitExceeded:          stop,      // the queue is full: for the caller to decide
-	amqp.ErrCondMessageSizeExceeded:            stop,      // it will not shrink
-	amqp.ErrCondNotAllowed:                     stop,      // the request is wrong
-	amqp.ErrCondNotImplemented:                 stop,      // likewise
-	amqp.ErrCondInvalidField:                   stop,      // likewise
-	amqp.ErrCondDecodeError:                    stop,      // likewise
-	amqp.ErrCondPreconditionFailed:             stop,      // likewise
-	"com.microsoft:argument-error":             stop,      // likewise
-	"com.microsoft:argument-out-of-range":      stop,      // likewise
-	"com.microsoft:quota-exceeded":             stop,      // for today
-	"com.microsoft:iot-hub-suspended":          stop,      // until somebody pays
-	"com.microsoft:iot-hub-not-found-error":    stop,      // it was deleted
-	"com.microsoft:message-lock-lost":          stop,      // the message is the next receiver's
+	amqp.ErrCondInternalError:               retry,     // a fault of the hub's, that passes
+	"com.microsoft:timeout":                 retry,     // the hub was too slow
+	conditionThrottled:                      retry,     // too much at a time; see pacer
+	conditionBusy:                           retry,     // likewise
+	amqp.ErrCondDetachForced:                relink,    // the hub moves things around
+	amqp.ErrCondTransferLimitExceeded:       relink,    // the two ends disagree on the credit
+	amqp.ErrCondResourceLocked:              relink,    // somebody else holds it for a moment
+	amqp.ErrCondConnectionForced:            reconnect, // the hub restarts
+	amqp.ErrCondConnectionRedirect:          reconnect, // the same name leads elsewhere now
+	amqp.ErrCondFramingError:                reconnect, // bytes were lost on the way
+	amqp.ErrCondUnauthorizedAccess:          reconnect, // the token died; a new connection brings a new one
+	amqp.ErrCondStolen:                      stop,      // another receiver took the device over: do not fight
+	conditionConflict:                       relink,    // two attach at once (the Java SDK tries again)
+	amqp.ErrCondNotFound:                    stop,      // no such device or address
+	amqp.ErrCondResourceLimitExceeded:       stop,      // the queue is full: for the caller to decide
+	amqp.ErrCondMessageSizeExceeded:         stop,      // it will not shrink
+	amqp.ErrCondNotAllowed:                  stop,      // the request is wrong
+	amqp.ErrCondNotImplemented:              stop,      // likewise
+	amqp.ErrCondInvalidField:                stop,      // likewise
+	amqp.ErrCondDecodeError:                 stop,      // likewise
+	amqp.ErrCondPreconditionFailed:          stop,      // likewise
+	"com.microsoft:argument-error":          stop,      // likewise
+	"com.microsoft:argument-out-of-range":   stop,      // likewise
+	"com.microsoft:quota-exceeded":          stop,      // for today
+	"com.microsoft:iot-hub-suspended":       stop,      // until somebody pays
+	"com.microsoft:iot-hub-not-found-error": stop,      // it was deleted
+	"com.microsoft:message-lock-lost":       stop,      // the message is the next receiver's
 }
+
+// The conditions of a hub that has too much to do. Source: the error tables of the
+// Node, C# and Java SDKs.
+const (
+	conditionThrottled = "com.microsoft:device-container-throttled"
+	conditionBusy      = "com.microsoft:server-busy"
+)
 
 // conditionConflict refuses a link while another is being attached for the same
 // device, which passes. As the end of a link that was attached it means what

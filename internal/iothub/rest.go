@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,10 +44,14 @@ func request(ctx context.Context, cs sas.ConnectionString, method, path string, 
 	if err != nil {
 		return nil, fmt.Errorf("read the hub's answer: %w", err)
 	}
-	if response.StatusCode != http.StatusOK {
-		return nil, refineHTTP(response.StatusCode, body)
+	if response.StatusCode == http.StatusOK {
+		return body, nil
 	}
-	return body, nil
+	refused := refineHTTP(response.StatusCode, body)
+	if errors.Is(refused, ErrNotFound) && refused.Message == "" { // a hub says what it has not found
+		return nil, errNoHub(body)
+	}
+	return nil, refused
 }
 
 // errNoHub is the error of an answer that no hub gives.

@@ -19,6 +19,26 @@ var ErrIndeterminate = errors.New("the hub may have the message nevertheless")
 // service SDK.
 const sendTimeout = time.Minute
 
+// attemptInTurn is attempt, once it is time for it.
+func (s *Service) attemptInTurn(ctx context.Context, sender *amqp.Sender, message *amqp.Message, w *wait) error {
+	paced := s.pacer.active.Load()
+	if paced {
+		w.on(ForTurn)
+		if err := s.awaitTurn(ctx); err != nil {
+			return unsentError{err}
+		}
+	}
+	err := s.attempt(ctx, sender, message, w)
+	s.pacer.leave(paced, err)
+	return err
+}
+
+func (s *Service) awaitTurn(ctx context.Context) error {
+	ctx, stop := s.client.untilClosed(ctx)
+	defer stop()
+	return s.pacer.enter(ctx)
+}
+
 // attempt sends a message once, and waits for the hub's answer.
 func (s *Service) attempt(ctx context.Context, sender *amqp.Sender, message *amqp.Message, w *wait) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)

@@ -18,6 +18,7 @@ type Service struct {
 	sending mutex        // one message after the other is put on the link
 	partial *amqp.Sender // the link that was left in the middle of a message; guarded by sending
 	resent  atomic.Int64
+	pacer   *pacer
 }
 
 // DialService connects to the hub with a service connection string. The first
@@ -25,6 +26,8 @@ type Service struct {
 func DialService(ctx context.Context, cs sas.ConnectionString, options *Options) (*Service, error) {
 	s := &Service{client: newClient(cs, options), sending: newMutex()}
 	s.sender = newAttachment(s.client, onOwnSession(attachSender))
+	s.sender.paced = true
+	s.pacer = newPacer(s.client.options)
 	if err := s.sender.first(ctx); err != nil {
 		_ = s.client.close(context.WithoutCancel(ctx)) // what went wrong before is what matters
 		return nil, err
@@ -35,8 +38,9 @@ func DialService(ctx context.Context, cs sas.ConnectionString, options *Options)
 // Send sends m to a device and returns when the hub has accepted it. If the
 // connection breaks before the hub's answer, nobody knows whether it has the
 // message: Send sends it again under the same id, so the device may see it
-// twice. A refusal is a [*HubError]. An error that is also [ErrIndeterminate]
-// leaves open whether an earlier attempt succeeded.
+// twice. While the hub throttles, messages wait for their turn (see
+// [Options.Throttled]). A refusal is a [*HubError]. An error that is also
+// [ErrIndeterminate] leaves open whether an earlier attempt succeeded.
 func (s *Service) Send(ctx context.Context, deviceID string, m *Message) error {
 	err := ctx.Err()
 	if err == nil {
@@ -48,7 +52,7 @@ func (s *Service) Send(ctx context.Context, deviceID string, m *Message) error {
 	message := m.encode(deviceID)
 	doubtful := false // some attempt may have reached the hub
 	err = s.sender.do(ctx, func(ctx context.Context, sender *amqp.Sender, w *wait) error {
-		err := s.attempt(ctx, sender, message, w)
+		err := s.attemptInTurn(ctx, sender, message, w)
 		if doubtful && !neverSent(err) {
 			s.resent.Add(1)
 		}

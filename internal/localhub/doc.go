@@ -29,6 +29,9 @@
 //   - Errors: the conditions and numbers of IoT Hub, described in JSON with a
 //     tracking id.
 //   - A bad day, on purpose, for clients of AMQP: see package fault.
+//   - The pace of a hub of some tier, if it is asked for: messages to devices, new
+//     connections of devices, receives over HTTP and operations of the registry are
+//     let through in a burst, then slowed down, then refused: see package throttle.
 //   - A page to look at: devices, queues, feedback and events. See package page.
 //   - Telemetry from devices is taken and counted, single or batched, and thrown
 //     away.
@@ -37,7 +40,7 @@
 //
 // There are no twins that anybody can change, no direct methods, jobs, import or
 // export, configurations, file upload or file notifications, no device scopes of
-// IoT Edge, no routing and no reading of telemetry, no throttling and no quotas. By
+// IoT Edge, no routing and no reading of telemetry, no daily quotas, no other throttles. By
 // REST, back ends cannot send: every request that is not named above is answered
 // with 404. Queries know SELECT, FROM and WHERE over devices and devices.modules
 // with comparisons, IN, AND, OR and NOT, and COUNT(); no other functions, no GROUP
@@ -225,6 +228,14 @@
 //   - An error that does not fit into the client's max-frame-size is told without
 //     its description.
 //   - A client that is silent for four minutes is told so before it is dropped.
+//   - With a throttle, a burst is as much as the limit allows in its own period, a
+//     minute or a second. What comes on top waits 10 s at most, and is then refused
+//     with com.microsoft:device-container-throttled, 429 or MQTT's code 3, and
+//     IoT Hub's number 429001; no Retry-After. Every request counts that is
+//     permitted, also one that is then refused for another reason.
+//   - Over AMQP, a device connects with its first link on a connection. The attach
+//     waits for its turn, and what the client sends after it; what the hub sends does
+//     not. Over HTTP, nothing counts as a connection.
 //   - When the hub closes, links are detached with amqp:link:detach-forced, the
 //     connection is closed with amqp:connection:forced, and the client has two
 //     seconds to answer. MQTT has no words for it.

@@ -58,12 +58,14 @@ func New(options *Options) (*Hub, error) {
 		HostNames: o.names(), Policies: o.Policies, Registry: h.registry, ClientCAs: o.ClientCAs, BearerKey: o.BearerKey,
 	})
 	h.connections = newMemory(o.Memory / 4)
+	limits := o.Throttle.Limits()
 	h.amqp = amqpfront.New(amqpfront.Options{
-		Broker: h.broker, Access: control, Gateway: o.Gateway, Memory: h.connections, Faults: h.faults(o.Faults),
+		Broker: h.broker, Access: control, Gateway: o.Gateway, Memory: h.connections, Throttle: limits, Faults: h.faults(o.Faults),
 	})
-	h.mqtt = mqttfront.New(mqttfront.Options{Broker: h.broker, Access: control, Memory: h.connections})
+	h.mqtt = mqttfront.New(mqttfront.Options{Broker: h.broker, Access: control, Memory: h.connections, Connections: limits.Connections})
 	h.http = httpfront.New(httpfront.Options{
-		HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Memory: h.connections, Logger: o.Logger,
+		HostNames: o.names(), Broker: h.broker, Registry: h.registry, Access: control, Throttle: limits,
+		Memory: h.connections, Logger: o.Logger,
 	})
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil

@@ -12,6 +12,7 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/fault"
 	"iothub-c2d/internal/localhub/registry"
+	"iothub-c2d/internal/localhub/throttle"
 )
 
 // What the hub is made of, by the names that its users need.
@@ -87,6 +88,9 @@ type Options struct {
 	Data string
 	// Faults is what the hub does wrong on purpose: nothing.
 	Faults *fault.Injector
+	// Throttle is the size of the hub whose limits to enforce, of how often things are
+	// done: none.
+	Throttle throttle.Size
 	// Observer is told what happens, from many goroutines at once: nobody. It must
 	// not wait, nor call the hub: locks may be held.
 	Observer func(Event)

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -29,14 +30,43 @@ var roles = map[string]Permission{
 	"IoT Hub Twin Contributor":     TwinRead,
 }
 
-// claims are what a token of Microsoft Entra ID says.
+// claims are what a token of Microsoft Entra ID says, as far as it matters here.
 type claims struct {
 	jwt.RegisteredClaims
-	Roles []string `json:"roles"`
+	roles []string
+}
+
+// UnmarshalJSON reads the claims. Their names have a case (RFC 7519 §4), which package
+// json does not look at where it fills a struct: ROLES would count as well.
+func (c *claims) UnmarshalJSON(b []byte) error {
+	var said map[string]json.RawMessage
+	if err := json.Unmarshal(b, &said); err != nil {
+		return err
+	}
+	var exp, nbf *float64
+	for name, v := range map[string]any{"aud": &c.Audience, "exp": &exp, "nbf": &nbf, "roles": &c.roles} {
+		if said[name] == nil {
+			continue
+		}
+		if err := json.Unmarshal(said[name], v); err != nil {
+			return err
+		}
+	}
+	c.ExpiresAt, c.NotBefore = date(exp), date(nbf)
+	return nil
+}
+
+// date returns the time of a claim. What no clock shows is at the end of time, where the
+// library would begin again from the past.
+func date(seconds *float64) *jwt.NumericDate {
+	if seconds == nil {
+		return nil
+	}
+	return jwt.NewNumericDate(time.Unix(int64(max(0, min(*seconds, sas.MaxExpiry))), 0))
 }
 
 func (c *claims) permissions() (p Permission) {
-	for _, name := range c.Roles {
+	for _, name := range c.roles {
 		p |= roles[name]
 	}
 	return p
@@ -67,7 +97,7 @@ func (c *Control) verifyBearer(text string) (Grant, *broker.Refusal) {
 		jwt.WithValidMethods([]string{c.bearerKey.method.Alg()}),
 		jwt.WithAudience(audience), jwt.WithExpirationRequired(), jwt.WithLeeway(clockSkew),
 	)
-	token, err := parser.ParseWithClaims(text, &said, func(*jwt.Token) (any, error) { return c.bearerKey.public, nil })
+	token, err := parser.ParseWithClaims(text, &said, c.keyOf)
 	if err != nil {
 		return Grant{}, c.explainBearer(token, &said, err)
 	}
@@ -75,14 +105,27 @@ func (c *Control) verifyBearer(text string) (Grant, *broker.Refusal) {
 	if permissions == 0 {
 		return Grant{}, unauthorized("The token has no role of IoT Hub.")
 	}
-	end := time.Unix(min(said.ExpiresAt.Unix(), sas.MaxExpiry), 0).Add(clockSkew)
+	end := said.ExpiresAt.Add(clockSkew)
 	return Grant{Resource: audience, End: end, scopes: []sas.Scope{{}}, permissions: permissions, registry: c.registry}, nil
+}
+
+var errCritical = errors.New("the token has critical extensions")
+
+// keyOf returns the key of a token. Its header is not believed, whatever key it names;
+// extensions that must be understood are not known here (RFC 7515 §4.1.11).
+func (c *Control) keyOf(t *jwt.Token) (any, error) {
+	if _, critical := t.Header["crit"]; critical {
+		return nil, errCritical
+	}
+	return c.bearerKey.public, nil
 }
 
 // explainBearer words why a bearer token is refused. The library's error may quote
 // parts of the token.
 func (c *Control) explainBearer(token *jwt.Token, said *claims, err error) *broker.Refusal {
 	switch {
+	case errors.Is(err, errCritical):
+		return unauthorized("The token has critical extensions, and this hub knows none.")
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid) && token.Method != c.bearerKey.method:
 		return unauthorized("The token is signed by %q, not by %q.", token.Method.Alg(), c.bearerKey.method.Alg())
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):

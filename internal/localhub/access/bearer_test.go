@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"strings"
 	"testing"
@@ -68,6 +69,9 @@ func TestBearerRefused(t *testing.T) {
 	key, otherKey, ec := jwttest.NewRSA(2048), jwttest.NewRSA(2048), jwttest.NewEC()
 	c := bearerControl(t, key)
 	sign := func(claims jwttest.Claims) string { return jwttest.Token("RS256", claims, jwttest.RS256(key)) }
+	signed := func(header string, claims jwttest.Claims) string {
+		return withHeader(t, header, jwttest.Token("", claims, jwttest.None), jwttest.RS256(key))
+	}
 	for _, test := range []struct{ name, token, want string }{
 		{"good", sign(good), ""},
 		{"one of several audiences", sign(good.With("aud", []string{"other", "https://iothubs.azure.net"})), ""},
@@ -75,10 +79,20 @@ func TestBearerRefused(t *testing.T) {
 		{"fractions of seconds", sign(good.With("exp", float64(ahead.Unix())+0.5)), ""},
 		{"no nbf", sign(good.With("nbf", nil)), ""},
 
+		{"expiry at the end of time", sign(good.With("exp", 1e300)), ""},
+		{"keys elsewhere", signed(`{"alg":"RS256","kid":"../x","jku":"http://127.0.0.1:1/","x5u":"http://127.0.0.1:1/"}`, good), ""},
+
 		{"expired", sign(good.With("exp", ago.Unix())), "The token expired at " + ago.UTC().Format(time.RFC3339) + "."},
 		{"never expires", sign(good.With("exp", nil)), "does not say when it expires"},
 		{"expiry beyond time", sign(good.With("exp", -1e300)), "expired at"},
 		{"not yet valid", sign(good.With("nbf", ahead.Unix())), "is not valid before " + ahead.UTC().Format(time.RFC3339)},
+		{"valid at the end of time", sign(good.With("nbf", 1e300)), "is not valid before 9999-12-31T23:59:59Z"},
+		{"expiry in words", sign(good.With("exp", "99999999999")), "no JSON Web Token"},
+		{"expiry in another case", sign(good.With("exp", ago.Unix()).With("EXP", ahead.Unix())), "The token expired at"},
+		{"roles in another case", sign(good.With("roles", nil).With("ROLES", good["roles"])), "has no role of IoT Hub"},
+		{"roles in roles", sign(good.With("roles", []any{good["roles"]})), "no JSON Web Token"},
+		{"payload not encoded", signed(`{"alg":"RS256","b64":false,"crit":["b64"]}`, good), "has critical extensions"},
+		{"unknown extension", signed(`{"alg":"RS256","crit":["exp"],"exp":1}`, good), "has critical extensions"},
 		{"wrong audience", sign(good.With("aud", "https://management.azure.com/")), `is for "https://management.azure.com/", not for "https://iothubs.azure.net"`},
 		{"audience in capitals", sign(good.With("aud", "https://IoTHubs.azure.net")), "is for"},
 		{"no audience", sign(good.With("aud", nil)), "does not say whom it is for"},
@@ -121,6 +135,13 @@ func forge(token string, claims jwttest.Claims) string {
 	parts := strings.Split(token, ".")
 	parts[1] = strings.Split(jwttest.Token("RS256", claims, jwttest.None), ".")[1]
 	return strings.Join(parts, ".")
+}
+
+// withHeader returns a token with another header, signed with it.
+func withHeader(t *testing.T, header, token string, sign jwttest.Sign) string {
+	t.Helper()
+	text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + strings.Split(token, ".")[1]
+	return text + "." + base64.RawURLEncoding.EncodeToString(sign([]byte(text)))
 }
 
 // TestBearerPlaces: only where a token is told from a password, and only on a hub

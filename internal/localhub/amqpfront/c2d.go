@@ -33,17 +33,28 @@ func (c *c2dSink) Accept(in amqpserver.Incoming) amqpwire.DeliveryState {
 	if refused != nil {
 		return c.outcome(log, to, m, refused)
 	}
+	if c.client.front.options.Throttle.Sends != nil {
+		if refused := c.client.shape(func() { c.send(in, to, m) }); refused != nil {
+			return c.outcome(log, to, m, worded(refused))
+		}
+		return amqpserver.Later
+	}
+	c.send(in, to, m)
+	return amqpserver.Later
+}
+
+func (c *c2dSink) send(in amqpserver.Incoming, to broker.ID, m *broker.Message) {
+	log := c.client.conn.Log()
 	c.client.front.options.Broker.SendThen(to, m, func(r *broker.Refusal) {
 		in.Settle(c.outcome(log, to, m, worded(r)))
 	})
-	return amqpserver.Later
 }
 
 // outcome tells what became of a message, and returns what its sender is to hear.
 func (c *c2dSink) outcome(log *slog.Logger, to broker.ID, m *broker.Message, refused *amqpwire.Error) amqpwire.DeliveryState {
 	if refused != nil {
 		c.client.front.options.Broker.Tell(broker.Event{
-			Kind: broker.EventRefused, Device: broker.Brief(to.String()), MessageID: broker.Brief(m.ID), Detail: string(refused.Condition),
+			Kind: broker.EventRefused, Device: to.String(), MessageID: m.ID, Detail: string(refused.Condition),
 		})
 		log.Info("message refused", "condition", string(refused.Condition), "reason", explain(refused))
 		return &amqpwire.Rejected{Error: refused}

@@ -23,6 +23,7 @@ type Client struct {
 	faults     Faults                           // nil on a healthy hub
 
 	nextCheck time.Time // when a link may have lost its permission; zero: no check is planned
+	pace      pace
 }
 
 func (f *Front) newClient(conn *amqpserver.Conn, s Stream) *Client {
@@ -163,6 +164,7 @@ func (c *Client) enter(l *amqpserver.Link, ep endpoint) *broker.Refusal {
 	}
 	p := mailbox.Enter(c.over, func(why *broker.Refusal) { l.Interrupt(worded(why)) })
 	l.OnEnd(p.Leave)
+	c.pace.connect(l, ep.target.Device)
 	if c.permitted(ep.need()).IsZero() { // the registry has changed meanwhile
 		p.Leave()
 		return c.unpermitted(l, ep)
@@ -182,7 +184,7 @@ func (c *Client) refuse(l *amqpserver.Link, a *amqpwire.Attach, ep endpoint) *br
 	case c.permitted(ep.need()).IsZero():
 		return c.unpermitted(l, ep)
 	}
-	return nil
+	return c.throttled(ep)
 }
 
 // unpermitted words why the connection is not permitted to have a link.
@@ -217,7 +219,7 @@ func (c *Client) checkAt(t time.Time) {
 		return
 	}
 	c.nextCheck = t
-	c.conn.At(t, c.check)
+	c.setAlarm()
 }
 
 // check detaches the links whose token has expired.

@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"iothub-c2d/internal/amqpserver"
 	"iothub-c2d/internal/amqpwire"
 	"iothub-c2d/internal/localhub/access"
 	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/localhub/throttle"
 )
 
 // Options are what a [Front] serves.
@@ -20,6 +22,8 @@ type Options struct {
 	Gateway Gateway
 	// Memory bounds what all connections hold; nil: nothing does.
 	Memory amqpserver.Memory
+	// Throttle limits what back ends send, and how fast devices connect.
+	Throttle throttle.Limits
 	// Faults makes what a connection does wrong on purpose; nil: nothing.
 	Faults func(c *amqpserver.Conn, socket net.Conn) Faults
 }
@@ -72,6 +76,9 @@ func (f *Front) Serve(ctx context.Context, s Stream, log *slog.Logger) error {
 	var client *Client
 	if f.options.Faults != nil {
 		options.Frame = func(_ *amqpserver.Conn, frame amqpwire.Frame) (bool, error) { return client.faults.Frame(frame) }
+	}
+	if f.options.Throttle.Connections != nil {
+		options.Delay = func(_ *amqpserver.Conn, address string) time.Duration { return client.delay(address) }
 	}
 	return amqpserver.Serve(ctx, s.Conn, func(c *amqpserver.Conn) amqpserver.Handler {
 		client = f.newClient(c, s)

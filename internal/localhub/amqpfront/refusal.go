@@ -26,6 +26,7 @@ var conditions = map[broker.Code]amqpwire.Symbol{
 	broker.LockLost:        "com.microsoft:message-lock-lost",
 	broker.TooLarge:        amqpserver.CondTooLarge,
 	broker.TooManyModules:  amqpserver.CondLimitExceeded,
+	broker.Throttled:       "com.microsoft:device-container-throttled",
 	broker.Internal:        amqpserver.CondInternalError,
 	broker.NotImplemented:  amqpserver.CondNotImplemented,
 }

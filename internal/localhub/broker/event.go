@@ -1,5 +1,7 @@
 package broker
 
+import "regexp"
+
 // EventKind is what happened.
 type EventKind string
 
@@ -33,7 +35,7 @@ const (
 )
 
 // Event is something that happened to a message, or to a connection. It holds no
-// body, no property and no secret.
+// body, no property and no secret, and no long text: see [Broker.Tell].
 //
 // The events of one message are told in the order in which they happened. For each
 // delivery there is in the end one EventReturned or EventFinished of the same
@@ -69,8 +71,25 @@ func (e Event) Name() string {
 	return string(e.Kind)
 }
 
-// Tell tells the observer and the subscribers of an event. It waits for nobody.
+// secretStart is where a secret begins in an id that a client claims: people have
+// taken a connection string for one.
+var secretStart = regexp.MustCompile(`(?is)\b(sharedaccess(?:key|signature)\s*=|sig=).*`)
+
+// brief returns the event as it may be kept and shown: what strangers claim may have
+// any length.
+func (e Event) brief() Event {
+	if e.Kind == EventToken || e.Kind == EventRefused {
+		e.Device = secretStart.ReplaceAllString(e.Device, "${1}REDACTED")
+		e.MessageID = secretStart.ReplaceAllString(e.MessageID, "${1}REDACTED")
+	}
+	e.Device, e.MessageID, e.Detail = Brief(e.Device), Brief(e.MessageID), Brief(e.Detail)
+	return e
+}
+
+// Tell tells the observer and the subscribers of an event, in brief. It waits for
+// nobody.
 func (b *Broker) Tell(e Event) {
+	e = e.brief()
 	if b.options.Observer != nil {
 		b.options.Observer(e)
 	}

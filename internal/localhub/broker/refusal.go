@@ -37,6 +37,7 @@ const (
 	TooLarge           Code = 413001
 	TooManyDevices     Code = 413002
 	TooManyModules     Code = 413003
+	Throttled          Code = 429001
 	Internal           Code = 500001
 	NotImplemented     Code = 501001
 )

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 )
 
 // told returns what a subscriber has heard since it was last asked: the names of
@@ -230,6 +232,39 @@ func TestEventsOfAMessageAreInOrder(t *testing.T) {
 	workers.Wait()
 	s.Close()
 	reader.Wait()
+}
+
+// TestEventsAreBrief checks that no client can make the hub keep long texts for
+// subscribers, nor show a secret that stands where an id should.
+func TestEventsAreBrief(t *testing.T) {
+	b, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	s := b.Subscribe()
+	long := strings.Repeat("é", 30_000)
+	for _, e := range []Event{
+		{Kind: EventToken, Device: long, Detail: "401"},
+		{Kind: EventAttached, Detail: "amqps://" + long + "/messages/devicebound"},
+		{Kind: EventRefused, Device: long, MessageID: long, Detail: long},
+		{Kind: EventToken, Device: "HostName=h;SharedAccessKeyName=n;SharedAccessKey=c2VjcmV0"},
+		{Kind: EventRefused, Device: "d", MessageID: "SharedAccessSignature sr=h&SIG=c2VjcmV0\n&se=1"},
+	} {
+		b.Tell(e)
+	}
+	list, _, _ := s.Next(t.Context())
+	for _, n := range list {
+		if len(n.Device)+len(n.MessageID)+len(n.Detail) > 1000 || !utf8.ValidString(n.Device+n.MessageID+n.Detail) {
+			t.Errorf("%s: %d, %d and %d bytes of text", n.Kind, len(n.Device), len(n.MessageID), len(n.Detail))
+		}
+		if strings.Contains(n.Device+n.MessageID, "c2VjcmV0") {
+			t.Errorf("a secret is told: %+v", n.Event)
+		}
+	}
+	if got, want := list[3].Device, "HostName=h;SharedAccessKeyName=n;SharedAccessKey=REDACTED"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }
 
 func TestNoticeAsJSON(t *testing.T) {

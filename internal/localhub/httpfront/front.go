@@ -13,6 +13,7 @@ import (
 	"iothub-c2d/internal/localhub/broker"
 	"iothub-c2d/internal/localhub/httpfront/page"
 	"iothub-c2d/internal/localhub/registry"
+	"iothub-c2d/internal/localhub/throttle"
 )
 
 // Options are what a [Front] serves.
@@ -21,8 +22,9 @@ type Options struct {
 	Broker    *broker.Broker
 	Registry  *registry.Registry
 	Access    *access.Control
-	Memory    Memory       // bounds what all connections hold; nil: nothing does
-	Logger    *slog.Logger // hears what is done to the hub; a client's own log, what is refused
+	Throttle  throttle.Limits // of receives, and of what is done with the registry
+	Memory    Memory          // bounds what all connections hold; nil: nothing does
+	Logger    *slog.Logger    // hears what is done to the hub; a client's own log, what is refused
 }
 
 // Front serves the HTTP clients of a hub.

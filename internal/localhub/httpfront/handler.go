@@ -73,6 +73,9 @@ func (h *handler) serve(w http.ResponseWriter, route *route, c *call) {
 	if refused == nil {
 		refused = h.permit(r, route.need(c))
 	}
+	if limit := h.limitOf(route); refused == nil && limit != nil {
+		refused = shape(r.Context(), limit)
+	}
 	if refused == nil { // nothing of the body has been read before
 		release, ok := h.reserve(r)
 		if !ok {

@@ -26,6 +26,7 @@ var names = map[broker.Code]string{
 	broker.TooLarge:           "MessageTooLarge",
 	broker.TooManyDevices:     "TooManyDevices",
 	broker.TooManyModules:     "TooManyModulesOnDevice",
+	broker.Throttled:          "ThrottlingException",
 	broker.Internal:           "ServerError",
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"iothub-c2d/internal/localhub/access"
 	"iothub-c2d/internal/localhub/broker"
+	"iothub-c2d/internal/localhub/throttle"
 )
 
 // Options are what a [Front] serves.
@@ -17,6 +18,8 @@ type Options struct {
 	Broker *broker.Broker
 	Access *access.Control
 	Memory Memory // bounds what all connections hold; nil: nothing does
+	// Connections limits how fast devices connect; nil: nothing does.
+	Connections *throttle.Bucket
 }
 
 // Front serves the MQTT clients of a hub.

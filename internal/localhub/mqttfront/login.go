@@ -52,6 +52,11 @@ func (f *Front) admit(ctx context.Context, c *conn, s Stream, log *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
+	if limit := f.options.Connections; limit != nil {
+		if err := limit.Wait(ctx); err != nil {
+			return nil, refusef(mqttwire.Unavailable, "%v: the hub's limit is %s", err, limit)
+		}
+	}
 	cl := newClient(f, c, mailbox, log)
 	cl.over = s.Over
 	cl.permitted, cl.patience, cl.will = permitted, patienceOf(p.KeepAlive), p.Will != nil

@@ -17,6 +17,7 @@ import (
 	"iothub-c2d/internal/localhub/defaults"
 	"iothub-c2d/internal/localhub/mqttfront/rawclient"
 	"iothub-c2d/internal/localhub/registry"
+	"iothub-c2d/internal/localhub/throttle"
 )
 
 const testHost = "myhub.azure-devices.net"
@@ -34,6 +35,8 @@ type settings struct {
 	broker  broker.Options
 	devices []registry.Device // more than there are in every world
 	memory  Memory
+
+	connections *throttle.Bucket
 }
 
 // world is a front with its broker, in a synctest bubble.
@@ -77,7 +80,7 @@ func newWorld(t *testing.T, s settings) *world {
 		t.Fatal(err)
 	}
 	control := access.New(access.Options{HostNames: []string{testHost}, Policies: access.DefaultPolicies(), Registry: w.reg})
-	w.front = New(Options{Broker: w.broker, Access: control, Memory: s.memory})
+	w.front = New(Options{Broker: w.broker, Access: control, Memory: s.memory, Connections: s.connections})
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	t.Cleanup(func() {
 		w.cancel()

@@ -54,6 +54,20 @@ func TestTenThousandDevices(t *testing.T) {
 	}
 }
 
+// TestManyConnections checks that a device with many of them is shown with a few.
+func TestManyConnections(t *testing.T) {
+	b := newBroker(t, broker.Options{})
+	box, _ := b.Mailbox(broker.ID{Device: "dev1"})
+	for i := range 1000 {
+		box.Enter(broker.Connection{Protocol: "AMQP", Transport: "amqps", Client: fmt.Sprint(i)}, func(*broker.Refusal) {})
+	}
+	var got devicesJSON
+	getJSON(t, serve(t, New(b, "myhub"))+"/page/devices", &got)
+	if d := got.Devices[0]; len(d.Connections) != maxOver || d.More != 1000-maxOver {
+		t.Errorf("%d connections and %d more, want %d of 1000", len(d.Connections), d.More, maxOver)
+	}
+}
+
 // TestBoundsOfRequests checks what the page does not do.
 func TestBoundsOfRequests(t *testing.T) {
 	b := newBroker(t, broker.Options{})
@@ -140,6 +154,58 @@ func TestMessagesAreShown(t *testing.T) {
 	getJSON(t, url+"/page/messages?device=dev1&after=1&limit=1", &got)
 	if len(got.Messages) != 1 || got.Messages[0].ID != "two" || got.Total != 2 {
 		t.Errorf("after the first: %+v", got)
+	}
+}
+
+// TestLongMessagesAreCut checks that a row has the beginning of a message, whatever that
+// holds, and that all of it comes with its body.
+func TestLongMessagesAreCut(t *testing.T) {
+	b := newBroker(t, broker.Options{})
+	long := strings.Repeat("é\x01", 20_000)
+	many := make([]broker.Property, 20_000)
+	for i := range many {
+		many[i] = broker.Property{Name: fmt.Sprint(i)}
+	}
+	for _, m := range []broker.Message{
+		{ID: "plain", Properties: []broker.Property{{Name: "a", Value: strings.Repeat("v", 200)}}},
+		{CorrelationID: long},
+		{To: long},
+		{ContentType: long},
+		{ContentEncoding: long},
+		{UserID: []byte(long)},
+		{UserID: []byte("\xff" + long)},
+		{Properties: []broker.Property{{Name: "a", Value: long}, {Name: long, Null: true}}},
+		{Properties: many},
+	} {
+		send(t, b, "dev1", &m)
+	}
+	url := serve(t, New(b, "myhub"))
+	_, raw, _ := get(t, url+"/page/messages?device=dev1")
+	if most := 9 * 5000; len(raw) > most { // escapes take six bytes each
+		t.Errorf("the answer has %d bytes, want %d at most", len(raw), most)
+	}
+	var got queueJSON[messageJSON]
+	getJSON(t, url+"/page/messages?device=dev1", &got)
+	for i, m := range got.Messages {
+		if m.Cut != (i > 0) {
+			t.Errorf("message %d is cut: %v", i, m.Cut)
+		}
+		var whole bodyJSON
+		getJSON(t, fmt.Sprint(url, "/page/body?device=dev1&sequence=", m.Sequence), &whole)
+		w := whole.Message
+		if w == nil || w.Cut {
+			t.Fatalf("message %d comes with its body as %+v", i, w)
+		}
+		n := len(w.CorrelationID) + len(w.To) + len(w.ContentType) + len(w.ContentEncoding) + len(w.UserID.Text)
+		for _, p := range w.Properties {
+			n += len(p.Name)
+			if p.Value != nil {
+				n += len(*p.Value)
+			}
+		}
+		if n < len(long) && i > 0 {
+			t.Errorf("of message %d there are %d bytes", i, n)
+		}
 	}
 }
 

@@ -27,7 +27,8 @@ type deviceJSON struct {
 	Messages    int              `json:"messages"`
 	Locked      int              `json:"locked"`
 	Active      *time.Time       `json:"active"`
-	Connections []connectionJSON `json:"connections"`
+	Connections []connectionJSON `json:"connections"` // the oldest
+	More        int              `json:"more"`        // connections
 }
 
 type connectionJSON struct {
@@ -73,12 +74,17 @@ func (p *Page) devices(r *http.Request) (any, *failure) {
 	return answer, nil
 }
 
+// maxOver is how many connections are shown of a device: each of thousands may act as
+// any number of devices.
+const maxOver = 8
+
 func showDevice(v broker.View) deviceJSON {
+	shown := v.Connections[:min(maxOver, len(v.Connections))]
 	d := deviceJSON{
 		Device: v.ID.Device, Module: v.ID.Module, Messages: v.Messages, Locked: v.Locked,
-		Active: at(v.Active), Connections: make([]connectionJSON, 0, len(v.Connections)),
+		Active: at(v.Active), Connections: []connectionJSON{}, More: len(v.Connections) - len(shown),
 	}
-	for _, c := range v.Connections {
+	for _, c := range shown {
 		d.Connections = append(d.Connections, connectionJSON{c.Protocol, c.Transport, c.Client, at(c.Since)})
 	}
 	return d

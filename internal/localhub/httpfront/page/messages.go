@@ -35,6 +35,7 @@ type messageJSON struct {
 	ContentEncoding string         `json:"contentEncoding"`
 	Ack             string         `json:"ack"`
 	Properties      []propertyJSON `json:"properties"`
+	Cut             bool           `json:"cut"` // there is more in it
 }
 
 type propertyJSON struct {
@@ -53,12 +54,19 @@ type recordJSON struct {
 	Status string `json:"status"`
 }
 
-// messages answers with the messages of a device or module, without their bodies.
+// bodyJSON is the body of a message. A message to a device comes with it, all of it.
+type bodyJSON struct {
+	text
+	Message *messageJSON `json:"message,omitempty"`
+}
+
+// messages answers with the messages of a device or module, without their bodies. Of
+// long ones it has the beginning: the page asks again and again.
 func (p *Page) messages(r *http.Request) (any, *failure) {
 	if r.URL.Query().Get("device") == "" {
 		return nil, &failure{http.StatusBadRequest, "device is missing."}
 	}
-	return look(p, r, showMessage)
+	return look(p, r, func(s broker.Seen) messageJSON { return showMessage(s, briefly()) })
 }
 
 // feedback answers with the feedback messages.
@@ -95,20 +103,25 @@ func showEntry(s broker.Seen) entryJSON {
 	return entryJSON{s.Sequence, at(s.Enqueued), at(s.Expires), at(s.LockedUntil), s.DeliveryCount, len(s.Message.Body)}
 }
 
-func showMessage(s broker.Seen) messageJSON {
+func showMessage(s broker.Seen, e *excerpt) messageJSON {
 	m := s.Message
 	shown := messageJSON{
-		entryJSON: showEntry(s), ID: m.ID, CorrelationID: m.CorrelationID, UserID: textOf(m.UserID), To: m.To,
-		ContentType: m.ContentType, ContentEncoding: m.ContentEncoding, Ack: string(m.Ack),
-		Properties: make([]propertyJSON, 0, len(m.Properties)),
+		entryJSON: showEntry(s), ID: e.text(m.ID), CorrelationID: e.text(m.CorrelationID), UserID: textOf(m.UserID), To: e.text(m.To),
+		ContentType: e.text(m.ContentType), ContentEncoding: e.text(m.ContentEncoding), Ack: string(m.Ack),
+		Properties: []propertyJSON{},
 	}
+	shown.UserID.Text = e.text(shown.UserID.Text)
 	for _, p := range m.Properties {
-		value := &p.Value
-		if p.Null {
-			value = nil
+		if !e.next() {
+			break
 		}
-		shown.Properties = append(shown.Properties, propertyJSON{p.Name, value})
+		property := propertyJSON{Name: e.text(p.Name)}
+		if !p.Null {
+			property.Value = new(e.text(p.Value))
+		}
+		shown.Properties = append(shown.Properties, property)
 	}
+	shown.Cut = e.cut
 	return shown
 }
 
@@ -122,7 +135,8 @@ func showFeedback(s broker.Seen) feedbackJSON {
 	return shown
 }
 
-// body answers with the body of one message, of a device, a module or of feedback.
+// body answers with the body of one message, of a device, a module or of feedback, and
+// with the rest of the message.
 func (p *Page) body(r *http.Request) (any, *failure) {
 	n, err := sequence(r, "sequence")
 	if err != nil {
@@ -136,5 +150,9 @@ func (p *Page) body(r *http.Request) (any, *failure) {
 	if !ok {
 		return nil, &failure{http.StatusNotFound, "The message is not in the queue any more."}
 	}
-	return textOf(seen.Message.Body), nil
+	answer := bodyJSON{text: textOf(seen.Message.Body)}
+	if q != p.broker.Feedback() {
+		answer.Message = new(showMessage(seen, wholly()))
+	}
+	return answer, nil
 }

@@ -54,7 +54,7 @@ const devices = {
 
   make(d) {
     const row = make('tr', {role: 'row'});
-    row.link = make('a', {href: '#' + encodeURIComponent(nameOf(d)), class: 'code'}, ...shown(nameOf(d)));
+    row.link = make('a', {href: '#' + encodeURIComponent(nameOf(d)), class: 'code'}, shown(nameOf(d)));
     row.over = make('ul', {class: 'over'});
     row.messages = cell('number', 'Messages');
     row.append(cell('', 'Device', row.link, row.over), row.messages);
@@ -66,7 +66,7 @@ const devices = {
     row.classList.toggle('current', isCurrent);
     if (isCurrent) row.link.setAttribute('aria-current', 'true');
     else row.link.removeAttribute('aria-current');
-    write(row.over, JSON.stringify(d.connections), () => (d.connections.length ? d.connections.map(connection) : [make('li', {class: 'away'}, 'not connected')]));
+    write(row.over, JSON.stringify([d.connections, d.more]), () => connections(d));
     write(row.messages, `${d.messages} ${d.locked}`, () => {
       const nodes = [make('strong', {class: d.messages ? '' : 'zero'}, figure.format(d.messages))];
       if (d.locked) nodes.push(make('span', {class: 'below'}, `${figure.format(d.locked)} locked`));
@@ -74,6 +74,14 @@ const devices = {
     });
   },
 };
+
+// connections returns over what somebody is there as the device.
+function connections(d) {
+  if (!d.connections.length) return [make('li', {class: 'away'}, 'not connected')];
+  const list = d.connections.map(connection);
+  if (d.more) list.push(make('li', {class: 'away'}, `and ${figure.format(d.more)} more`));
+  return list;
+}
 
 // connection returns over what somebody is there.
 function connection(c) {

@@ -87,7 +87,7 @@ function isNoNews(e) {
 // about returns what an event is about.
 function about(e) {
   const nodes = [];
-  const add = (className, text) => nodes.push(make('span', {class: className}, ...shown(text)), ' ');
+  const add = (className, text) => nodes.push(make('span', {class: className}, shown(text)), ' ');
   if (e.messageId) add('code', e.messageId);
   if (e.deviceId) {
     if (e.messageId) nodes.push('for ');

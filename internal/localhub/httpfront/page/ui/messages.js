@@ -66,12 +66,14 @@ class QueueTable {
     }
     const body = make('pre', {class: 'code', tabindex: '0', 'aria-label': 'Body'}, '…');
     const note = make('p', {class: 'below'});
-    unit.detail = make('tr', {role: 'row', class: 'detail'}, make('td', {role: 'cell', colspan: '7'}, this.facts(m), body, note));
+    const about = this.facts(m);
+    unit.detail = make('tr', {role: 'row', class: 'detail'}, make('td', {role: 'cell', colspan: '7'}, about, body, note));
     unit.append(unit.detail);
     unit.button.setAttribute('aria-expanded', 'true');
     try {
       const answer = await ask('body', {...this.source(), sequence: m.sequence});
-      body.replaceChildren(...shown(answer.text, true));
+      if (m.cut) about.replaceWith(this.facts(answer.message, true));
+      body.replaceChildren(shown(answer.text, true));
       if (answer.encoding === 'base64') note.append('Not UTF-8: shown as base64.');
       else if (!answer.text) note.append('No bytes. What is no bytes, such as a value of AMQP, is not shown.');
     } catch (e) {
@@ -85,7 +87,7 @@ class QueueTable {
 function facts(pairs) {
   const list = make('dl', {class: 'facts'});
   for (const [name, text] of pairs) {
-    if (text) list.append(make('div', {}, make('dt', {}, name), make('dd', {}, ...shown(text))));
+    if (text) list.append(make('div', {}, make('dt', {}, shown(name)), make('dd', {}, shown(text))));
   }
   return list;
 }
@@ -94,9 +96,10 @@ const time = (text) => (text ? moment.format(new Date(text)) : '');
 
 const queue = {
   start() {
-    this.table = new QueueTable('messages', describeMessage, (m) => facts([
+    this.table = new QueueTable('messages', describeMessage, (m, whole) => facts([
       ['Enqueued', time(m.enqueued)], ['Expires', time(m.expires)], ['Feedback asked for', m.ack], ['To', m.to],
       ['Correlation id', m.correlationId], ['User id', m.userId.text], ['Content type', m.contentType], ['Content encoding', m.contentEncoding],
+      ...(whole ? m.properties.map((p) => [p.name, p.value === null ? 'null' : p.value || '""']) : []),
     ]), () => this.target());
   },
 
@@ -105,7 +108,7 @@ const queue = {
     if (this.name === name) return;
     this.name = name;
     this.table.reset();
-    write(byID('queue-title'), name, () => (name ? ['Messages for ', make('span', {class: 'code'}, ...shown(name))] : ['Messages']));
+    write(byID('queue-title'), name, () => (name ? ['Messages for ', make('span', {class: 'code'}, shown(name))] : ['Messages']));
   },
 
   target() {
@@ -137,12 +140,13 @@ const queue = {
 };
 
 function describeMessage(m) {
-  const nodes = [make('span', {class: m.id ? 'code id' : 'muted'}, ...(m.id ? shown(m.id) : ['no id']))];
+  const nodes = [make('span', {class: m.id ? 'code id' : 'muted'}, m.id ? shown(m.id) : 'no id')];
   if (m.properties.length) {
     const list = make('ul', {class: 'properties', 'aria-label': 'Properties'});
     for (const p of m.properties) {
-      list.append(make('li', {class: 'code'}, make('span', {class: 'muted'}, ...shown(p.name), '='), ...(p.value === null ? [make('em', {}, 'null')] : shown(p.value))));
+      list.append(make('li', {class: 'code'}, make('span', {class: 'muted'}, shown(p.name), '='), p.value === null ? make('em', {}, 'null') : shown(p.value)));
     }
+    if (m.cut) list.append(make('li', {class: 'muted'}, '… all of it is with the body'));
     nodes.push(list);
   }
   return nodes;
@@ -168,8 +172,8 @@ const few = 4;
 function describeFeedback(m) {
   const list = make('ul', {class: 'records'});
   for (const r of m.records.slice(0, few)) {
-    list.append(make('li', {}, make('span', {class: `chip ${moods[r.status] || 'calm'}`}, ...shown(r.status)), ' ',
-      make('span', {class: 'code'}, ...shown(r.id || 'no id')), make('span', {class: 'muted'}, ' for ', ...shown(r.device))));
+    list.append(make('li', {}, make('span', {class: `chip ${moods[r.status] || 'calm'}`}, shown(r.status)), ' ',
+      make('span', {class: 'code'}, shown(r.id || 'no id')), make('span', {class: 'muted'}, ' for ', shown(r.device))));
   }
   if (m.records.length > few) list.append(make('li', {class: 'muted'}, `and ${m.records.length - few} more`));
   return [list];
@@ -178,7 +182,7 @@ function describeFeedback(m) {
 // emptyState says what to do when there is nothing to see.
 function emptyState(kind, name) {
   if (kind === 'none') return [make('p', {}, 'No device is chosen.')];
-  if (kind === 'gone') return [make('p', {}, 'There is no device ', make('span', {class: 'code'}, ...shown(name)), ' on this hub.')];
+  if (kind === 'gone') return [make('p', {}, 'There is no device ', make('span', {class: 'code'}, shown(name)), ' on this hub.')];
   const local = location.port === '5672' ? '' : ` --local=${location.host}`;
   const {device, module} = queue.target();
   const target = name === 'myFirstDevice' ? '' : ` -d ${quoted(device)}`;

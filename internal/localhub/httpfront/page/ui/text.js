@@ -1,6 +1,7 @@
 // Everything that came from the wire goes into the document as text. What cannot be
 // seen in a text, or changes how it looks, is shown as an escape.
-const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]/gu;
+// Of the marks on one character, those after the fourth could cover other lines.
+const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]+|(\p{M}{4})(\p{M}+)/gu;
 
 const names = {'\n': '\\n', '\r': '\\r', '\t': '\\t'};
 
@@ -21,17 +22,21 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
-// shown returns a text from the wire as nodes. With lines it keeps its lines.
+// shown returns a text from the wire as a node: there may be more in it than a call can
+// have arguments. With lines it keeps its lines.
 function shown(text, lines = false) {
-  const nodes = [];
+  const all = document.createDocumentFragment();
   let end = 0;
   for (const match of text.matchAll(unseen)) {
-    nodes.push(text.slice(end, match.index), make('span', {class: 'escape'}, escaped(match[0])));
-    if (lines && match[0] === '\n') nodes.push('\n');
+    all.append(text.slice(end, match.index), match[1] || '');
+    const run = match[2] || match[0];
+    for (const part of lines ? run.match(/[^\n]*\n|[^\n]+/g) : [run]) {
+      all.append(make('span', {class: 'escape'}, Array.from(part, escaped).join('')), lines && part.endsWith('\n') ? '\n' : '');
+    }
     end = match.index + match[0].length;
   }
-  nodes.push(text.slice(end));
-  return nodes;
+  all.append(text.slice(end));
+  return all;
 }
 
 // write makes nodes or texts the content of an element. key stands for them: what is
@@ -46,7 +51,7 @@ function write(element, key, nodes) {
 function writeText(element, text) { write(element, text, () => [text]); }
 
 // writeWire writes a text from the wire.
-function writeWire(element, text) { write(element, text, () => shown(text)); }
+function writeWire(element, text) { write(element, text, () => [shown(text)]); }
 
 const byID = (id) => document.getElementById(id);
 const figure = new Intl.NumberFormat('en');

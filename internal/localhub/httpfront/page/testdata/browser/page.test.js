@@ -94,6 +94,29 @@ tried('what acts on a terminal is to be seen, and does nothing', async (t) => {
   w.wantPeace();
 });
 
+tried('no message is too much for the page', async (t) => {
+  const w = await World.open(t, browser);
+  const controls = '\u0001'.repeat(60_000), mixed = '\u0001a'.repeat(30_000), marks = `e${'\u0301'.repeat(30_000)}`;
+  await w.send('myFirstDevice', controls, '--message-id', 'controls');
+  await w.send('myFirstDevice', mixed, '--message-id', 'mixed');
+  await w.send('myFirstDevice', 'x', '-p', `a=${controls}`);
+  await w.send('myFirstDevice', marks, '-p', `marks=${marks.slice(0, 30)}`);
+  await w.send('myFirstDevice', 'x', '--count', '46', '--message-id', 'm{{.N}}', '-p', `a=${mixed}`, '--cid', mixed.slice(0, 2000));
+  await w.is('#queue-count', '50');
+  for (const [i, length] of [[1, 240_000], [2, 150_000], [4, 30_000 * 6]]) {
+    const unit = `#messages tbody:nth-of-type(${i})`;
+    await w.page.click(`${unit} button`);
+    assert.ok((await w.is(`${unit} pre`, /^(\\x01|e)/)).length > length - 100);
+    await w.page.click(`${unit} button`);
+  }
+  await w.is('#messages tbody:nth-of-type(3) .properties li:last-child', '… all of it is with the body');
+  await w.page.click('#messages tbody:nth-of-type(3) button');
+  await w.is('#messages tbody:nth-of-type(3) .facts div:last-child dd', /(\\x01){60000}$/);
+  await w.is('#messages tbody:nth-of-type(4) .properties', /^marks=e\u0301{4}(\\u0301){25}$/);
+  assert.ok(await w.page.$$eval('*', (list) => list.length) < 50_000);
+  w.wantPeace();
+});
+
 tried('bytes that are no text, and bodies that are gone', async (t) => {
   const w = await World.open(t, browser);
   await w.send('myFirstDevice', '/v8=', '--base64', '--message-id', 'bytes');
