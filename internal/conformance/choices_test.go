@@ -116,6 +116,8 @@ var unseenItems = map[string]string{
 	"A connection by HTTP may wait two minutes":                   "these figures are to protect a laptop",
 	"The clients can make the hub hold [Options.Memory]":          "likewise",
 	"A client that has shown neither a good token nor a device's": "likewise",
+	"With a throttle, a burst is as much as the limit allows":     "to find a limit takes more messages than a run may send",
+	"Over AMQP, a device connects with its first link":            "likewise, of connections",
 	"The page needs no token":                                     "a real hub has no page",
 	"Events are told to subscribers as they happen":               "nor does it tell events to anybody",
 	"When the hub closes, links are detached":                     "nobody closes a real hub",

@@ -7,8 +7,28 @@ import (
 	"time"
 
 	"iothub-c2d/internal/amqpwire"
+	"iothub-c2d/internal/conformance"
 	"iothub-c2d/internal/localhub"
+	"iothub-c2d/internal/localhub/throttle"
 )
+
+// TestThrottledHub holds the beliefs against a hub with the limits of one S1 unit, at
+// the pace of one, and as fast as it can. Either way the verdicts are the same.
+func TestThrottledHub(t *testing.T) {
+	t.Parallel()
+	for name, perMinute := range map[string]int{"at its pace": 0, "too fast": -1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inWorld(t, localhub.Options{FeedbackInterval: faithful, Throttle: throttle.Size{Tier: throttle.S1, Units: 1}}, func(t *testing.T, w *world) {
+				report := w.run(&conformance.Options{PerMinute: perMinute})
+				checkDiffering(t, report, nil)
+				if perMinute == 0 {
+					checkBounds(t, report)
+				}
+			})
+		})
+	}
+}
 
 // TestThrottlingHub holds the beliefs against a hub that takes fewer messages than the
 // run sends at its pace. The run waits where it is told to, keeps its bounds, and
