@@ -1,18 +1,27 @@
 # The commands of this project; CI runs the same ones.
 LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 30s
+DEMOS := all offline reject expiry redelivery lock queue-full reconnect feedback fleet python
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+	@for demo in $(DEMOS); do printf '  make demo-%s\t%s\n' $$demo "$$(sed -n '2s/^# //p' .demo/$$demo)"; done | expand -t 24
 
 build: ## build bin/simulated-device and bin/send-c2d
 	go build -trimpath -o bin/ ./cmd/...
 
-test: ## run all tests, under the race detector
-	go test -race -shuffle=on ./...
+# The race detector needs a C compiler.
+RACE = $(shell test "$$(go env CGO_ENABLED)" = 1 && command -v "$$(go env CC)" >/dev/null && echo -race)
 
-demo: build ## see a message go round: device, sender, feedback
-	.ci/demo bin
+test: ## run all tests, under the race detector
+	@test -n "$(RACE)" || echo "There is no C compiler: the tests run without the race detector."
+	go test $(RACE) -shuffle=on ./...
+
+demo: build ## see a message go round: device, sender, feedback (DEMO_ENV=.env: on your hub)
+	.demo/roundtrip
+
+$(addprefix demo-,$(DEMOS)): demo-%: build
+	.demo/$*
 
 interop: build ## try Microsoft's SDKs against the local hub (needs Node 20 with npm, Python 3 with venv)
 	.ci/interop bin
@@ -41,7 +50,20 @@ bench: ## measure against go-amqp alone on the same hub (minutes)
 man: ## write the man pages to bin/man
 	go test -run '^TestManPages$$' ./cmd/simulated-device ./cmd/send-c2d -args -man $(CURDIR)/bin/man
 
+pictures: page-test ## draw the pictures of README again (nothing else may have the port 5672)
+	.pictures/terminals
+	cp bin/page-light.png .pictures/page.png
+
+dist: ## build the archives of a release into bin/dist (minutes, the first time)
+	go run github.com/goreleaser/goreleaser/v2@v2.14.3 release --snapshot --clean
+
+licences: ## list the licences of what is linked in, and copy them to bin/licences
+	@.release/licences bin/licences
+
+vulnerabilities: ## look for known ones in what is used (needs vuln.go.dev)
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help build test demo interop conformance page-test lint fuzz soak bench man clean
+.PHONY: help build test demo $(addprefix demo-,$(DEMOS)) interop conformance page-test lint fuzz soak bench man dist licences vulnerabilities pictures clean

@@ -1,6 +1,6 @@
 module iothub-c2d
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/Azure/go-amqp v1.7.0
@@ -8,14 +8,14 @@ require (
 	github.com/golang-jwt/jwt/v5 v5.3.1
 	github.com/joho/godotenv v1.5.1
 	github.com/spf13/cobra v1.10.2
-	github.com/spf13/pflag v1.0.9
-	go.etcd.io/bbolt v1.4.3
+	github.com/spf13/pflag v1.1.0
+	go.etcd.io/bbolt v1.5.0
 )
 
 require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
-	golang.org/x/sys v0.29.0 // indirect
-	golang.org/x/tools v0.26.0 // indirect
+	golang.org/x/sys v0.50.0 // indirect
+	golang.org/x/tools v0.52.0 // indirect
 )
 
 // Test dependencies.

@@ -172,9 +172,10 @@ func (p *printer) finished() (n int) {
 	return n
 }
 
-// lockLost shows that the settlement of message n came too late.
+// lockLost shows that the settlement of message n came too late, or that its answer
+// did not come: then the hub may have settled it.
 func (p *printer) lockLost(n int, d *iothub.Delivery) error {
-	p.console.Say("message %s: its lock was lost before it was settled; the hub delivers it again", d.ID)
+	p.console.Say("message %s: its lock was lost before the hub confirmed the settlement; it may come again", d.ID)
 	return p.comesAgain(n, d)
 }
 

@@ -73,9 +73,9 @@ type Delivery struct {
 }
 
 // Complete tells the hub that the message has been processed. It fails with
-// [ErrLockLost] if the hub delivers the message again nevertheless: because the
-// lock had run out, or because the connection broke and with it the answer. It
-// fails with [ErrNotSettled] if the hub refuses for any other reason.
+// [ErrLockLost] if the lock had run out, so that the hub delivers the message again,
+// or if the connection broke before the answer, so that it may. It fails with
+// [ErrNotSettled] if the hub refuses for any other reason.
 func (d *Delivery) Complete(ctx context.Context) error {
 	return d.held.settle(ctx, "complete message", (*amqp.Receiver).AcceptMessage)
 }
