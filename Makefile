@@ -26,6 +26,9 @@ $(addprefix demo-,$(DEMOS)): demo-%: build
 interop: build ## try Microsoft's SDKs against the local hub (needs Node 20 with npm, Python 3 with venv)
 	.ci/interop bin
 
+conformance: ## hold every belief about IoT Hub against the hub of .env (asks first)
+	.ci/conformance
+
 page-test: build ## try the page of the local hub in a real browser (needs Chromium, Node 20 with npm)
 	.ci/page bin
 
@@ -63,4 +66,4 @@ vulnerabilities: ## look for known ones in what is used (needs vuln.go.dev)
 clean: ## remove what was built
 	rm -rf bin
 
-.PHONY: help build test demo $(addprefix demo-,$(DEMOS)) interop page-test lint fuzz soak bench man dist licences vulnerabilities pictures clean
+.PHONY: help build test demo $(addprefix demo-,$(DEMOS)) interop conformance page-test lint fuzz soak bench man dist licences vulnerabilities pictures clean

@@ -55,7 +55,8 @@
 // # Choices
 //
 // Where the documents of IoT Hub are silent or disagree, this hub has to make
-// up its mind. A program should not depend on these:
+// up its mind. A program should not depend on these. Package conformance quotes them
+// word for word, and holds them against any hub:
 //
 //   - A message that is delivered still counts towards the 50.
 //   - A lock that runs out does not count as a delivery (but see

@@ -102,7 +102,7 @@ func TestPageOfClient(t *testing.T) {
 		"It does:\n.PP\n.EX\n  a  1\n  b  2\n.EE\n.PP\nThat is all.\n",
 		".SS Hub\n.TP\n\\fB\\-c\\fR, \\fB\\-\\-connection\\-string\\fR \\fISTRING\\fR\n",
 		"\\fB\\-\\-local\\fR[=\\fIHOST:PORT\\fR]\n",
-		".SH ENVIRONMENT\n.TP\n\\fBIOTHUB_CONNECTION_STRING\\fR\nsend\\-c2d: the connection string of a policy with service connect\n",
+		".SH ENVIRONMENT\n.TP\n\\fBIOTHUB_CONNECTION_STRING\\fR\nthe connection string of a policy: send\\-c2d needs service connect, simulated\\-device \\-\\-devices device connect\n",
 		"\\fBIOTHUB_DEVICE_ID\\fR\n",
 		".SH FILES\n.TP\n\\fB.env\\fR\n",
 	} {
