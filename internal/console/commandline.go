@@ -106,7 +106,7 @@ func nearFlag(cmd *cobra.Command, missing *pflag.NotExistError) string {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	name := missing.GetSpecifiedName()
-	var longer []string
+	var longer []string // such as --device-id for --device
 	for _, n := range names {
 		if strings.HasPrefix(n, name+"-") {
 			longer = append(longer, "--"+n)
