@@ -23,16 +23,21 @@ func newCommand(c *console.Console) *cobra.Command {
 		Use:     "send-c2d [MESSAGE]",
 		Version: console.Version(),
 		Short:   "Send cloud-to-device messages through Azure IoT Hub",
-		Long: `send-c2d sends cloud-to-device messages and waits for the feedback on each. The hub is
-that of IOTHUB_CONNECTION_STRING, also in .env, or of IOTHUB_HOST, else a local one at
-` + defaults.Address + `. A message that is refused stops no others; the exit code tells the worst.
+		Long: `send-c2d sends cloud-to-device messages to a device and waits for the feedback
+that tells what became of each. The hub is that of IOTHUB_CONNECTION_STRING or
+IOTHUB_HOST, else a local one at ` + defaults.Address + `. A message that the hub refuses
+does not stop the others. The exit code is that of the worst.
 
-MESSAGE, ids and property values may have {{.N}} (from 0), {{.Device}}, {{.Now}}, {{.UUID}}; - is
-standard input. What looks like a command or a key goes after --. The flags of az work too:
---props --data --data-file-path --login --mid --cid --uid --ct --ce.`,
+In MESSAGE, ids and values of properties {{.N}} is the number of the message, from
+0, {{.Device}} the device, {{.Now}} the time and {{.UUID}} a new UUID. The MESSAGE -
+is standard input. What looks like a command or a key is sent only after --. The
+names of flags in az are taken as well: --props 'K=V;K=V', --data,
+--data-file-path, --login, --mid, --cid, --uid, --ct, --ce.`,
 		Example: `  send-c2d "hello"                              # wait until the device has it
+  send-c2d                                      # the tutorial's message
   send-c2d -p color=red --ttl 10m "hello"       # a property, and ten minutes to live
-  tail -n 3 /etc/hosts | send-c2d --lines       # a message for each line`,
+  tail -n 3 /etc/hosts | send-c2d --lines       # a message for each line
+  send-c2d -d 'device-{0..99}' "hello"          # a message to each of many devices`,
 		Args: c.Args(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.messages.takeArgument(c, cmd, args); err != nil {
