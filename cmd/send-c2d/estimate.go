@@ -61,7 +61,11 @@ func (r *report) tellTime() {
 		r.console.Note("The hub takes about %s.", perSecond(pace))
 		return
 	}
-	r.console.Note("The hub takes about %s: the other %d messages need about %s.", perSecond(pace), r.left(), console.Span(left))
+	rest := "the last message needs"
+	if n := r.left(); n > 1 {
+		rest = fmt.Sprintf("the other %d messages need", n)
+	}
+	r.console.Note("The hub takes about %s: %s about %s.", perSecond(pace), rest, console.Span(left))
 }
 
 // left returns how many messages are still to be sent. Called with mu held.

@@ -145,3 +145,16 @@ func TestTimeLeft(t *testing.T) {
 }
 
 var errBusyHub = errors.New("busy")
+
+// TestTimeOfLastMessage wants one message to be told of as one.
+func TestTimeOfLastMessage(t *testing.T) {
+	t.Parallel()
+	var errs buffer
+	r := newReport(&console.Console{Out: new(buffer), Err: &errs})
+	r.estimate.planned, r.estimate.rate = 1, &rate{perSecond: 0.5}
+	r.tellTime()
+	const want = "The hub takes about 0.5 messages per second: the last message needs about 2s."
+	if got := errs.String(); !strings.Contains(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

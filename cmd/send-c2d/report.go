@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -60,7 +59,7 @@ func (r *report) sent(m sentEvent) error {
 		m.SentAt = console.Timestamp(r.last)
 		return r.keep(r.console.Print(m.line()))
 	}
-	return r.keep(r.console.PrintText(r.console.OutLine().Text("Sent ", m.MessageID, " to ", m.target(), " (", strconv.Itoa(m.Size), " bytes)")))
+	return r.keep(r.console.PrintText(r.console.OutLine().Text("Sent ", m.MessageID, " to ", m.target(), " (", console.Count(m.Size, "byte"), ")")))
 }
 
 // refused shows that the hub has refused a message.
@@ -133,7 +132,7 @@ func (r *report) planned(out outgoing) error {
 	if encoding == "base64" {
 		payload += " (base64)"
 	}
-	if err := r.console.PrintLine("Would send %s to %s (%d bytes): %s", m.ID, out.target(), len(m.Body), payload); err != nil {
+	if err := r.console.PrintLine("Would send %s to %s (%s): %s", m.ID, out.target(), console.Count(len(m.Body), "byte"), payload); err != nil {
 		return err
 	}
 	return r.details(m)

@@ -81,11 +81,15 @@ func (p *printer) fleetSummary() {
 	}
 	s := p.status()
 	line := p.console.ErrLine().Add("%s connected", s)
+	back := "times back after an outage"
+	if s.returns == 1 {
+		back = "time back after an outage"
+	}
 	for _, part := range []struct {
 		n    int
 		mood console.Mood
 		what string
-	}{{s.refused, console.Bad, "refused"}, {s.displaced, console.Fair, "displaced"}, {s.returns, console.Fair, "times back after an outage"}} {
+	}{{s.refused, console.Bad, "refused"}, {s.displaced, console.Fair, "displaced"}, {s.returns, console.Fair, back}} {
 		if part.n > 0 {
 			line.Add(", ").Outcome(part.mood, "%d %s", part.n, part.what)
 		}

@@ -96,7 +96,7 @@ func settingsFor(options *localhub.Options, address, sdkHost string) (string, er
 	}
 	listed, more := options.Devices, ""
 	if n := len(listed) - mostListed; n > 0 {
-		listed, more = listed[:mostListed], fmt.Sprintf("# %d more devices are registered.\n", n)
+		listed, more = listed[:mostListed], fmt.Sprintf("# Registered as well: %s.\n", console.Count(n, "device"))
 	}
 	first := listed[0]
 	lines := [][2]string{

@@ -24,6 +24,14 @@ func (p *printer) progress(count int) string {
 	return p.fleetProgress() + text
 }
 
+// lostLock says what became of n messages that were held too long.
+func lostLock(n int) string {
+	if n == 1 {
+		return "lost its lock"
+	}
+	return "lost their locks"
+}
+
 // summary prints the totals. To people it also tells when the last message came, and
 // what time it is, as the tutorial's device does: that shows for how long it has been
 // quiet.
@@ -44,7 +52,7 @@ func (p *printer) summary() (err error) {
 	for _, o := range []outcome{complete, abandon, reject, none} {
 		add(p.counts[o], moods[o], past[o])
 	}
-	add(p.lost, console.Fair, "lost their lock")
+	add(p.lost, console.Fair, lostLock(p.lost))
 	add(p.total-p.finished()-p.lost, console.Fair, "given back")
 	p.console.NoteText(line.Add("."))
 	p.fleetSummary()

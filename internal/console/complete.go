@@ -61,3 +61,20 @@ func completeValues(cmd *cobra.Command) {
 		completeValues(below)
 	}
 }
+
+// checkCompletion makes cobra's command completion, and those below it, refuse arguments
+// as all commands do. Else it answers the name of a shell that it does not know with its
+// help and the exit code 0.
+func (c *Console) checkCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	completion, _, err := root.Find([]string{"completion"})
+	if err != nil || completion == root {
+		return
+	}
+	completion.Use, completion.DisableFlagsInUseLine = "completion COMMAND", true
+	completion.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	completion.Args = c.Args(0)
+	for _, shell := range completion.Commands() {
+		shell.Args = c.Args(0)
+	}
+}

@@ -94,6 +94,7 @@ func Run(name string, build func(*Console) *cobra.Command) int {
 	cmd.SetOut(c.Out)
 	cmd.SetErr(c.Err)
 	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	c.checkCompletion(cmd)
 	completeValues(cmd)
 	cmd.SilenceErrors = true
 	cmd.SilenceUsage = true

@@ -87,6 +87,14 @@ func Span(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
+// Count returns a number of things, such as 1 byte and 2 bytes.
+func Count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // appendJSONText appends a text as [JSON] returns it.
 func appendJSONText(b []byte, text string) []byte {
 	if !plain(text) || strings.ContainsAny(text, `"\\`) {

@@ -121,6 +121,15 @@ func TestScrubber(t *testing.T) {
 	}
 }
 
+func TestCount(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{0: "0 bytes", 1: "1 byte", 2: "2 bytes", 65536: "65536 bytes"} {
+		if got := Count(n, "byte"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestSpan(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
