@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -99,7 +100,7 @@ func (l *limitFlags) add(f *pflag.FlagSet) {
 
 // options returns the hub that the flags describe.
 func (h *hubFlags) options() (*localhub.Options, error) {
-	o := &localhub.Options{HostName: h.hosts[0], Aliases: h.hosts[1:], Data: h.data, Gateway: h.gateway}
+	o := &localhub.Options{HostName: h.hosts[0], Aliases: slices.Concat(h.hosts[1:], ownAddresses(h.listen)), Data: h.data, Gateway: h.gateway}
 	if err := h.limits.apply(o); err != nil {
 		return nil, err
 	}
@@ -117,6 +118,20 @@ func (h *hubFlags) options() (*localhub.Options, error) {
 	}
 	o.Devices, err = h.devices.parse()
 	return o, err
+}
+
+// ownAddresses returns the addresses at which a hub listens, beside the usual ones: over
+// TLS, clients that go there want to find them in its certificate.
+func ownAddresses(listen []string) (list []string) {
+	for _, address := range listen {
+		host, _, _ := net.SplitHostPort(address) // if that fails, so does listening
+		ip := net.ParseIP(host)
+		if ip == nil || ip.IsUnspecified() || ip.Equal(net.IPv4(127, 0, 0, 1)) || ip.Equal(net.IPv6loopback) {
+			continue
+		}
+		list = append(list, ip.String())
+	}
+	return list
 }
 
 // readCAs reads the certificates of a file, if there is a name.

@@ -138,8 +138,10 @@ func sdkHost(options *localhub.Options, listeners []net.Listener) string {
 		switch name := options.HostName; {
 		case name != "localhost":
 			return name
-		case a.IP.IsUnspecified(), a.IP.Equal(net.IPv4(127, 0, 0, 1)):
+		case a.IP.IsUnspecified():
 			return "127.0.0.1" // the Java SDK wants a dot
+		case a.IP.To4() != nil:
+			return a.IP.String()
 		}
 	}
 	return ""

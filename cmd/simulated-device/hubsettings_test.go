@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"slices"
 	"testing"
 
 	"iothub-c2d/internal/localhub"
@@ -28,9 +29,9 @@ func TestSDKHost(t *testing.T) {
 		{"localhost", []string{"127.0.0.1:8883"}, "127.0.0.1"},
 		{"localhost", []string{"0.0.0.0:443"}, "127.0.0.1"},
 		{"localhost", []string{"[::]:443"}, "127.0.0.1"},
-		{"localhost", []string{"[::1]:443"}, ""},     // no SDK takes such a name
-		{"localhost", []string{"127.0.0.9:443"}, ""}, // it is not in the certificate
-		{"localhost", []string{"127.0.0.9:443", "127.0.0.1:443"}, "127.0.0.1"},
+		{"localhost", []string{"[::1]:443"}, ""}, // no SDK takes such a name
+		{"localhost", []string{"127.0.0.9:443"}, "127.0.0.9"},
+		{"localhost", []string{"127.0.0.9:443", "127.0.0.1:443"}, "127.0.0.9"},
 		{"hub.example", []string{"127.0.0.9:443"}, "hub.example"},
 		{"hub.example", []string{"127.0.0.1:5672"}, ""},
 	} {
@@ -48,5 +49,14 @@ func TestSDKHost(t *testing.T) {
 	}
 	if got := sdkHost(&localhub.Options{}, []net.Listener{listenerAt{addr: &net.UnixAddr{}}}); got != "" {
 		t.Errorf("at a Unix socket: %q", got)
+	}
+}
+
+// TestOwnAddresses wants the addresses at which a hub listens, for its certificate.
+func TestOwnAddresses(t *testing.T) {
+	t.Parallel()
+	listen := []string{"127.0.0.1:5672", "[::1]:0", ":443", "0.0.0.0:0", "localhost:1", "127.0.0.9:5671", "[fd00::1]:5671", "nonsense"}
+	if got, want := ownAddresses(listen), []string{"127.0.0.9", "fd00::1"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
