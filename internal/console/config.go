@@ -63,7 +63,7 @@ func (s *Settings) variables(flags *pflag.FlagSet) []setting {
 	device := setting{"setting", EnvDeviceID, "", "--device-id"}
 	if f := flags.Lookup("device-id"); f != nil && f.Changed {
 		device.Value = strings.Join(values(f), ", ")
-	} else {
+	} else if fleet := flags.Lookup("devices"); fleet == nil || !fleet.Changed { // a fleet has ids of its own
 		device.Value, device.Source = s.look(EnvDeviceID)
 	}
 	if device.Value == "" {
