@@ -16,13 +16,10 @@ type fleetStatus struct {
 
 // String returns how many devices are connected.
 func (s fleetStatus) String() string {
-	switch {
-	case s.connected < s.devices:
+	if s.connected < s.devices {
 		return fmt.Sprintf("%d of %d devices", s.connected, s.devices)
-	case s.devices == 1:
-		return "1 device"
 	}
-	return fmt.Sprintf("%d devices", s.devices)
+	return console.Count(s.devices, "device")
 }
 
 // fleetTotals are what the summary of a fleet has beside that of a device.

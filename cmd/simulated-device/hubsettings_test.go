@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"slices"
+	"strings"
 	"testing"
 
 	"iothub-c2d/internal/localhub"
@@ -58,5 +59,17 @@ func TestOwnAddresses(t *testing.T) {
 	listen := []string{"127.0.0.1:5672", "[::1]:0", ":443", "0.0.0.0:0", "localhost:1", "127.0.0.9:5671", "[fd00::1]:5671", "nonsense"}
 	if got, want := ownAddresses(listen), []string{"127.0.0.9", "fd00::1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestManySettings wants to be told of the devices that have no settings.
+func TestManySettings(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{1: "# Registered as well: 1 device.\n", 2: "# Registered as well: 2 devices.\n"} {
+		devices := slices.Repeat([]localhub.Device{{ID: "d"}}, mostListed+n)
+		text, err := settingsFor(&localhub.Options{HostName: "localhost", Devices: devices}, "127.0.0.1:5672", "")
+		if err != nil || !strings.HasSuffix(text, want) {
+			t.Errorf("got %q, %v, want it to end in %q", text[max(0, len(text)-100):], err, want)
+		}
 	}
 }
