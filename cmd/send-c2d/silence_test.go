@@ -22,7 +22,7 @@ func TestSilenceIsExplained(t *testing.T) {
 	}{
 		"no answer":      {func(*fakeHub, sentMessage) amqpOutcome { return nil }, 100, "the hub's answer to message 0"},
 		"released":       {func(*fakeHub, sentMessage) amqpOutcome { return &amqpwire.Released{} }, 100, "the hub's answer to message 0; last: the hub gave the message back"},
-		"internal error": {func(*fakeHub, sentMessage) amqpOutcome { return reject("amqp:internal-error") }, 100, "the hub's answer to message 0; last: amqp:internal-error: The reason."},
+		"internal error": {func(*fakeHub, sentMessage) amqpOutcome { return reject("amqp:internal-error") }, 100, "the hub's answer to message 0; last: amqp:internal-error: The reason"},
 		"no credit":      {func(*fakeHub, sentMessage) amqpOutcome { return nil }, 0, "credit to send message 0"},
 		"no feedback":    {func(_ *fakeHub, m sentMessage) amqpOutcome { return accept(m) }, 100, "feedback: it comes when the device is done with the message, and Azure collects it for up to 15 s"},
 		"full queue":     {func(*fakeHub, sentMessage) amqpOutcome { return reject("amqp:resource-limit-exceeded") }, 100, "room in the queue of d"},

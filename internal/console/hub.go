@@ -30,7 +30,7 @@ type outage struct {
 // lost tells that the hub has gone away, and begins the phase that tells again while
 // it stays away.
 func (c *Console) lost(err error, p *iothub.Progress) {
-	c.Note("connection lost: %s; reconnecting", oneLine(err.Error()))
+	c.Note("connection lost: %s; reconnecting", clause(err.Error()))
 	o := &c.outage
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,8 +23,11 @@ func (w Waiting) String() string {
 	if w.Last == "" {
 		return w.For
 	}
-	return w.For + "; last: " + oneLine(w.Last)
+	return w.For + "; last: " + clause(w.Last)
 }
+
+// clause returns the words of a hub as a part of a sentence: without their full stop.
+func clause(text string) string { return strings.TrimSuffix(oneLine(text), ".") }
 
 // Reason returns the words for why something has not come.
 func Reason(err error) string {

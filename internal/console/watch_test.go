@@ -183,3 +183,17 @@ func TestTimeoutNamesWhatWasWaitedFor(t *testing.T) {
 		})
 	}
 }
+
+// TestWaitingText wants the words of a hub to fit into a sentence.
+func TestWaitingText(t *testing.T) {
+	t.Parallel()
+	for last, want := range map[string]string{
+		"":                     "credit",
+		"not yet":              "credit; last: not yet",
+		"busy: The hub fails.": "credit; last: busy: The hub fails",
+	} {
+		if got := (Waiting{For: "credit", Last: last}).String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
