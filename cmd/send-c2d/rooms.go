@@ -75,8 +75,8 @@ func (q *rooms) behind(e *errand) bool {
 	if q.over || r == nil {
 		return false
 	}
-	first := len(r.waiting) == 0 || r.waiting[0].n > e.n
-	if first && !(q.ordered && r.isTrying(e)) {
+	overtakes := len(r.waiting) > 0 && r.waiting[0].n <= e.n || q.ordered && r.isTrying(e)
+	if !overtakes {
 		return false
 	}
 	r.put(e)
