@@ -90,7 +90,7 @@ func (r *report) timeLeft() (left time.Duration, pace float64, ok bool) {
 	if pace == 0 || r.left() == 0 {
 		return 0, pace, false
 	}
-	return time.Duration(float64(r.left()) / pace * float64(time.Second)).Round(time.Second), pace, true
+	return seconds(float64(r.left()) / pace).Round(time.Second), pace, true
 }
 
 // perSecond returns how fast messages go.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -31,7 +30,7 @@ func newLedger(file string, messages *source) (*ledger, error) {
 	if file == "" {
 		return nil, nil
 	}
-	if err := console.CheckDirectory(filepath.Dir(file)); err != nil {
+	if err := console.CheckReplaceable(file); err != nil {
 		return nil, console.Usage(fmt.Errorf("--failed-out: %w", err), "")
 	}
 	l := &ledger{file: file, bodies: messages.input.planned, tallies: make(map[string]*tally)}

@@ -91,7 +91,7 @@ func (p *plan) carryOut(ctx context.Context, c *console.Console, options *iothub
 		return console.Cause(ctx, err)
 	}
 	defer service.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all that matters has been confirmed
-	rooms := newRooms(c, p.pace.patience)
+	rooms := newRooms(c, p.pace)
 	feedback, err := p.askForFeedback(ctx, service, options.Progress, report, rooms.freed, stop)
 	if err != nil {
 		return console.Cause(ctx, err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -52,5 +53,14 @@ func (r *rate) take() time.Duration {
 
 // interval returns how long n messages take.
 func (r *rate) interval(n int) time.Duration {
-	return time.Duration(float64(n) / r.perSecond * float64(time.Second))
+	return seconds(float64(n) / r.perSecond)
+}
+
+// seconds returns so many seconds, or as long as a duration can be.
+func seconds(n float64) time.Duration {
+	const most = time.Duration(math.MaxInt64)
+	if n >= most.Seconds() {
+		return most
+	}
+	return time.Duration(n * float64(time.Second))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -156,5 +157,30 @@ func TestTimeOfLastMessage(t *testing.T) {
 	const want = "The hub takes about 0.5 messages per second: the last message needs about 2s."
 	if got := errs.String(); !strings.Contains(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestAbsurdSpans wants a run that no one will see the end of to take as long as a
+// duration can be, and not less than no time.
+func TestAbsurdSpans(t *testing.T) {
+	t.Parallel()
+	slow := newRate(0.001)
+	for _, tt := range []struct {
+		n    int
+		want time.Duration
+	}{
+		{0, 0},
+		{1, 1000 * time.Second},
+		{9_000_000, 9_000_000_000 * time.Second},
+		{10_000_000, math.MaxInt64},
+		{math.MaxInt, math.MaxInt64},
+	} {
+		if got := slow.interval(tt.n); got != tt.want {
+			t.Errorf("%d messages take %s, want %s", tt.n, got, tt.want)
+		}
+	}
+	s := source{devices: []string{"a", "b", "c"}, input: input{planned: math.MaxInt / 2}}
+	if got := s.planned(); got != math.MaxInt {
+		t.Errorf("%d messages are planned, want as many as can be counted", got)
 	}
 }

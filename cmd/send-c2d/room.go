@@ -22,10 +22,10 @@ var defaultPatience = patience{10 * time.Second, time.Minute}
 type room struct {
 	target  string
 	waiting []*errand
-	trying  int  // messages that waited, and that the hub has now
-	permits int  // how many of them may be tried now
-	probes  int  // of the permits, those that no feedback has given
-	listed  bool // among those that have permits
+	trying  []*errand // those that waited, and are on their way to the hub
+	permits int       // how many may be tried now
+	probes  int       // of the permits, those that no feedback has given
+	listed  bool      // among those that have permits
 
 	retry *time.Timer   // gives a permit if nothing else does
 	armed bool          // it runs
@@ -51,9 +51,7 @@ func (r *room) begin(now time.Time, p patience) {
 // put adds a message, which may have been tried, behind those that were to be sent before
 // it.
 func (r *room) put(e *errand) {
-	if e.tried {
-		r.trying--
-	}
+	r.untry(e)
 	e.tried, e.probe = false, false
 	i := len(r.waiting)
 	for i > 0 && r.waiting[i-1].n > e.n {
@@ -68,7 +66,7 @@ func (r *room) pop() *errand {
 	r.waiting[0] = nil // for the garbage collector
 	r.waiting = r.waiting[1:]
 	r.permits--
-	r.trying++
+	r.trying = append(r.trying, e)
 	e.tried, e.probe = true, r.probes > 0
 	r.probes = max(r.probes-1, 0)
 	return e
@@ -76,13 +74,26 @@ func (r *room) pop() *errand {
 
 // back notes that a message, which may have been tried, will be tried no more.
 func (r *room) back(e *errand) {
-	if e.tried {
-		r.trying--
-	}
-	if len(r.waiting)+r.trying == 0 && r.phase != nil {
+	r.untry(e)
+	if !r.isBusy() && r.phase != nil {
 		r.phase.End()
 		r.phase = nil
 	}
+}
+
+// untry takes a message off those that are tried, if it is among them.
+func (r *room) untry(e *errand) {
+	if e.tried {
+		r.trying = slices.DeleteFunc(r.trying, func(other *errand) bool { return other == e })
+	}
+}
+
+// isBusy reports whether there are messages that wait, or are tried after that.
+func (r *room) isBusy() bool { return len(r.waiting)+len(r.trying) > 0 }
+
+// isTrying reports whether a message is tried that was to be sent before e.
+func (r *room) isTrying(e *errand) bool {
+	return slices.ContainsFunc(r.trying, func(other *errand) bool { return other.n < e.n })
 }
 
 // left returns how long to wait for the device yet.

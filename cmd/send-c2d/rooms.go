@@ -16,6 +16,7 @@ import (
 type rooms struct {
 	console  *console.Console
 	patience patience
+	ordered  bool          // only one message is in flight: none may overtake another
 	places   chan struct{} // one for each message that waits behind others
 	wake     chan struct{} // one place: some message may be tried
 	some     atomic.Bool   // some queue was full: before that, nobody needs mu
@@ -31,9 +32,9 @@ type rooms struct {
 // Then no more are made.
 const maxBehind = 1000
 
-func newRooms(c *console.Console, p patience) *rooms {
+func newRooms(c *console.Console, p pace) *rooms {
 	return &rooms{
-		console: c, patience: p,
+		console: c, patience: p.patience, ordered: p.inFlight == 1,
 		places: make(chan struct{}, maxBehind), wake: make(chan struct{}, 1), all: make(map[string]*room),
 	}
 }
@@ -53,7 +54,7 @@ func (q *rooms) park(ctx context.Context, e *errand) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	r := q.all[e.target()]
-	if len(r.waiting) == 0 { // by now
+	if q.over || !q.holds(r) { // by now
 		<-q.places
 		return false
 	}
@@ -62,8 +63,8 @@ func (q *rooms) park(ctx context.Context, e *errand) bool {
 	return true
 }
 
-// behind keeps a message if one waits for room in the same queue that was to be sent
-// before it, and reports whether it does.
+// behind keeps a message if one that was to be sent before it waits for room in the
+// same queue, or has left it and is on its way, and reports whether it does.
 func (q *rooms) behind(e *errand) bool {
 	if !q.some.Load() {
 		return false
@@ -71,7 +72,11 @@ func (q *rooms) behind(e *errand) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	r := q.all[e.target()]
-	if q.over || r == nil || len(r.waiting) == 0 || r.waiting[0].n > e.n {
+	if q.over || r == nil {
+		return false
+	}
+	overtakes := len(r.waiting) > 0 && r.waiting[0].n <= e.n || q.ordered && r.isTrying(e)
+	if !overtakes {
 		return false
 	}
 	r.put(e)
@@ -83,17 +88,21 @@ func (q *rooms) isWaiting(target string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	r := q.all[target]
-	return r != nil && len(r.waiting) > 0
+	return r != nil && q.holds(r)
 }
 
-// postpone keeps a message that the hub has refused for want of room. It returns false if the wait is over, or of no use, and the other messages that
-// waited with it.
+// holds reports whether new messages must wait behind those of a room. One that is
+// tried may be on its way yet, and does not wait any more. Called with mu held.
+func (q *rooms) holds(r *room) bool { return len(r.waiting) > 0 || q.ordered && len(r.trying) > 0 }
+
+// postpone keeps a message that the hub has refused for want of room. It returns false
+// if the wait is over, or of no use, and the other messages that waited with it.
 func (q *rooms) postpone(e *errand) (kept bool, others []*errand) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.some.Store(true)
 	r, now := q.room(e.target()), time.Now()
-	if len(r.waiting)+r.trying == 0 {
+	if !r.isBusy() {
 		r.begin(now, q.patience)
 	}
 	r.refused(now, e)

@@ -206,3 +206,32 @@ func TestGivenUpDeviceComesBack(t *testing.T) {
 		})
 	}
 }
+
+// TestOrderHoldsAtARate wants the messages of a device to arrive in order, one at a
+// time, while those that wait for room share a rate with new ones.
+func TestOrderHoldsAtARate(t *testing.T) {
+	for _, feedback := range []bool{true, false} {
+		for _, every := range []time.Duration{90 * time.Millisecond, 150 * time.Millisecond, 700 * time.Millisecond} {
+			t.Run(fmt.Sprint(feedback, every), func(t *testing.T) {
+				q := newQueues(map[string]time.Duration{"d": every})
+				withHub(t, func(h *fakeHub, m sentMessage) amqpOutcome { return q.answer(h, m, feedback) }, func(t *testing.T, h *fakeHub) {
+					r := &tool{dial: h.dial}
+					const messages = 60
+					arguments := []string{"-d", "d", "--message-id", "{{.N}}-{{.UUID}}", "--count", fmt.Sprint(messages), "--rate", "10", "hello"}
+					if !feedback {
+						arguments = append(arguments, "--no-wait")
+					}
+					r.wantCode(t, r.run(t.Context(), arguments...), 0)
+					if got := len(q.got["d"]); got != messages {
+						t.Errorf("%d messages arrived, want %d", got, messages)
+					}
+					for n, id := range q.got["d"] {
+						if !strings.HasPrefix(id, fmt.Sprint(n, "-")) {
+							t.Fatalf("message %d is %s", n, id)
+						}
+					}
+				})
+			})
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"strings"
 	"time"
 
@@ -76,6 +77,9 @@ func newSource(ctx context.Context, c *console.Console, f messageFlags) (*source
 	if s.input, err = newInput(ctx, c, &f); err != nil {
 		return nil, err
 	}
+	if s.limit == 0 {
+		s.input.planned = 0
+	}
 	s.templates, err = newTemplates(&f)
 	return s, err
 }
@@ -108,7 +112,12 @@ func (s *source) targets() []string {
 
 // planned returns how many messages there will be, 0 if only the end of the input
 // will tell.
-func (s *source) planned() int { return s.input.planned * len(s.devices) }
+func (s *source) planned() int {
+	if most := math.MaxInt / max(len(s.devices), 1); s.input.planned > most {
+		return math.MaxInt
+	}
+	return s.input.planned * len(s.devices)
+}
 
 // inFlight returns how many messages may be under way at once if nothing else is
 // said: several only if no device gets more than one, and so none out of order.

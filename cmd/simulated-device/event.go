@@ -62,7 +62,7 @@ func (e *event) line() (string, error) {
 	return o.Line(), nil
 }
 
-// lockLostEvent says that the message of an earlier line will come again.
+// lockLostEvent says that the message of an earlier line may come again.
 type lockLostEvent struct {
 	Event     string `json:"event"`
 	N         int    `json:"n"`

@@ -45,7 +45,7 @@ func (f *deviceFlags) add(c *console.Console, cmd *cobra.Command) {
 	flags.SortFlags = false
 	f.given = flags.Changed
 	flags.StringVarP(&f.deviceID, "device-id", "d", "", "device `ID` to be, on the local hub (default "+defaults.DeviceID+"); with --devices, a template (default "+defaultTemplate+")")
-	flags.Var(&f.devices, "devices", "be `N` devices, by the connection string of a policy with device connect; {{.N}} in --device-id is the number of each, from 0")
+	flags.Var(&f.devices, "devices", "be `N` devices, by the connection string of a policy with device connect; {{.N}} in --device-id is the number of each, from 0; --exec runs one command at a time for all of them, and locks go on meanwhile")
 	f.hub.Policy = func() bool { return f.devices > 0 }
 	flags.VarP(&f.count, "count", "C", "stop after `N` settled messages")
 	flags.Var(&f.idle, "exit-when-idle", "stop after this long without a message, while connected (0: never)")

@@ -3,6 +3,7 @@ package console
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -30,14 +31,18 @@ func ReplaceFile(name, text string) error {
 	return nil
 }
 
-// CheckDirectory returns an error if there is no directory of that name.
-func CheckDirectory(name string) error {
-	info, err := os.Stat(name)
-	switch {
-	case err != nil:
+// CheckReplaceable returns an error if [ReplaceFile] would fail, or would put a file in
+// the place of something else, such as a device. It leaves nothing behind.
+func CheckReplaceable(name string) error {
+	switch info, err := os.Stat(name); {
+	case err == nil && !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file", name)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s: %w", name, pathReason(err))
-	case !info.IsDir():
-		return fmt.Errorf("%s is no directory", name)
 	}
-	return nil
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Dir(name), pathReason(err))
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
