@@ -29,17 +29,7 @@ func newPace(perMinute int) *pace {
 }
 
 // wait returns when the next may happen.
-func (p *pace) wait(ctx context.Context) error {
-	at := p.take()
-	timer := time.NewTimer(time.Until(at))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+func (p *pace) wait(ctx context.Context) error { return sleep(ctx, time.Until(p.take())) }
 
 // take reserves the next place, and returns when it is.
 func (p *pace) take() time.Time {
